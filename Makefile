@@ -1,0 +1,28 @@
+# `make demo` and `make test` set themselves up: the first call makes .venv and installs the project into it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: venv demo test lint clean
+
+venv: .venv/.installed
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+demo: venv
+	$(BIN)/lic train -m experiment=image/demo
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv runs bench

@@ -1,0 +1,1 @@
+"""Classical codecs behind one interface, measured exactly as the learned ones are."""

@@ -1,0 +1,159 @@
+"""JPEG, JPEG 2000, WebP and AVIF through Pillow, and which codecs this machine has.
+
+Each codec is set to serve the metric it is judged by: where an encoder would trade PSNR for its own model of
+looks, and can be told not to, it is. All of them work in one thread, so that pictures can be encoded side by
+side.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import PIL
+from PIL import Image, features
+
+from common.baselines.hevc import HevcIntra, missing_hevc
+
+
+class Codec(Protocol):
+    """What `measure` needs of a codec.
+
+    Attributes:
+        name: short, as in `--codecs`.
+        title: for tables and figures.
+        qualities: settings from few to many bits, covering about 0.1 to 2 bpp on photographs.
+        version: the library and its version; a change of it makes a measured curve out of date.
+        settings: in words, for the results file.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def qualities(self) -> Sequence[int]: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def settings(self) -> str: ...
+
+    def encode(self, rgb: np.ndarray, quality: int) -> bytes:
+        """A complete file of the uint8 (H, W, 3) picture."""
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """The uint8 (H, W, 3) picture in the file."""
+
+
+@dataclass(frozen=True)
+class PillowCodec:
+    """A codec that Pillow writes as format `file_format` with the keyword arguments `options(quality)`."""
+
+    name: str
+    title: str
+    file_format: str
+    feature: str
+    qualities: tuple[int, ...]
+    settings: str
+    options: Callable[[int], Mapping[str, Any]]
+
+    @property
+    def version(self) -> str:
+        return f"Pillow {PIL.__version__}, {self.feature} {features.version(self.feature)}"
+
+    def encode(self, rgb: np.ndarray, quality: int) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(rgb).save(buffer, self.file_format, **self.options(quality))
+        return buffer.getvalue()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        with Image.open(io.BytesIO(data), formats=[self.file_format]) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+
+JPEG_QUALITIES = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+
+PILLOW_CODECS = (
+    PillowCodec(
+        "jpeg",
+        "JPEG",
+        "JPEG",
+        "jpg",
+        JPEG_QUALITIES,
+        "4:2:0, optimised Huffman tables",
+        lambda quality: {"quality": quality, "optimize": True},
+    ),
+    PillowCodec(
+        "jpeg444",
+        "JPEG 4:4:4",
+        "JPEG",
+        "jpg",
+        JPEG_QUALITIES,
+        "4:4:4, optimised Huffman tables",
+        lambda quality: {"quality": quality, "optimize": True, "subsampling": "4:4:4"},
+    ),
+    # The quality is the compression ratio. Without mct=1 Pillow codes R, G and B apart: 4 dB worse.
+    PillowCodec(
+        "jpeg2000",
+        "JPEG 2000",
+        "JPEG2000",
+        "jpg_2000",
+        (240, 160, 96, 64, 48, 32, 24, 16, 12, 8),
+        "irreversible 9/7 wavelet and colour transform, one layer; the quality is the compression ratio",
+        lambda ratio: {"quality_mode": "rates", "quality_layers": [ratio], "irreversible": True, "mct": 1},
+    ),
+    PillowCodec(
+        "webp",
+        "WebP",
+        "WEBP",
+        "webp",
+        (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95),
+        "lossy, method 6 (slowest), 4:2:0 as the format has it",
+        lambda quality: {"quality": quality, "method": 6},
+    ),
+    # libavif's default tuning since 1.2 ("iq") is for the eye and costs about 0.7 dB.
+    PillowCodec(
+        "avif",
+        "AVIF",
+        "AVIF",
+        "avif",
+        (5, 12, 20, 28, 36, 44, 52, 60, 68, 76),
+        "libaom, 4:4:4, tune=psnr, speed 6 of 0 (slowest) to 10",
+        lambda quality: {
+            "quality": quality,
+            "speed": 6,
+            "codec": "aom",
+            "subsampling": "4:4:4",
+            "max_threads": 1,
+            "advanced": {"tune": "psnr"},
+        },
+    ),
+)
+
+
+class Available(NamedTuple):
+    """Codecs by name that work here, and for those that do not, a sentence why."""
+
+    codecs: dict[str, Codec]
+    missing: dict[str, str]
+
+
+def available() -> Available:
+    """Which of the classical codecs this installation can run."""
+    codecs: dict[str, Codec] = {}
+    missing: dict[str, str] = {}
+    for codec in PILLOW_CODECS:
+        if features.check(codec.feature):
+            codecs[codec.name] = codec
+        else:
+            missing[codec.name] = (
+                f"{codec.title} needs a Pillow built with it, as the wheels from 11.3 on are; "
+                f"Pillow {PIL.__version__} here has no {codec.feature}."
+            )
+    hevc = HevcIntra()
+    if reason := missing_hevc():
+        missing[hevc.name] = reason
+    else:
+        codecs[hevc.name] = hevc
+    return Available(codecs, missing)

@@ -1,0 +1,135 @@
+"""A classical codec's rate-distortion curve on a set of pictures, by the protocol of the learned ones.
+
+Whole files, 8-bit RGB, PSNR and MS-SSIM per image, then averaged. Several pictures are worked on at once,
+each in one
+thread: encode and decode seconds are wall-clock under that load (one worker measures them undisturbed).
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from common.baselines.codecs import Codec
+from common.data.pictures import read_picture
+from common.errors import LicError
+from common.metrics.image import ms_ssim, psnr
+from common.rd.points import aggregate, finite, results, write_json
+
+PROTOCOL = "image"
+
+
+def measure(
+    codec: Codec,
+    pictures: Sequence[Path],
+    dataset: str,
+    qualities: Sequence[int] | None = None,
+    workers: int | None = None,
+    step: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Encode and decode every picture at every quality.
+
+    Args:
+        codec: one of `available().codecs`.
+        pictures: files that `read_picture` reads.
+        dataset: identity of the pictures (`common.data.identity.dataset_identity`).
+        qualities: the codec's own by default.
+        workers: pictures at a time; one per processor by default.
+        step: called after each picture and quality, from any thread.
+
+    Returns:
+        CompressAI's layout with "kind", "protocol", "dataset", "quality" per point, and in "images" one
+        record for each picture and quality.
+
+    Raises:
+        LicError: there are no pictures, one cannot be read, or the codec refuses one.
+    """
+    if not pictures:
+        raise LicError("There are no pictures to measure on.")
+    chosen = list(qualities or codec.qualities)
+
+    def one(path: Path) -> list[dict[str, Any]]:
+        rgb = read_picture(path).rgb
+        records = []
+        for quality in chosen:
+            records.append({"quality": quality, "file": path.name, **_record(codec, path, rgb, quality)})
+            step()
+        return records
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the pool has the processors already
+    try:
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+            images = [record for records in pool.map(one, pictures) for record in records]
+    finally:
+        torch.set_num_threads(threads)
+    return {
+        "name": codec.title,
+        "description": f"{codec.settings}. {codec.version}",
+        "kind": "baseline",
+        "protocol": PROTOCOL,
+        "dataset": dataset,
+        "results": results([_point(images, quality) for quality in chosen]),
+        "images": images,
+    }
+
+
+def bench(
+    codec: Codec,
+    pictures: Sequence[Path],
+    dataset: str,
+    out: Path,
+    qualities: Sequence[int] | None = None,
+    workers: int | None = None,
+    step: Callable[[], None] = lambda: None,
+) -> Path:
+    """`measure` into `out/NAME.baseline.json`, unless that file already holds this measurement."""
+    path = out / f"{codec.name}.baseline.json"
+    if not is_current(path, codec, dataset, qualities):
+        write_json(path, measure(codec, pictures, dataset, qualities, workers, step))
+    return path
+
+
+def is_current(path: Path, codec: Codec, dataset: str, qualities: Sequence[int] | None = None) -> bool:
+    """Whether `path` holds this codec, in this version, on these pictures at these qualities."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        known = data["dataset"], data["description"], data["results"]["quality"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return known == (dataset, f"{codec.settings}. {codec.version}", list(qualities or codec.qualities))
+
+
+def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int) -> dict[str, Any]:
+    start = perf_counter()
+    try:
+        data = codec.encode(rgb, quality)
+        encoded = perf_counter()
+        decoded = codec.decode(data)
+    except (OSError, ValueError) as error:  # Pillow's and PyAV's errors are of these kinds
+        raise LicError(f"{codec.title} cannot code {path} at quality {quality}: {error}") from error
+    end = perf_counter()
+    height, width = rgb.shape[:2]
+    x, x_hat = (torch.tensor(a).permute(2, 0, 1).unsqueeze(0) for a in (rgb, decoded))
+    return {
+        "width": width,
+        "height": height,
+        "bytes": len(data),
+        "bpp": 8 * len(data) / (height * width),
+        "psnr": finite(psnr(x, x_hat).item()),
+        "ms_ssim": finite(ms_ssim(x, x_hat).item()),
+        "encoding_time": encoded - start,
+        "decoding_time": end - encoded,
+    }
+
+
+def _point(images: Sequence[dict[str, Any]], quality: int) -> dict[str, float | None]:
+    own = [image for image in images if image["quality"] == quality]
+    times = {key: sum(image[key] for image in own) / len(own) for key in ("encoding_time", "decoding_time")}
+    return {"quality": quality, **aggregate(own), **times}

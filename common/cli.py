@@ -1,0 +1,69 @@
+"""The `lic` command: picks the verb and imports what that verb needs, nothing more."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from common.errors import LicError
+
+# verb -> (module with `main(argv) -> exit status`, one line of help)
+VERBS = {
+    "train": ("common.launch.train", "train a model, or sweep over many with -m (a Hydra application)"),
+    "eval": ("common.launch.evaluate", "evaluate a finished run or a weights file (a Hydra application)"),
+    "compress": ("common.files", "code a picture into a .lic file"),
+    "decompress": ("common.files", "decode a .lic file into a picture"),
+    "info": ("common.files", "say what a .lic file or a run folder holds"),
+    "report": ("common.rd.command", "turn finished runs into curves, tables and a page"),
+    "bench": ("common.baselines.command", "measure the classical codecs on a folder of pictures"),
+}
+
+USAGE = """usage: lic VERB [ARGUMENTS]
+
+Learned image compression, optical flow and video compression: train, sweep, measure, code files.
+
+verbs:
+{verbs}
+
+`lic VERB --help` explains a verb. Start here:
+  lic train experiment=image/demo             one point of the demonstration
+  lic train -m experiment=image/demo          its whole rate-distortion sweep
+  lic compress photo.png photo.lic --checkpoint runs/demo/lmbda=0.013
+  lic decompress photo.lic decoded.png --checkpoint runs/demo/lmbda=0.013
+"""
+
+
+def usage() -> str:
+    return USAGE.format(verbs="\n".join(f"  {verb:<11} {text}" for verb, (_, text) in VERBS.items()))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `lic` with `argv` (default: the process's own) and return the exit status: 0, or 2 for bad input."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0
+    verb = arguments[0]
+    if verb not in VERBS:
+        print(
+            f"lic: there is no verb '{verb}'; choose one of {', '.join(VERBS)} (see lic --help).",
+            file=sys.stderr,
+        )
+        return 2
+    run: Callable[[list[str]], int] = import_module(VERBS[verb][0]).main
+    try:
+        return run(arguments if verb in ("compress", "decompress", "info") else arguments[1:])
+    except LicError as error:
+        print(f"lic {verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"lic {verb}: interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+
+
+def script() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    script()

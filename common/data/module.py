@@ -1,0 +1,51 @@
+"""The base of every DataModule: one loader factory, resumable batches, augmentation on the device."""
+
+from collections.abc import Callable
+
+import lightning
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from common.data.training import StepBatches
+
+
+class ResumableDataModule(lightning.LightningDataModule):
+    """Serves batches that are a function of (seed, step, rank).
+
+    A subclass says which data sets there are: `setup(stage)` sets `self.train_set` (indexed by a sample counter
+    without end) and `self.val_set` (or None).
+
+    Args:
+        batch_size: of all ranks together.
+        num_workers: loader processes of each rank; 0 loads in the training process.
+    """
+
+    train_set: Dataset
+    val_set: Dataset | None = None
+
+    def __init__(self, batch_size: int, num_workers: int = 0) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+
+    def _loader(self, dataset: Dataset, batches: StepBatches | None = None) -> DataLoader:
+        shared = {
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "pin_memory": False,
+        }
+        if batches is None:
+            return DataLoader(dataset, batch_size=1, collate_fn=default_collate)
+        return DataLoader(dataset, batch_sampler=batches, **shared)  # type: ignore[arg-type]
+
+    def train_dataloader(self) -> DataLoader:
+        trainer = self.trainer
+        assert trainer is not None
+        parts = trainer.accumulate_grad_batches
+        start: Callable[[], int] = lambda: trainer.global_step * parts  # noqa: E731  read when the loader begins
+        batches = StepBatches(
+            self.batch_size, trainer.global_rank, trainer.world_size, start, steps=trainer.max_steps * parts
+        )
+        return self._loader(self.train_set, batches)
+
+    def val_dataloader(self) -> DataLoader | list[DataLoader]:
+        return self._loader(self.val_set) if self.val_set is not None else []

@@ -1,0 +1,177 @@
+"""The `.lic` file, format version 1. Changed bytes are a new version, and old versions stay readable.
+
+========  ===========  =============================================================================
+bytes     name         meaning
+========  ===========  =============================================================================
+3         magic        the letters LIC
+1         version      1
+1         kind         the letter I: one image (V is reserved for video)
+1         flags        bit 0: greyscale; all others zero
+varint    name length  in bytes, at most 255
+          model        the configuration's name in UTF-8
+8         digest       of the model's weights, see `weights_digest`
+varint    width        in pixels, at least 1
+varint    height       in pixels, at least 1
+varint    streams      their number
+varint    lengths      in bytes, of every stream but the last, which takes what is left
+4         symbols      checksum of the symbols that the streams decode to, see `streams.symbol_checksum`
+          payload      the streams, one after the other
+4         check        CRC-32 of all bytes before
+========  ===========  =============================================================================
+
+Integers of fixed size are little-endian. A varint holds 7 bits a byte, low first, with the top bit set on all
+but its last byte; it has no more bytes than needed and is below 2^32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from common.errors import StreamError
+
+MAGIC, VERSION = b"LIC", 1
+IMAGE = b"I"
+_NOT_WEIGHTS = ("_quantized_cdf", "_cdf_length", "_offset", "_tables_digest")
+
+
+class Header(NamedTuple):
+    """What a decoder must know before it decodes."""
+
+    kind: bytes  # IMAGE
+    model: str
+    digest: bytes  # 8 bytes
+    width: int
+    height: int
+    grey: bool
+
+
+class Packet(NamedTuple):
+    """The content of a file."""
+
+    header: Header
+    streams: list[bytes]
+    symbols: int  # the checksum of the decoded symbols
+
+
+def pack(header: Header, streams: list[bytes], symbols: int) -> bytes:
+    """The bytes of a file; raises `ValueError` for what the format cannot hold."""
+    name = header.model.encode()
+    if header.kind != IMAGE or len(header.digest) != 8 or len(name) > 255:
+        raise ValueError(f"cannot be written: {header}")
+    if not (0 < header.width < 2**32 and 0 < header.height < 2**32):
+        raise ValueError(f"an image of {header.width} x {header.height} pixels cannot be written")
+    numbers = [header.width, header.height, len(streams), *map(len, streams[:-1])]
+    parts = [
+        MAGIC,
+        bytes([VERSION]),
+        header.kind,
+        bytes([header.grey]),
+        _varint(len(name)),
+        name,
+        header.digest,
+    ]
+    body = b"".join([*parts, *map(_varint, numbers), symbols.to_bytes(4, "little"), *streams])
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
+    """What is in a file; raises `StreamError` for anything but an intact file of at most `max_pixels`."""
+    if data[:3] != MAGIC or len(data) < 4:
+        raise StreamError("This is not a .lic file: it does not begin with the letters LIC and a version.")
+    if data[3] != VERSION:
+        raise StreamError(
+            f"This file has format version {data[3]}, and this program reads {VERSION}: update the program."
+        )
+    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        raise StreamError("The file is damaged: its check sum does not fit its content. Copy or download it again.")
+    fields = _Fields(data[:-4], 4)
+    kind, flags = fields.take(1), fields.take(1)[0]
+    if kind != IMAGE or flags > 1:
+        raise StreamError("The file holds something else than an image: update the program.")
+    try:
+        model = fields.take(fields.varint()).decode()
+    except UnicodeDecodeError:
+        raise StreamError(_INCONSISTENT) from None
+    digest = fields.take(8)
+    width, height = fields.varint(), fields.varint()
+    if width < 1 or height < 1:
+        raise StreamError(_INCONSISTENT)
+    if width * height > max_pixels:
+        raise StreamError(
+            f"The file claims an image of {width} x {height} pixels, more than the limit of {max_pixels}: "
+            "if you trust it, raise the limit with --max-pixels."
+        )
+    count = fields.varint()
+    if count > len(data):
+        raise StreamError(_INCONSISTENT)
+    lengths = [fields.varint() for _ in range(count - 1)]
+    symbols = int.from_bytes(fields.take(4), "little")
+    streams = [fields.take(length) for length in lengths]
+    rest = fields.take(fields.left)
+    if count:
+        streams.append(rest)
+    elif rest:
+        raise StreamError(_INCONSISTENT)
+    return Packet(Header(kind, model, digest, width, height, bool(flags)), streams, symbols)
+
+
+def weights_digest(state_dict: Mapping[str, Tensor]) -> bytes:
+    """8 bytes that identify a model's weights: BLAKE2b over the entries' names, types, shapes and bytes.
+
+    The entropy coder's tables and their digests are left out: they follow from the rest and may be rebuilt.
+    Everything else counts, buffers such as a scale table included, since a decoder needs them all.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for name in sorted(state_dict):
+        if name.rpartition(".")[2] in _NOT_WEIGHTS:
+            continue
+        tensor = state_dict[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        if tensor.numel():
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.digest()
+
+
+_INCONSISTENT = "The file contradicts itself: it was not written by this program."
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+class _Fields:
+    """Reads one field after the other, never past the end."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data, self._at = data, at
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._at
+
+    def take(self, size: int) -> bytes:
+        if size > self.left:
+            raise StreamError(_INCONSISTENT)
+        self._at += size
+        return self._data[self._at - size : self._at]
+
+    def varint(self) -> int:
+        value = 0
+        for place in range(5):
+            byte = self.take(1)[0]
+            value |= (byte & 127) << (7 * place)
+            if byte < 128:
+                if value >= 2**32 or (place and not byte):
+                    break
+                return value
+        raise StreamError(_INCONSISTENT)

@@ -1,0 +1,212 @@
+"""CompressAI's entropy models with our coder.
+
+Parameters, likelihoods, signatures and state-dict keys are CompressAI's. What differs:
+
+* Symbols are coded by `rans` and `mixture`, so that any 32-bit value survives and a damaged stream raises
+  `StreamError`.
+* The coder's tables cannot be missing or stale. They are a function of the parameters, stored with a digest
+  of those they were built from (`_tables_digest`), and built anew whenever the digest differs: on use, and
+  before a state dict is taken. Loaded with the parameters they were built from, they are used as they are, on
+  every machine. A checkpoint with empty, differently sized or no tables, CompressAI's included, loads.
+* Training noise does not depend on how a batch is split over processes (see `common.randomness`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import compressai.entropy_models as peer
+import numpy as np
+import torch
+from compressai.models.base import get_scale_table
+from torch import Tensor, nn
+
+from common.entropy import kernels, mixture
+from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, to_int32
+
+
+class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
+    """The factorised prior of Ballé et al. 2018 (arXiv:1802.01436, appendix 6.1): a density for each channel."""
+
+    def __init__(self, channels: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(channels, *args, **kwargs)
+        self.add_digest()
+
+    def _table_parameters(self) -> list[Tensor]:
+        return [*self.matrices, *self.biases, *self.factors, self.quantiles]
+
+    def _build_tables(self) -> RawTables:
+        return bottleneck_tables(self)
+
+    def update(self, force: bool = False, update_quantiles: bool = False) -> bool:
+        """Not needed, as tables are kept fresh; returns whether any were built. May solve for the quantiles."""
+        if update_quantiles:
+            self._update_quantiles()
+        return self._refresh(force)
+
+    def forward(self, x: Tensor, training: bool | None = None) -> tuple[Tensor, Tensor]:
+        """x (B, C, ...) -> noisy or rounded x, and its likelihoods, both of the same shape."""
+        training = self.training if training is None else training
+        medians = self._medians_like(x)
+        outputs = self.quantize(x, "noise") if training else self.quantize(x, "dequantize", medians)
+        by_channel = outputs.transpose(0, 1)
+        likelihood, _, _ = self._likelihood(by_channel.reshape(self.channels, 1, -1))
+        if self.use_likelihood_bound:
+            likelihood = self.likelihood_lower_bound(likelihood)
+        return outputs, likelihood.reshape(by_channel.shape).transpose(0, 1).contiguous()
+
+    def _medians_like(self, x: Tensor) -> Tensor:
+        return self._get_medians().reshape(1, -1, *[1] * (x.ndim - 2))
+
+    def _channel_indexes(self, shape: Sequence[int]) -> np.ndarray:
+        channels = np.arange(self.channels, dtype=np.int32).reshape(1, -1, *[1] * (len(shape) - 2))
+        return np.broadcast_to(channels, shape)
+
+    @torch.no_grad()
+    def compress(self, x: Tensor) -> list[bytes]:
+        """x (B, C, ...) -> one string for each of B; raises `LicError` if x holds what is no number."""
+        return self._encode(x, self._channel_indexes(x.shape), self._medians_like(x))
+
+    @torch.no_grad()
+    def decompress(self, strings: Sequence[bytes], size: Sequence[int]) -> Tensor:
+        """B strings and the spatial size -> (B, C, *size); raises `StreamError` for damaged strings."""
+        symbols = self._decode(strings, self._channel_indexes((len(strings), self.channels, *size)))
+        medians = self._medians_like(symbols).detach()
+        return symbols.to(medians.device).type_as(medians) + medians
+
+
+class GaussianConditional(TableModel, peer.GaussianConditional):
+    """Integers under N(0, scale) (or around given means), with one table for each of a list of scales.
+
+    Without a list it has CompressAI's 64 scales from 0.11 to 256.
+    """
+
+    scale_table: Tensor
+
+    def __init__(self, scale_table: Sequence[float] | None = None, **kwargs: Any) -> None:
+        super().__init__(scale_table=list(scale_table) if scale_table else None, **kwargs)
+        self.add_digest()
+        self.fill_scale_table()
+
+    def fill_scale_table(self) -> None:
+        self._has_own_scales = self.scale_table.numel() > 0
+        if not self._has_own_scales:
+            self.scale_table = get_scale_table().to(self.scale_bound)
+
+    def _table_parameters(self) -> list[Tensor]:
+        return [self.scale_table]
+
+    def _build_tables(self) -> RawTables:
+        return gaussian_tables(tuple(self.scale_table.tolist()), self.tail_mass)
+
+    def update_scale_table(self, scale_table: Tensor | Sequence[float], force: bool = False) -> bool:
+        """Sets the scales; unless forced, those of the constructor, of a checkpoint or set before stay."""
+        if self._has_own_scales and not force:
+            return self._refresh()
+        self.scale_table = self._prepare_scale_table(scale_table).to(self.scale_table.device)
+        self._has_own_scales = True
+        return self._refresh(force)
+
+    def update(self) -> bool:
+        """Never needed, as tables are kept fresh; builds them anew."""
+        return self._refresh(force=True)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        if prefix + "scale_table" in state_dict:
+            self.scale_table = self.scale_table.new_zeros(state_dict[prefix + "scale_table"].shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        if prefix + "scale_table" in state_dict:
+            self.fill_scale_table()
+
+    @torch.no_grad()
+    def build_indexes(self, scales: Tensor) -> Tensor:
+        """For each of `scales` the number of the table's smallest scale that is not below it, as int32."""
+        values = np.ascontiguousarray(scales.float().cpu().numpy())
+        bounds, first = _search_table(tuple(self.scale_table[:-1].tolist()))
+        indexes = np.empty(values.shape, dtype=np.int32)
+        lowest = np.float32(self.scale_bound.item())
+        kernels.scale_indexes(values.reshape(-1), bounds, first, lowest, indexes.reshape(-1))
+        return torch.from_numpy(indexes).to(scales.device)
+
+    @torch.no_grad()
+    def compress(self, inputs: Tensor, indexes: Tensor, means: Tensor | None = None) -> list[bytes]:
+        """inputs and indexes (B, ...), means that broadcast -> B strings; raises `LicError` as above."""
+        if inputs.ndim < 2 or inputs.shape != indexes.shape:
+            raise ValueError(f"inputs {tuple(inputs.shape)} and indexes {tuple(indexes.shape)} must be (B, ...) alike")
+        return self._encode(inputs, indexes.int().cpu().numpy(), means)
+
+    @torch.no_grad()
+    def decompress(
+        self,
+        strings: Sequence[bytes],
+        indexes: Tensor,
+        dtype: torch.dtype = torch.float,
+        means: Tensor | None = None,
+    ) -> Tensor:
+        """B strings, indexes (B, ...) -> values of that shape; raises `StreamError` for damaged strings."""
+        symbols = self._decode(strings, indexes.int().cpu().numpy()).to(indexes.device)
+        return self.dequantize(symbols, means, dtype)
+
+
+@lru_cache(maxsize=8)
+def _search_table(bounds: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds, and what `kernels.scale_indexes` calls first."""
+    ascending = np.array(bounds, dtype=np.float32)
+    keys = (np.arange(1 << 12, dtype=np.int32) << 19).view(np.float32)
+    return ascending, np.searchsorted(ascending, keys).astype(np.int32)
+
+
+class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureConditional):
+    """Integers under mixtures of K Gaussians; K = 1 codes round(y) under N(mean, scale) for any mean.
+
+    `scales`, `means`, `weights` are (B, K M, H, W), component by component, for y (B, M, H, W). Coding is
+    `mixture`'s.
+    """
+
+    def __init__(self, K: int = 3, scale_table: Sequence[float] | None = None, **kwargs: Any) -> None:
+        super().__init__(scale_table, **kwargs)
+        self.K = K
+
+    def _per_component(self, *parameters: Tensor) -> list[np.ndarray]:
+        return [p.float().cpu().numpy().reshape(len(p), self.K, -1) for p in parameters]
+
+    @torch.no_grad()
+    def compress(self, y: Tensor, scales: Tensor, means: Tensor, weights: Tensor) -> list[bytes]:  # type: ignore[override]
+        """One string for each image; raises `LicError` if anything is not finite."""
+        symbols = to_int32(y.round())
+        return [mixture.encode(*row) for row in zip(symbols, *self._per_component(scales, means, weights))]
+
+    @torch.no_grad()
+    def decompress(  # type: ignore[override]
+        self, strings: Sequence[bytes], scales: Tensor, means: Tensor, weights: Tensor
+    ) -> Tensor:
+        """The rounded y (B, M, H, W), of the means' type; raises `StreamError` for damaged strings."""
+        if len(strings) != len(scales):
+            raise ValueError(f"{len(strings)} strings for {len(scales)} images")
+        rows = zip(strings, *self._per_component(scales, means, weights))
+        symbols = [mixture.decode(*row) for row in rows]
+        shape = (len(scales), scales.shape[1] // self.K, *scales.shape[2:])
+        return torch.from_numpy(np.stack(symbols).reshape(shape)).to(means)
+
+
+def adopt(model: nn.Module) -> nn.Module:
+    """Turns every CompressAI entropy model inside `model` into ours, in place, and returns the model.
+
+    Parameters, hooks and shared references stay; models that subclass CompressAI's entropy models keep their
+    own.
+    """
+    ours: dict[type, type[TableModel]] = {
+        peer.EntropyBottleneck: EntropyBottleneck,
+        peer.GaussianConditional: GaussianConditional,
+        peer.GaussianMixtureConditional: GaussianMixtureConditional,
+    }
+    for module in model.modules():
+        if type(module) in ours:
+            module.__class__ = ours[type(module)]
+            assert isinstance(module, TableModel)
+            module.add_digest()
+            if isinstance(module, GaussianConditional):
+                module.fill_scale_table()
+    return model

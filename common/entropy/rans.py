@@ -1,0 +1,104 @@
+"""Entropy coding with a fixed set of tables: every symbol names the table it is coded with.
+
+The tables are CompressAI's: row t of `cdf` holds the first slots, out of 2^16, of the symbols offset[t],
+offset[t] + 1, ... and last of an escape, behind which any other 32-bit value follows in plain bits, so that
+no value is ever lost. How the streams are made is in `kernels`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from common.entropy import kernels
+from common.entropy.streams import Reader, close_encoder, word_buffer
+
+
+class Tables(NamedTuple):
+    """T distributions of symbols; make them with `make_tables`."""
+
+    cdf: np.ndarray  # int32 (T, L): row t begins with 0 and ends, at length[t] - 1, with 2^16
+    length: np.ndarray  # int32 (T,)
+    offset: np.ndarray  # int32 (T,): the value of a row's first symbol
+    lookup: np.ndarray  # uint64 (T, 256): where to look for the owner of a slot, see `kernels.fill_lookup`
+
+
+def make_tables(cdf: np.ndarray, length: np.ndarray, offset: np.ndarray) -> Tables:
+    """Checks CompressAI's `_quantized_cdf` (T, L), `_cdf_length` (T,), `_offset` (T,); adds what decoding needs.
+
+    Raises `ValueError` if they are not T distributions over 2^16 slots in which every symbol has at least
+    one.
+    """
+    cdf, length, offset = (np.ascontiguousarray(a, dtype=np.int32) for a in (cdf, length, offset))
+    if cdf.ndim != 2 or len(cdf) == 0 or length.shape != (len(cdf),) or offset.shape != (len(cdf),):
+        raise ValueError("cdf must be (T, L), length and offset (T,)")
+    if length.min() < 2 or length.max() > cdf.shape[1]:
+        raise ValueError("a table is longer than its row or shorter than one symbol")
+    inside = np.arange(1, cdf.shape[1]) < length[:, None]
+    if cdf[:, 0].any() or (np.diff(cdf)[inside] < 1).any() or (cdf[np.arange(len(cdf)), length - 1] != 1 << 16).any():
+        raise ValueError("a table does not rise from 0 to 2^16")
+    lookup = np.empty((len(cdf), 1 << (16 - kernels.BUCKET_BITS)), dtype=np.uint64)
+    kernels.fill_lookup(cdf, lookup)
+    return Tables(cdf, length, offset, lookup)
+
+
+def _int32(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, dtype=np.int32).reshape(-1)
+
+
+def encode(symbols: np.ndarray, indexes: np.ndarray, tables: Tables) -> bytes:
+    """The stream of int32 `symbols` (n,), each coded with the table that `indexes` (n,) names."""
+    symbols, indexes = _int32(symbols), _int32(indexes)
+    if symbols.size != indexes.size:
+        raise ValueError(f"{symbols.size} symbols, {indexes.size} indexes")
+    words = word_buffer(symbols.size)
+    status, begin = kernels.encode_tables(symbols, indexes, tables.cdf, tables.length, tables.offset, words)
+    return close_encoder(status, begin, words, symbols)
+
+
+def decode(stream: bytes, indexes: np.ndarray, tables: Tables) -> np.ndarray:
+    """The int32 symbols (n,); raises `StreamError` if it is not a stream of n symbols with these tables."""
+    decoder = SequentialDecoder(stream, tables)
+    symbols = decoder.decode(indexes)
+    decoder.finish()
+    return symbols
+
+
+class SequentialEncoder:
+    """For autoregressive codecs: collects symbols as they come; `finish` encodes all of them together."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._symbols: list[np.ndarray] = []
+        self._indexes: list[np.ndarray] = []
+
+    def encode(self, symbols: np.ndarray, indexes: np.ndarray) -> None:
+        """Notes symbols (k,) and the tables (k,) to code them with."""
+        self._symbols.append(np.array(symbols, dtype=np.int32).reshape(-1))
+        self._indexes.append(np.array(indexes, dtype=np.int32).reshape(-1))
+
+    def finish(self) -> bytes:
+        """The stream; its decoder gives the symbols in the order in which they were encoded."""
+        empty = np.empty(0, np.int32)
+        return encode(np.concatenate([empty, *self._symbols]), np.concatenate([empty, *self._indexes]), self._tables)
+
+
+class SequentialDecoder:
+    """For autoregressive codecs: decodes the next symbols, as many as the caller knows tables for."""
+
+    def __init__(self, stream: bytes, tables: Tables) -> None:
+        self._reader = Reader(stream)
+        self._tables = tables
+
+    def decode(self, indexes: np.ndarray) -> np.ndarray:
+        """The next int32 symbols (k,), given the tables `indexes` (k,) they were coded with."""
+        indexes = _int32(indexes)
+        symbols = np.empty(indexes.size, dtype=np.int32)
+        r, t = self._reader, self._tables
+        status = kernels.decode_tables(r.words, r.state, indexes, t.cdf, t.length, t.offset, t.lookup, symbols)
+        return r.took(status, symbols)
+
+    def finish(self) -> None:
+        """To be called after the last symbol: raises `StreamError` if the stream does not end there."""
+        self._reader.finish()

@@ -1,0 +1,116 @@
+"""What every coder's stream shares: opening, closing, errors, and the checksum of the symbols."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from common.entropy import kernels
+from common.errors import LicError, StreamError
+
+
+class Checksum:
+    """Of the symbols of all streams encoded (or decoded), in whatever order the streams came.
+
+    An encoder often decodes what it has just written, to go on from what the decoder will see. So the two
+    directions are summed apart, and `value` is that of what was encoded, or if nothing was, of what was
+    decoded.
+    """
+
+    def __init__(self) -> None:
+        self._encoded: int | None = None
+        self._decoded = 0
+
+    def add_encoded(self, crc: int) -> None:
+        self._encoded = ((self._encoded or 0) + crc) & 0xFFFFFFFF
+
+    def add_decoded(self, crc: int) -> None:
+        self._decoded = (self._decoded + crc) & 0xFFFFFFFF
+
+    @property
+    def value(self) -> int:
+        """The sum modulo 2^32 of each stream's CRC-32 over its symbols as little-endian 32-bit integers."""
+        return self._decoded if self._encoded is None else self._encoded
+
+
+_checksum: ContextVar[Checksum | None] = ContextVar("symbol_checksum", default=None)
+
+
+@contextmanager
+def symbol_checksum() -> Iterator[Checksum]:
+    """All that this thread (or asynchronous task) codes inside is folded into the checksum it yields.
+
+    Equal on both sides if and, but for one chance in 2^32, only if the decoder got the symbols that the
+    encoder had.
+    """
+    checksum = Checksum()
+    token = _checksum.set(checksum)
+    try:
+        yield checksum
+    finally:
+        _checksum.reset(token)
+
+
+def _crc(symbols: np.ndarray, value: int = 0) -> int:
+    return zlib.crc32(np.ascontiguousarray(symbols, dtype="<i4").data, value)
+
+
+def word_buffer(symbols: int) -> np.ndarray:
+    """Room for any `symbols` symbols: an escaped one takes at most 16 + 6 + 34 bits, less than two words."""
+    return np.empty(2 * symbols + 4, dtype=np.uint32)
+
+
+def close_encoder(status: int, begin: int, words: np.ndarray, symbols: np.ndarray) -> bytes:
+    """The bytes of the stream that an encoding kernel left in `words`."""
+    check(status)
+    checksum = _checksum.get()
+    if checksum is not None:
+        checksum.add_encoded(_crc(symbols))
+    return words[begin:].astype("<u4", copy=False).tobytes()
+
+
+def check(status: int) -> None:
+    """Raises what a kernel's status stands for."""
+    if status == kernels.OK:
+        return
+    if status == kernels.BAD_INDEX:
+        raise ValueError("an index is outside the tables")
+    if status == kernels.NOT_FINITE:
+        raise LicError("The predicted means, scales or weights are not finite, so that nothing can be coded with them.")
+    reason = "ends too early" if status == kernels.TRUNCATED else "holds a number that no encoder writes"
+    raise StreamError(f"The stream {reason}: it is damaged, or was written by another model.")
+
+
+class Reader:
+    """A stream being decoded, for any of the decoders: the words, the coder's state, the running checksum."""
+
+    def __init__(self, stream: bytes) -> None:
+        if len(stream) < 8 or len(stream) % 4:
+            raise StreamError(f"A stream of {len(stream)} bytes is too short or cut: the file is damaged.")
+        self.words = np.frombuffer(stream, dtype="<u4").astype(np.uint32, copy=False)
+        first = int(self.words[0]) | int(self.words[1]) << 32
+        if not kernels.FIRST_STATE <= first < 1 << 63:
+            raise StreamError("The stream begins with a state that no encoder writes: it is damaged.")
+        self.state = np.array([first, 2], dtype=np.uint64)
+        self._crc = 0
+        self._checksum = _checksum.get()
+
+    def took(self, status: int, symbols: np.ndarray) -> np.ndarray:
+        """Notes what a kernel decoded, and hands it on."""
+        check(status)
+        if self._checksum is not None:
+            self._crc = _crc(symbols, self._crc)
+        return symbols
+
+    def finish(self) -> None:
+        """Raises `StreamError` unless all words were used and the state is what the encoder began with."""
+        if self.state[0] != kernels.FIRST_STATE or self.state[1] != self.words.size:
+            raise StreamError(
+                "The stream does not end where it should: it is damaged, or was written by another model."
+            )
+        if self._checksum is not None:
+            self._checksum.add_decoded(self._crc)

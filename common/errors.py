@@ -1,0 +1,13 @@
+"""What is raised when the input, not the program, is at fault."""
+
+
+class LicError(Exception):
+    """Bad input: a missing file, a wrong size, a mistyped option.
+
+    The message is one sentence that says what is wrong and what to do; the command line prints it without a
+    traceback and exits with status 2.
+    """
+
+
+class StreamError(LicError):
+    """A `.lic` stream is damaged, truncated, or was written by another model."""

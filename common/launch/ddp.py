@@ -1,0 +1,55 @@
+"""Ranks of a distributed run, started as the one job they belong to.
+
+Lightning starts ranks by executing `sys.argv` again, which in a sweep would start the whole sweep in every rank.
+Here torch's elastic agent (what `torchrun` uses) starts `python -m common.launch.rank FOLDER`, which trains from
+the configuration saved in the folder. The agent picks a free port and ends every rank when one of them fails.
+"""
+
+import os
+import sys
+
+import torch
+from omegaconf import DictConfig
+
+from common.errors import LicError
+from common.launch.folder import RunFolder
+
+
+def processes(cfg: DictConfig) -> int:
+    """How many ranks this process has to start; 1 where a launcher outside has started them already."""
+    if "LOCAL_RANK" in os.environ or ("SLURM_PROCID" in os.environ and os.environ.get("SLURM_JOB_NAME") != "bash"):
+        return 1
+    devices = cfg.trainer.get("devices", 1)
+    if isinstance(devices, int) and devices > 0:
+        return devices
+    if isinstance(devices, (list, tuple)) or hasattr(devices, "_content"):
+        return len(devices)
+    return max(1, torch.cuda.device_count()) if cfg.trainer.accelerator in ("gpu", "cuda", "auto") else 1
+
+
+def launch_ranks(folder: RunFolder, count: int) -> None:
+    """Train the run in `folder` with `count` processes and return when all have ended.
+
+    Raises:
+        LicError: a rank failed; the sentence is the first failing rank's own.
+    """
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=folder.path.name,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.2,
+        start_method="spawn",
+    )
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    try:
+        elastic_launch(config, sys.executable)("-m", "common.launch.rank", str(folder.path), str(os.getpid()))
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        raise LicError(f"rank {rank} ended with exit status {failure.exitcode}: {failure.message}") from error

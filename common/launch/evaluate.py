@@ -1,0 +1,93 @@
+"""`lic eval`, and the evaluation that ends every training run."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from common.errors import LicError
+from common.launch.application import Outcome, hydra_application, outcomes
+from common.launch.folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_run(folder: RunFolder) -> None:
+    """Measure the trained run in `folder` by its own protocol on its own test set and finish it."""
+    cfg = folder.config()
+    evaluate(cfg, folder.weights, folder)
+
+
+def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder) -> None:
+    """Measure the codec that `cfg` describes and write result.json and timing.json into `folder`."""
+    from hydra.utils import instantiate
+
+    from common.launch.track import track_result
+    from common.launch.weights import load_weights
+    from common.rd.points import aggregate
+
+    codec = instantiate(cfg.model.codec)
+    if weights is not None:
+        load_weights(codec, weights)
+    codec.to(device(cfg))
+    data = instantiate(cfg.data)
+    records: list[dict[str, Any]] = instantiate(cfg.protocol)(codec, cfg.system, data, folder.path)
+    seconds = {key: [record.pop(key) for record in records] for key in ("encoding_time", "decoding_time")}
+    means = aggregate(records)
+    result = {
+        "name": cfg.label,
+        "description": f"{cfg.system}, lambda {cfg.lmbda:g} ({cfg.distortion})",
+        "results": {key: [value] for key, value in means.items()},
+        "protocol": cfg.protocol.name,
+        "dataset": data.identity(),
+        "curve": cfg.label,
+        "system": cfg.system,
+        "lmbda": cfg.lmbda,
+        "parameters": sum(p.numel() for p in codec.parameters()),
+        "images": records,
+    }
+    timing = {key: sum(values) / len(values) for key, values in seconds.items()}
+    folder.finish(result, timing)
+    log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in means.items() if v is not None))
+    track_result(cfg, folder, result)
+
+
+def device(cfg: DictConfig) -> str:
+    """Where a codec is measured: on the GPU that trained it, else on the CPU."""
+    return "cuda" if cfg.trainer.accelerator in ("gpu", "cuda") else "cpu"
+
+
+def point(cfg: DictConfig) -> None:
+    """One evaluation as Hydra calls it."""
+    from omegaconf import OmegaConf, open_dict
+
+    from common.launch.weights import weights_file
+
+    folder = RunFolder(HydraConfig.get().runtime.output_dir)
+    try:
+        if (cfg.run is None) == (cfg.weights is None):
+            raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
+        if cfg.run is not None:
+            trained = RunFolder(cfg.run).config()
+            with open_dict(cfg):
+                for key in ("model", "system", "label", "lmbda", "distortion"):
+                    cfg[key] = trained[key]
+        weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
+        with folder.lock():
+            OmegaConf.save(cfg, folder.config_file, resolve=True)
+            evaluate(cfg, weights, folder)
+        outcomes.append(Outcome(folder.path, None))
+    except LicError as error:
+        log.error("%s", error)
+        outcomes.append(Outcome(folder.path, str(error), status=2))
+    except Exception as error:
+        log.exception("%s failed", folder.path)
+        outcomes.append(Outcome(folder.path, f"{type(error).__name__}: {error}"))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run Hydra on `argv`; 0 when all was measured, 1 when something failed, 2 for bad input."""
+    return hydra_application(point, "eval", argv)

@@ -1,0 +1,86 @@
+"""Train one run: in this process, or in one process per rank."""
+
+import logging
+import os
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from lightning import LightningModule, Trainer, seed_everything
+from omegaconf import DictConfig
+
+from common.launch.callbacks import StepSeed
+from common.launch.ddp import launch_ranks, processes
+from common.launch.evaluate import evaluate_run
+from common.launch.folder import RunFolder
+from common.launch.weights import load_weights, save_weights, warm_start_file
+
+log = logging.getLogger(__name__)
+
+
+def finish_run(folder: RunFolder) -> None:
+    """Train the run in `folder` to its last step and evaluate it: here, or with one process per rank."""
+    count = processes(folder.config())
+    if count > 1 and not folder.weights.exists():
+        launch_ranks(folder, count)
+    else:
+        fit_and_evaluate(folder)
+
+
+def fit_and_evaluate(folder: RunFolder) -> None:
+    """In this process: train (as one rank of several, if the environment says so), then evaluate on the first."""
+    if not folder.weights.exists():
+        fit(folder)
+    if int(os.environ.get("RANK", 0)) == 0:
+        evaluate_run(folder)
+
+
+def fit(folder: RunFolder) -> None:
+    """Train in this process, as the only rank or as the one that the environment says."""
+    cfg = folder.config()
+    seed_everything(cfg.seed, verbose=False)
+    if cfg.get("threads"):
+        torch.set_num_threads(cfg.threads)
+    module: LightningModule = instantiate(cfg.model)
+    data = instantiate(cfg.data)
+    trainer: Trainer = instantiate(
+        cfg.trainer,
+        logger=instantiate(cfg.logger) if cfg.logger else False,
+        callbacks=[
+            StepSeed(cfg.seed),
+            *(instantiate(callback) for callback in cfg.callbacks.values() if callback),
+        ],
+        default_root_dir=str(folder.path),
+    )
+    resuming = folder.checkpoint.exists()
+    if not resuming:
+        start(module, data, cfg, folder)
+    log_configuration(trainer, cfg, module)
+    trainer.fit(module, data, ckpt_path=str(folder.checkpoint) if resuming else None, weights_only=False)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    if trainer.is_global_zero:
+        save_weights(module.codec, folder.weights, cfg.system)  # type: ignore[arg-type]
+
+
+def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
+    """What a run begins from: another run's weights, or what the training data suggests."""
+    source = warm_start_file(cfg, folder)
+    if source is not None:
+        load_weights(module.codec, source)
+        log.info("starts from %s", source)
+    elif hasattr(module.codec, "start_from"):
+        data.setup("fit")
+        images = data.starting_images()
+        module.codec.start_from(images, module.mse_equivalent_lmbda)
+
+
+def log_configuration(trainer: Trainer, cfg: DictConfig, module: torch.nn.Module) -> None:
+    from omegaconf import OmegaConf
+
+    count = sum(p.numel() for p in module.parameters())
+    if trainer.is_global_zero:
+        log.info("%s: %.2f M parameters, %d steps", cfg.system, count / 1e6, cfg.trainer.max_steps)
+    if trainer.logger is not None:
+        content: Any = OmegaConf.to_container(cfg, resolve=True)
+        trainer.logger.log_hyperparams({**content, "parameters": count})

@@ -1,0 +1,43 @@
+"""One rank of a distributed run: `python -m common.launch.rank FOLDER PARENT`, started by `common.launch.ddp`."""
+
+import logging
+import os
+import sys
+import threading
+import time
+
+from torch.distributed.elastic.multiprocessing.errors import record
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after `parent` is gone, so that a killed sweep leaves no rank behind."""
+
+    def watch() -> None:
+        while True:
+            try:
+                os.kill(parent, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            time.sleep(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@record
+def main() -> None:
+    folder, parent = sys.argv[1], int(sys.argv[2])
+    end_with(parent)
+    logging.basicConfig(level=logging.INFO if os.environ["RANK"] == "0" else logging.WARNING, format="%(message)s")
+    from common.launch.quiet import quiet
+
+    quiet()
+    from common.launch import resolvers
+    from common.launch.fit import fit_and_evaluate
+    from common.launch.folder import RunFolder
+
+    resolvers.register()
+    fit_and_evaluate(RunFolder(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""What the configuration computes for itself: OmegaConf resolvers. Nothing here imports torch.
+
+${by_size:{tiny:32,base:192}}   the value for the chosen `size`
+                                ([low,high,6]: the second value from the list's sixth λ, "quality 6", on)
+${lic.experiment:}              last part of the chosen experiment's name, or "train"
+${lic.slug:}                    the run's folder name, from its overrides (not from the clock)
+${lic.run_id:}                  an id that a tracker can resume, the same whenever the same folder is meant
+${lic.wandb_mode:}              "online" where an API key is at hand, else "offline"
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+# Overrides that change where or how loudly a run reports, never what it computes.
+SILENT = ("hydra", "runs", "name", "logger", "experiment", "overwrite", "callbacks.progress", "report")
+# Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
+UNNAMED = ("lmbda", "model", "size", "warm_start", "trainer", "data", "run", "weights")
+LONGEST = 120
+
+
+def sorted_overrides(overrides: Iterable[str], without: tuple[str, ...] = ()) -> dict[str, str]:
+    """`key=value` overrides as a dict sorted by key, the last of each key winning, silent ones left out."""
+    pairs = dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
+    hidden = SILENT + without
+    return {
+        key: pairs[key]
+        for key in sorted(pairs)
+        if not any(key == name or key.startswith(name + ".") for name in hidden)
+    }
+
+
+def slug(overrides: Iterable[str], without: tuple[str, ...] = ()) -> str:
+    """A folder name that two different sets of overrides never share.
+
+    Readable as long as it can be; what a file system would not take is replaced, and a hash of the exact text
+    is appended whenever anything was lost.
+    """
+    text = ",".join(f"{key}={value}" for key, value in sorted_overrides(overrides, without).items())
+    if not text:
+        return "default"
+    readable = re.sub(r"[^\w=,.+-]", "-", text)
+    if readable == text and len(text) <= LONGEST:
+        return text
+    return f"{readable[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def run_id(folder: str | Path) -> str:
+    """Ten characters that name the run in `folder`, the same in every process that works on it."""
+    return hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:10]
+
+
+def _by_size(table: DictConfig, *, _root_: DictConfig) -> object:
+    value = table[_root_.size.name]
+    if not isinstance(value, list | ListConfig):
+        return value
+    low, high, first_high = value
+    return high if _quality(_root_) >= first_high else low
+
+
+def _quality(root: DictConfig) -> int:
+    """CompressAI's quality number: the place, from 1, that λ has or would have in the published list."""
+    return 1 + sum(float(lmbda) < 0.999 * root.lmbda for lmbda in str(root.lmbdas).split(","))
+
+
+def _experiment() -> str:
+    choice = HydraConfig.get().runtime.choices.get("experiment")
+    return str(choice).rsplit("/", 1)[-1] if choice else "train"
+
+
+def _system() -> str:
+    return str(HydraConfig.get().runtime.choices.get("model")).partition("/")[2]
+
+
+def _wandb_mode() -> str:
+    netrc = Path.home() / ".netrc"
+    known = os.environ.get("WANDB_API_KEY") or (netrc.exists() and "api.wandb.ai" in netrc.read_text())
+    return os.environ.get("WANDB_MODE") or ("online" if known else "offline")
+
+
+def _label(name: str) -> str:
+    """How a run's curve is called: the system and whatever was overridden, but for the Lagrangian."""
+    extra = sorted_overrides(HydraConfig.get().overrides.task, UNNAMED)
+    return " ".join([name, *(f"{key}={value}" for key, value in extra.items())])
+
+
+def register() -> None:
+    """Make the resolvers known to OmegaConf; calling it again changes nothing."""
+    resolvers: dict[str, Callable[..., Any]] = {
+        "by_size": _by_size,
+        "lic.overrides": lambda: OmegaConf.create(list(HydraConfig.get().overrides.task)),
+        "lic.experiment": _experiment,
+        "lic.system": _system,
+        "lic.label": _label,
+        "lic.slug": lambda: slug(HydraConfig.get().overrides.task),
+        "lic.run_id": lambda: run_id(HydraConfig.get().runtime.output_dir),
+        "lic.wandb_mode": _wandb_mode,
+    }
+    for name, resolver in resolvers.items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)

@@ -1,0 +1,34 @@
+"""What a sweep adds around its points: no point twice, and a report at the end."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, open_dict
+
+from common.launch.application import outcomes
+from common.launch.resolvers import slug
+
+log = logging.getLogger(__name__)
+
+
+class Sweep(Callback):
+    """Hydra callback for `lic train -m`."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Let the command line replace an experiment's own sweep; Hydra would run the product of the two."""
+        given = {override.partition("=")[0] for override in config.hydra.overrides.task}
+        with open_dict(config):
+            for key in [key for key in config.hydra.sweeper.params or {} if key in given]:
+                del config.hydra.sweeper.params[key]
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Write the sweep's report beside its points and print it."""
+        if not config.report.enabled:
+            return
+        from common.launch.report import sweep_report
+
+        name = slug(config.hydra.overrides.task)
+        out = Path(config.runs) / config.name / ("report" if name == "default" else f"report-{name}")
+        sweep_report([outcome.folder for outcome in outcomes], out, config)

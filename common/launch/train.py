@@ -1,0 +1,53 @@
+"""`lic train`: one run, or with -m one run for every point of a sweep.
+
+A run is train -> evaluate -> result.json in a folder named by its overrides, so that the same command finds it
+again: a finished run is skipped, an interrupted one goes on from its last checkpoint.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from common.errors import LicError
+from common.launch.application import Outcome, hydra_application, outcomes
+from common.launch.folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig, folder: RunFolder) -> None:
+    """Bring the run that `cfg` describes from whatever state `folder` is in to finished."""
+    with folder.lock():
+        if cfg.overwrite:
+            folder.clear()
+        folder.adopt(cfg)
+        if folder.result.exists():
+            log.info("%s is finished already: skipped.", folder.path)
+            return
+        folder.failure.unlink(missing_ok=True)
+        from common.launch.fit import finish_run  # skipping a finished run needs no torch
+
+        finish_run(folder)
+
+
+def point(cfg: DictConfig) -> None:
+    """One job as Hydra calls it. A failure is written down, and in a sweep the next point has its turn."""
+    folder = RunFolder(HydraConfig.get().runtime.output_dir)
+    try:
+        run(cfg, folder)
+        outcomes.append(Outcome(folder.path, None))
+    except LicError as error:
+        log.error("%s", error)
+        outcomes.append(Outcome(folder.path, str(error), status=2))
+    except Exception as error:
+        log.exception("%s failed", folder.path)
+        outcomes.append(Outcome(folder.path, f"{type(error).__name__}: {error}"))
+    if reason := outcomes[-1].reason:
+        folder.fail(reason)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run Hydra on `argv`; 0 when every point is finished, 1 when one failed, 2 for bad input."""
+    return hydra_application(point, "train", argv)

@@ -1,0 +1,1 @@
+"""Rate-distortion points and curves, Bjøntegaard deltas, tables, figures and the report."""

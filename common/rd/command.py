@@ -1,0 +1,45 @@
+"""`lic report`: turn finished runs into curves, tables and a page."""
+
+import argparse
+from pathlib import Path
+
+DESCRIPTION = """\
+Collects every finished run below the given folders (result.json), the points that failed (failed.json) and
+the classical codecs measured with `lic bench` (*.baseline.json), joins the points of a sweep to curves, and
+writes report.html, report.md, report.json, points.csv and the figures. Results of different protocols or
+pictures never share a table."""
+
+
+def main(argv: list[str]) -> int:
+    """Run `lic report` with the arguments after the verb; LicError says what is wrong with them."""
+    parser = argparse.ArgumentParser(
+        "lic report", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="folders of runs, sweeps or baselines")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: first DIR/report)")
+    parser.add_argument(
+        "--published",
+        nargs="+",
+        action="extend",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="curves in CompressAI's JSON layout, measured (by your word) on the same pictures",
+    )
+    parser.add_argument(
+        "--method",
+        choices=("akima", "cubic", "pchip"),
+        default="akima",
+        help="interpolation of BD-rates; cubic compares with older papers (default: %(default)s)",
+    )
+    parser.add_argument("--title", default="Rate-distortion report", help="heading of the page")
+    options = parser.parse_args(argv)
+
+    from rich.console import Console
+
+    from common.rd.report import print_report, write_report
+
+    out = options.out or options.folders[0] / "report"
+    report = write_report(options.folders, out, options.published, title=options.title, method=options.method)
+    print_report(report, Console())
+    return 0

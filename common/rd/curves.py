@@ -1,0 +1,256 @@
+"""Rate-distortion points and curves, read from the files that runs, baselines and CompressAI leave.
+
+CompressAI's layout is `{"name", "description", "results": {"bpp": […], "psnr-rgb": […], "ms-ssim-rgb": […],
+…}}`, lists of equal length, MS-SSIM linear (its curves read off papers have "ms-ssim-db-rgb" in dB instead,
+and may lack PSNR). Ours adds top-level keys:
+
+- a run's `result.json`: "protocol", "dataset", "curve" (the label under which a sweep's points join),
+  "lmbda", "images"; beside it `timing.json` may lie, apart because `result.json` is reproducible to the bit;
+- a baseline's `NAME.baseline.json`: "kind": "baseline", "protocol", "dataset", "images".
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from common.errors import LicError
+from common.rd.points import decibel
+
+Kind = Literal["run", "baseline", "published"]
+Metric = Literal["psnr-rgb", "ms-ssim-rgb"]
+METRICS: tuple[Metric, ...] = ("psnr-rgb", "ms-ssim-rgb")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One rate-distortion point.
+
+    Attributes:
+        bpp: bits per pixel.
+        psnr: dB over RGB, or None where a file does not say (or it is infinite).
+        ms_ssim: 0 to 1, or None.
+        extra: what else is known: bpp_estimated, encoding_time and decoding_time (s per image), lmbda,
+            quality, qp, …
+        source: the file the point was read from.
+    """
+
+    bpp: float
+    psnr: float | None
+    ms_ssim: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    source: Path | None = None
+
+    def quality(self, metric: Metric) -> float | None:
+        """PSNR or MS-SSIM in dB, both "more is better"."""
+        if metric == "psnr-rgb":
+            return self.psnr
+        return None if self.ms_ssim is None else decibel(self.ms_ssim)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of one codec, by rising bpp, measured with one protocol on one data set (None: not said)."""
+
+    name: str
+    kind: Kind
+    points: tuple[Point, ...]
+    protocol: str | None = None
+    dataset: str | None = None
+    description: str = ""
+    source: Path | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", tuple(sorted(self.points, key=lambda point: point.bpp)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The curve in CompressAI's layout, with kind, protocol and dataset beside it."""
+        columns: dict[str, list[Any]] = {"bpp": [point.bpp for point in self.points]}
+        columns["psnr-rgb"] = [point.psnr for point in self.points]
+        columns["ms-ssim-rgb"] = [point.ms_ssim for point in self.points]
+        for key in dict.fromkeys(key for point in self.points for key in point.extra):
+            columns[key] = [point.extra.get(key) for point in self.points]
+        known = {key: values for key, values in columns.items() if any(value is not None for value in values)}
+        head = {"name": self.name, "description": self.description, "kind": self.kind}
+        return head | {"protocol": self.protocol, "dataset": self.dataset, "results": known}
+
+
+class Failure(NamedTuple):
+    """A point of a sweep that has no result, and why."""
+
+    folder: Path
+    reason: str
+
+
+class Group(NamedTuple):
+    """Curves that may share a table: one protocol, one set of pictures."""
+
+    protocol: str | None
+    dataset: str | None
+    curves: tuple[Curve, ...]
+
+    def of_kind(self, *kinds: Kind) -> list[Curve]:
+        return [curve for curve in self.curves if curve.kind in kinds]
+
+
+class Collection(NamedTuple):
+    """What `collect` found below some folders."""
+
+    curves: list[Curve]
+    failures: list[Failure]
+
+
+def load(path: Path) -> Curve:
+    """Read a file in CompressAI's layout: ours or theirs.
+
+    The kind is "baseline" where the file says so, "run" where it has our "protocol", else "published".
+
+    Raises:
+        LicError: the file is missing, not JSON, lacks keys, or its lists differ in length or hold no numbers.
+    """
+    data = _read_json(path)
+    results = data.get("results") if isinstance(data, dict) else None
+    if not isinstance(results, dict):
+        raise LicError(
+            f'{path} has no "results": expected CompressAI\'s layout, {{"name", "results": {{"bpp": […]}}}}.'
+        )
+    columns = {str(key): values for key, values in results.items() if isinstance(values, list)}
+    bpp = columns.get("bpp")
+    if not bpp:
+        raise LicError(f'{path} has no list "bpp" in its "results", so it has no rate-distortion points.')
+    uneven = [f'"{key}" has {len(values)}' for key, values in columns.items() if len(values) != len(bpp)]
+    if uneven:
+        raise LicError(f'{path}: "bpp" has {len(bpp)} entries but {", ".join(uneven)}; lists must be of equal length.')
+    if not {"psnr-rgb", "ms-ssim-rgb", "ms-ssim-db-rgb"} & columns.keys():
+        raise LicError(f'{path} has neither "psnr-rgb" nor "ms-ssim-rgb" in its "results".')
+    _check_numbers(path, columns)
+
+    shared = {} if data.get("lmbda") is None else {"lmbda": data["lmbda"]}
+    rows = [{key: values[i] for key, values in columns.items()} for i in range(len(bpp))]
+    kind: Kind = "baseline" if data.get("kind") == "baseline" else "run" if "protocol" in data else "published"
+    return Curve(
+        name=str(data.get("curve") or data.get("name") or path.stem),
+        kind=kind,
+        points=tuple(_point(shared | row, path) for row in rows),
+        protocol=data.get("protocol"),
+        dataset=data.get("dataset"),
+        description=str(data.get("description") or ""),
+        source=path,
+    )
+
+
+def _point(row: dict[str, Any], path: Path) -> Point:
+    ms_ssim, in_db = row.pop("ms-ssim-rgb", None), row.pop("ms-ssim-db-rgb", None)
+    if ms_ssim is None and in_db is not None:
+        ms_ssim = 1 - 10 ** (-in_db / 10)
+    extra = {key: value for key, value in row.items() if key not in ("bpp", "psnr-rgb") and value is not None}
+    return Point(row["bpp"], row.get("psnr-rgb"), ms_ssim, extra, path)
+
+
+def _check_numbers(path: Path, columns: Mapping[str, list[Any]]) -> None:
+    for key in ("bpp", "psnr-rgb", "ms-ssim-rgb", "ms-ssim-db-rgb"):
+        for value in columns.get(key, []):
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not (number or (value is None and key != "bpp")):
+                raise LicError(f'{path}: "{key}" holds {value!r} where a number is expected.')
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LicError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise LicError(f"{path} is not JSON: {error}.") from error
+
+
+def collect(folders: Sequence[Path]) -> Collection:
+    """Everything measured below `folders`: runs joined to curves, baselines, and points that failed.
+
+    Hidden folders are not entered. Run points of the same (curve, protocol, dataset) make one curve. A result
+    that cannot be read counts as a failure with that reason; `failed.json` counts unless a result lies beside
+    it.
+
+    Raises:
+        LicError: one of the folders does not exist.
+    """
+    found: dict[tuple[str, str | None, str | None], list[Curve]] = {}
+    baselines: list[Curve] = []
+    failures: list[Failure] = []
+    for path in _files(folders):
+        try:
+            if path.name == "result.json":
+                run = _with_timing(load(path), path.parent / "timing.json")
+                found.setdefault((run.name, run.protocol, run.dataset), []).append(run)
+            elif path.name.endswith(".baseline.json"):
+                baselines.append(load(path))
+            elif path.name == "failed.json" and not (path.parent / "result.json").exists():
+                failures.append(Failure(path.parent, _reason(path)))
+        except LicError as error:
+            failures.append(Failure(path.parent, str(error)))
+    runs = []
+    for curves in found.values():
+        points = tuple(point for curve in curves for point in curve.points)
+        runs.append(replace(curves[0], kind="run", points=points))
+    return Collection(runs + baselines, failures)
+
+
+def _files(folders: Sequence[Path]) -> list[Path]:
+    files: dict[Path, None] = {}  # a folder and its parent may both be given
+    for folder in folders:
+        if not folder.exists():
+            raise LicError(f"{folder} does not exist; give folders of finished runs.")
+        below = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
+        for path in below:
+            if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                files.setdefault(path.resolve())
+    return list(files)
+
+
+def _with_timing(run: Curve, timing: Path) -> Curve:
+    if not timing.exists():
+        return run
+    data = _read_json(timing)
+    if not isinstance(data, dict):
+        raise LicError(f'{timing} should hold {{"encoding_time": seconds, "decoding_time": seconds}}.')
+    return replace(run, points=tuple(replace(p, extra={**p.extra, **data}) for p in run.points))
+
+
+def _reason(path: Path) -> str:
+    data = _read_json(path)
+    return str(data.get("reason") if isinstance(data, dict) else data)
+
+
+def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Group]:
+    """Curves by (protocol, pictures), those with most runs first; `published` join every group.
+
+    Published curves rarely say what they were measured on: that they fit is the word of who passes them. The
+    same pictures under another name ("kodak 24 pictures 5f2c91ab", "Kodak24 24 pictures 5f2c91ab") are the
+    same data set.
+    """
+    groups: dict[tuple[str | None, str | None], list[Curve]] = {}
+    for curve in curves:
+        groups.setdefault((curve.protocol, _pictures(curve.dataset)), []).append(curve)
+    ordered = sorted(groups.values(), key=lambda members: -sum(curve.kind == "run" for curve in members))
+    if not ordered and published:
+        ordered = [[]]
+    joined = [_distinct([*members, *published]) for members in ordered]
+    return [Group(members[0].protocol, members[0].dataset, tuple(members)) for members in joined]
+
+
+def _pictures(dataset: str | None) -> str | None:
+    match = re.search(r"\d+ pictures? [0-9a-f]{8}$", dataset or "")
+    return match.group() if match else dataset
+
+
+def _distinct(curves: list[Curve]) -> list[Curve]:
+    """CompressAI calls its MSE and MS-SSIM curves the same: tell them apart by their file."""
+    names = [curve.name for curve in curves]
+    return [
+        replace(curve, name=f"{curve.name} ({curve.source.stem})")
+        if curve.source and names.count(curve.name) > 1 and curve.kind != "run"
+        else curve
+        for curve in curves
+    ]

@@ -1,0 +1,116 @@
+"""Rate-distortion figures and the gallery of reconstructions, as PNG files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from common.rd.curves import Curve, Metric
+
+RUN_COLOURS = ["#0b6bcb", "#d1495b", "#2a9d5c", "#8e44ad", "#e08e0b", "#00838f", "#a0522d", "#c2185b"]
+GREYS = ["#5f6b76", "#8a949d", "#7a6f5d", "#5d7a72", "#6d6480", "#806464"]
+INK = "#22272c"
+
+
+def rd_figure(curves: Sequence[Curve], metric: Metric, path: Path, title: str = "") -> Path | None:
+    """Quality (dB) over bpp: runs bold with markers, baselines thin, published curves dashed, names at the
+    lines.
+
+    The view follows the runs, so that baselines up to many bits do not squeeze them into a corner.
+
+    Returns:
+        `path`, or None when no curve has that metric.
+    """
+    lines = []
+    for curve in curves:
+        known = [(point.bpp, quality) for point in curve.points if (quality := point.quality(metric)) is not None]
+        known = [(bpp, quality) for bpp, quality in known if np.isfinite(quality)]
+        if known:
+            lines.append((curve, np.array(known)))
+    if not lines:
+        return None
+    figure = Figure(figsize=(8, 5.2), dpi=130, facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0.085, 0.11, 0.72, 0.80))
+    styles = _styles([curve for curve, _ in lines])
+    for (_, xy), style in zip(lines, styles):
+        axes.plot(xy[:, 0], xy[:, 1], **style)
+    _view(axes, lines)
+    _name_lines(axes, lines, styles)
+    axes.set_xlabel("bits per pixel", color=INK)
+    axes.set_ylabel("PSNR (dB)" if metric == "psnr-rgb" else "MS-SSIM (dB)", color=INK)
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.grid(color="#e6e9ec", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#b7bec4")
+    axes.tick_params(colors="#59636c", labelsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None})
+    return path
+
+
+def _styles(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    styles: list[dict[str, Any]] = []
+    runs = others = 0
+    for curve in curves:
+        if curve.kind == "run":
+            colour = RUN_COLOURS[runs % len(RUN_COLOURS)]
+            styles.append({"color": colour, "linewidth": 2.4, "marker": "o", "markersize": 6, "zorder": 3})
+            runs += 1
+        else:
+            dash = "--" if curve.kind == "published" else "-"
+            marker = {"marker": "."} if curve.kind == "baseline" else {}
+            styles.append({"color": GREYS[others % len(GREYS)], "linewidth": 1.2, "linestyle": dash, **marker})
+            others += 1
+    return styles
+
+
+def _view(axes: Axes, lines: Sequence[tuple[Curve, np.ndarray]]) -> None:
+    focus = [xy for curve, xy in lines if curve.kind == "run"] or [xy for _, xy in lines]
+    right = min(1.35 * max(xy[:, 0].max() for xy in focus), 1.03 * max(xy[:, 0].max() for _, xy in lines))
+    seen = np.concatenate([xy[xy[:, 0] <= right] for _, xy in lines])
+    low, high = seen[:, 1].min(), seen[:, 1].max()
+    runs = np.concatenate(focus)[:, 1]
+    low, high = max(low, runs.min() - 6), min(high, runs.max() + 3)  # far points would flatten the rest
+    margin = 0.06 * max(high - low, 1.0)
+    axes.set_xlim(0, right)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _name_lines(axes: Axes, lines: Sequence[tuple[Curve, np.ndarray]], styles: Sequence[dict[str, Any]]) -> None:
+    """Names in the right margin, in the order of the line ends, moved apart where they would collide."""
+    right, (low, high) = axes.get_xlim()[1], axes.get_ylim()
+    ends = []
+    for _, xy in lines:
+        x = min(right, xy[-1, 0])
+        ends.append((x, float(np.clip(np.interp(x, xy[:, 0], xy[:, 1]), low, high))))
+    order = sorted(range(len(ends)), key=lambda i: ends[i][1])
+    step = (high - low) * min(0.045, 0.98 / len(ends))
+    heights = np.array([ends[i][1] for i in order])
+    for _ in range(200):  # push neighbours apart until every name has its line
+        gaps = np.maximum(step - np.diff(heights), 0) / 2
+        if gaps.max(initial=0) < 1e-3 * step:
+            break
+        heights[:-1] -= gaps
+        heights[1:] += gaps
+        heights = np.clip(heights, low, high)
+    for i, y in zip(order, heights):
+        curve, bold = lines[i][0], lines[i][0].kind == "run"
+        colour = styles[i]["color"]
+        span = right * 1.03 - ends[i][0]
+        axes.annotate(
+            curve.name if len(curve.name) <= 30 else curve.name[:29] + "…",
+            ends[i],
+            (right * 1.04, y),
+            annotation_clip=False,
+            va="center",
+            color=colour,
+            fontsize=9.5 if bold else 8.5,
+            fontweight="bold" if bold else "normal",
+            arrowprops={"arrowstyle": "-", "color": colour, "alpha": 0.35, "linewidth": 0.7} if span > 0 else None,
+        )

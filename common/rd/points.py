@@ -1,0 +1,76 @@
+"""From records of single images to one rate-distortion point, and points to files in CompressAI's layout.
+
+Learned codecs and classical ones share these functions, so that both are averaged in the same way. No torch
+here: a report starts quickly.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from common.data.pictures import write_atomically
+
+# key of an image's record -> key of the list in a CompressAI file
+RESULT_KEYS = {"bpp": "bpp", "bpp_estimated": "bpp_estimated", "psnr": "psnr-rgb", "ms_ssim": "ms-ssim-rgb"}
+
+
+def decibel(v: float) -> float:
+    """MS-SSIM `v` in [0, 1] as -10 log10(1 - v) dB; infinite at 1 (for tensors: `common.metrics.image`)."""
+    return math.inf if v >= 1 else -10 * math.log10(1 - v)
+
+
+def finite(v: float | None) -> float | None:
+    """`v` as JSON holds it: infinity (PSNR of equal pictures) and NaN (MS-SSIM of small ones) become None."""
+    return float(v) if v is not None and math.isfinite(v) else None
+
+
+def aggregate(images: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Means over the images' records, under the keys of CompressAI's "results".
+
+    Each image counts the same, whatever its size: bpp, PSNR and MS-SSIM are computed per image, then
+    averaged.
+
+    - MS-SSIM is undefined (None or NaN) for images with a side of 160 pixels or less: they are left out of
+      its mean, which is None when nothing is left.
+    - PSNR is infinite (or None) for an image that came back unchanged: the mean is then infinite too, hence
+      None.
+    - A key that no image has is left out.
+
+    Args:
+        images: one mapping per image with some of "bpp", "bpp_estimated", "psnr" (dB), "ms_ssim" (0 to 1).
+
+    Returns:
+        Means under "bpp", "bpp_estimated", "psnr-rgb", "ms-ssim-rgb".
+    """
+    if not images:
+        raise ValueError("aggregate needs at least one image")
+    means: dict[str, float | None] = {}
+    for key, result_key in RESULT_KEYS.items():
+        if not any(key in image for image in images):
+            continue
+        values = [finite(image.get(key)) for image in images]
+        known = [value for value in values if value is not None]
+        if not known or (key != "ms_ssim" and len(known) < len(values)):
+            means[result_key] = None
+        else:
+            means[result_key] = math.fsum(known) / len(known)
+    return means
+
+
+def results(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
+    """Points as the lists of CompressAI's "results": `[{"bpp": 1}, {"bpp": 2}]` -> `{"bpp": [1, 2]}`."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: [row.get(key) for row in rows] for key in keys}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode())
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write strict JSON (no NaN: pass numbers through `finite`), atomically, keys in the given order."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,0 +1,178 @@
+"""Tables of points, BD-rates and failures: made once as rows of text, shown as rich, Markdown or HTML."""
+
+import csv
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from common.rd.bd import MIN_OVERLAP, BDRate, Method, bd_matrix
+from common.rd.curves import Curve, Failure, Group, Metric, Point
+
+LABELS: dict[Metric, str] = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
+
+
+class Table(NamedTuple):
+    """Rows of text under `columns`; the first `labels` columns are names, the others right-aligned figures.
+
+    `breaks` holds the numbers of the rows before which a new block begins, `notes` what to read below the
+    table.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    labels: int = 1
+    breaks: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+def points_table(curves: Sequence[Curve], title: str = "Points") -> Table:
+    """One row per point: λ or quality, bpp from the files, estimated bpp, PSNR, MS-SSIM, seconds per image.
+
+    Columns that no point fills are left out.
+    """
+    columns = [
+        "curve",
+        "λ / quality",
+        "bpp",
+        "estimated bpp",
+        "PSNR dB",
+        "MS-SSIM dB",
+        "encode s",
+        "decode s",
+    ]
+    rows: list[list[str]] = []
+    breaks = set()
+    for curve in curves:
+        breaks.add(len(rows))
+        rows += [[curve.name if i == 0 else "", *_figures(point)] for i, point in enumerate(curve.points)]
+    kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in rows)]
+    rows = [[row[i] for i in kept] for row in rows]
+    return Table(title, [columns[i] for i in kept], rows, breaks=frozenset(breaks - {0}))
+
+
+def _figures(point: Point) -> list[str]:
+    extra = point.extra
+    setting = next((extra[key] for key in ("lmbda", "quality", "qp", "crf") if extra.get(key) is not None), None)
+    return [
+        "" if setting is None else f"{setting:g}" if isinstance(setting, (int, float)) else str(setting),
+        f"{point.bpp:.4f}",
+        _format(extra.get("bpp_estimated"), ".4f"),
+        _format(point.psnr, ".2f"),
+        _format(point.quality("ms-ssim-rgb"), ".2f"),
+        _format(extra.get("encoding_time"), ".3f"),
+        _format(extra.get("decoding_time"), ".3f"),
+    ]
+
+
+def _format(value: Any, spec: str) -> str:
+    return format(value, spec) if isinstance(value, (int, float)) else ""
+
+
+def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima") -> Table | None:
+    """BD-rates of the runs (columns; without runs, of every curve) against every curve (rows) of the group.
+
+    None when there is nothing to compare.
+    """
+    known = [c for c in group.curves if any(point.quality(metric) is not None for point in c.points)]
+    tests = [c for c in known if c.kind == "run"] or known
+    anchors = [c for c in known if c.kind != "run"] + ([c for c in known if c.kind == "run"] if len(tests) > 1 else [])
+    if not tests or not anchors or anchors == tests[:1]:
+        return None
+    matrix = bd_matrix(anchors, tests, metric, method)
+    notes = dict.fromkeys(
+        result.note for row in matrix for result in row if result and result.note and not _only_overlap(result)
+    )
+    bracketed = any(result and _partial(result) for row in matrix for result in row)
+    legend = [f"Bits at equal quality compared with the row's codec ({method}); negative: fewer bits."]
+    if bracketed:
+        legend.append(
+            f"In brackets: part of the quality range that both curves cover, where below {MIN_OVERLAP:.0%}; "
+            "such a figure speaks for that part only."
+        )
+    rows = [[a.name, *(_percent(result) for result in row)] for a, row in zip(anchors, matrix)]
+    title = f"BD-rate, {LABELS[metric]}"
+    return Table(title, ["against", *(c.name for c in tests)], rows, notes=(*legend, *notes))
+
+
+def _partial(result: BDRate) -> bool:
+    return result.percent is not None and result.overlap < MIN_OVERLAP
+
+
+def _only_overlap(result: BDRate) -> bool:
+    return _partial(result) and ";" not in result.note
+
+
+def _percent(result: BDRate | None) -> str:
+    if result is None:
+        return "—"
+    if result.percent is None:
+        return "not comparable"
+    text = f"{result.percent:+.1f} %".replace("-", "−")
+    return f"{text} ({int(100 * result.overlap)} %)" if _partial(result) else text
+
+
+def failures_table(failures: Sequence[Failure]) -> Table:
+    """Points without a result, and why."""
+    return Table("Failed", ["folder", "reason"], [[str(f.folder), f.reason] for f in failures], labels=2)
+
+
+def to_rich(table: Table) -> RichTable:
+    """For the terminal, without the notes, which a narrow table would wrap into a column."""
+    shown = RichTable(title=Text(table.title), title_justify="left")
+    for i, column in enumerate(table.columns):
+        shown.add_column(Text(column), justify="left" if i < table.labels else "right")
+    for i, row in enumerate(table.rows):
+        if i in table.breaks:
+            shown.add_section()
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
+
+
+def to_markdown(table: Table) -> str:
+    """A GitHub table under a heading, the notes as a list below."""
+    rules = ["---" if i < table.labels else "---:" for i in range(len(table.columns))]
+    cells = [
+        table.columns,
+        rules,
+        *([cell.replace("|", "\\|").replace("\n", " ") for cell in r] for r in table.rows),
+    ]
+    lines = [f"### {table.title}", "", *("| " + " | ".join(row) + " |" for row in cells)]
+    return "\n".join([*lines, *(["", *(f"- {note}" for note in table.notes)] if table.notes else [])]) + "\n"
+
+
+def to_html(table: Table) -> str:
+    """A `<table>` under a heading, the notes below."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
+    body = []
+    for i, row in enumerate(table.rows):
+        cells = (f"<td{'' if j < table.labels else ' class=n'}>{escape(cell)}</td>" for j, cell in enumerate(row))
+        body.append(f"<tr{' class=b' if i in table.breaks else ''}>{''.join(cells)}</tr>")
+    notes = "".join(f"<p class=note>{escape(note)}</p>" for note in table.notes)
+    rows = "\n".join(body)
+    grid = f"<table><tr>{head}</tr>\n{rows}\n</table>"
+    return f"<h3>{escape(table.title)}</h3>\n<div class=wide>{grid}</div>\n{notes}\n"
+
+
+def points_csv(groups: Sequence[Group]) -> str:
+    """Every point of every group, full precision, one row each."""
+    extras = dict.fromkeys(key for g in groups for c in g.curves for point in c.points for key in point.extra)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["protocol", "dataset", "curve", "kind", "bpp", "psnr", "ms_ssim", "ms_ssim_db", *extras, "source"])
+    for g in groups:
+        for c in g.curves:
+            for p in c.points:
+                figures = [
+                    p.bpp,
+                    p.psnr,
+                    p.ms_ssim,
+                    p.quality("ms-ssim-rgb"),
+                    *(p.extra.get(key) for key in extras),
+                ]
+                writer.writerow([g.protocol, g.dataset, c.name, c.kind, *figures, p.source])
+    return out.getvalue()

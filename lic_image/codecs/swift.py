@@ -1,0 +1,207 @@
+"""`swift`: a learned codec for two CPU cores that starts as JPEG and only gets better. Ours; no paper.
+
+    x ─ block DCT ─ u ─ blocks ─ u ·gain ─ y ─────── round ─────── y_hat ·1/gain ─ blocks ─ inverse DCT ─ x_hat
+                                    │                  │ p(y | z_hat, earlier slices, half of this slice)
+                                    └ log|y| ─ h_a ─ z ─ round ─ z_hat ─ h_s
+
+Everything learned starts at its classical value: the transform at the orthonormal 8x8 DCT of decorrelated colour,
+the residual blocks at the identity, the gains at the step size that is optimal for λ at high rate, the scales at
+each coefficient's standard deviation in the first training crops (`start_from`). What training adds is a better
+transform, deblocking in the coefficient domain, and above all the probability model: a mean-scale hyperprior whose
+parameters also see the latents decoded so far, low frequencies first, each slice in two checkerboard passes.
+
+Step size: with an orthonormal transform and uniform rounding the loss λ·255²·MSE + bpp costs a coefficient
+λ·255²·Δ²/(12·3) - log2(Δ), least at Δ² = 18 / (λ·255²·ln 2), x in [0, 1].
+"""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import torch
+from compressai.models import CompressionModel
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from common.entropy import rans
+from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.tables import to_int32
+from lic_image.layers.block_dct import BLOCK, block_dct
+from lic_image.layers.depthwise import DepthwiseBlock
+from lic_image.layers.slice_context import SliceContext, even_positions, with_magnitude
+
+# Called for each part of the latents in coding order with (slice, mean, log scale, positions): the quantised part.
+Visit = Callable[[slice, Tensor, Tensor, Tensor], Tensor]
+
+
+class Swift(CompressionModel):
+    """The codec.
+
+    Args:
+        M: channels of y: the M lowest frequencies of 192.
+        N: width of the hyperprior; the context networks are twice as wide.
+        Z: channels of z.
+        blocks: residual blocks on each side.
+        slices: last channel of every slice of y but the last, rising; the first slices hold the lowest frequencies.
+    """
+
+    downsampling = 4 * BLOCK
+
+    def __init__(
+        self, M: int = 96, N: int = 48, Z: int = 16, blocks: int = 2, slices: tuple[int, ...] = (3, 9, 27)
+    ) -> None:
+        super().__init__()
+        matrix = block_dct(M)
+        self.transform = nn.Conv2d(3 * BLOCK**2, M, 1)
+        self.inverse = nn.Conv2d(M, 3 * BLOCK**2, 1)
+        for layer, start in ((self.transform, matrix), (self.inverse, matrix.T)):
+            layer.weight.data = start[:, :, None, None].clone()
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        self.blocks_a = nn.Sequential(*(DepthwiseBlock(M) for _ in range(blocks)))
+        self.blocks_s = nn.Sequential(*(DepthwiseBlock(M) for _ in range(blocks)))
+        self.log_gain = nn.Parameter(torch.zeros(M, 1, 1))
+        self.log_inverse_gain = nn.Parameter(torch.zeros(M, 1, 1))
+        self.register_buffer("deviation", torch.ones(M, 1, 1))
+        self.h_a = nn.Sequential(
+            nn.Conv2d(M, N, 1),
+            nn.GELU(),
+            nn.Conv2d(N, N, 5, stride=2, padding=2, groups=N),
+            nn.Conv2d(N, N, 1),
+            nn.GELU(),
+            nn.Conv2d(N, N, 5, stride=2, padding=2, groups=N),
+            nn.Conv2d(N, Z, 1),
+        )
+        self.h_s = nn.Sequential(
+            nn.Conv2d(Z, 4 * N, 1),
+            nn.PixelShuffle(2),
+            nn.Conv2d(N, N, 5, padding=2, groups=N),
+            nn.Conv2d(N, N, 1),
+            nn.GELU(),
+            nn.Conv2d(N, 4 * N, 1),
+            nn.PixelShuffle(2),
+            nn.Conv2d(N, N, 5, padding=2, groups=N),
+            nn.Conv2d(N, 2 * N, 1),
+            nn.GELU(),
+        )
+        edges = [0, *(edge for edge in slices if edge < M), M]
+        self.slices = [slice(a, b) for a, b in pairwise(edges)]
+        self.contexts = nn.ModuleList(SliceContext(s.stop - s.start, s.start, 2 * N, 2 * N) for s in self.slices)
+        self.entropy_bottleneck = EntropyBottleneck(Z)
+        self.gaussian_conditional = GaussianConditional(None)
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor, lmbda: float) -> None:
+        """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
+        u = self.transform(F.pixel_unshuffle(x - 0.5, BLOCK))
+        deviation = u.square().mean((0, 2, 3)).sqrt().clamp_min(1e-4)
+        step = math.sqrt(18 / (lmbda * 255**2 * math.log(2)))
+        self.deviation.copy_(deviation[:, None, None])
+        self.log_gain.copy_((self.deviation / step).log())
+        self.log_inverse_gain.copy_(-self.log_gain)
+
+    def g_a(self, x: Tensor) -> Tensor:
+        """x (B, 3, H, W) -> y (B, M, H/8, W/8), to be rounded."""
+        u = self.transform(F.pixel_unshuffle(x - 0.5, BLOCK)) / self.deviation
+        return self.blocks_a(u) * self.log_gain.exp()
+
+    def g_s(self, y_hat: Tensor) -> Tensor:
+        """y_hat (B, M, h, w) -> x_hat (B, 3, 8h, 8w)."""
+        u_hat = self.blocks_s(y_hat * self.log_inverse_gain.exp())
+        return F.pixel_shuffle(self.inverse(u_hat * self.deviation), BLOCK) + 0.5
+
+    def hyper_analysis(self, y: Tensor) -> Tensor:
+        return self.h_a(torch.log(y.abs() + 0.3))
+
+    def walk(self, z_hat: Tensor, visit: Visit) -> Tensor:
+        """Go through y in coding order, asking `visit` for every part; returns all of y_hat (B, M, h, w)."""
+        side = self.h_s(z_hat)
+        even = even_positions(side.shape[2], side.shape[3], side.device)
+        gain = self.log_gain.detach().exp()
+        done: list[Tensor] = []
+        seen: list[Tensor] = []
+        for part, context in zip(self.slices, self.contexts):
+            g = gain[part]
+            h = context.base(side, torch.cat(seen, 1) if seen else None)  # type: ignore[operator]
+            mean, log_scale = context.head(h)  # type: ignore[operator]
+            first = visit(part, mean, log_scale, even) * even
+            h = h + context.neighbours(with_magnitude(first / g, first))  # type: ignore[operator]
+            mean, log_scale = context.head(h)  # type: ignore[operator]
+            second = visit(part, mean, log_scale, ~even) * ~even
+            done.append(first + second)
+            seen.append(with_magnitude(done[-1] / g, done[-1]))
+        return torch.cat(done, 1)
+
+    def scaled(self, part: slice, mean: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Parameters of normalised latents -> mean and scale of y's channels `part`."""
+        gain = self.log_gain[part].exp()
+        return mean * gain, log_scale.exp() * gain
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        y = self.g_a(x)
+        z = self.hyper_analysis(y)
+        z_hat, z_likelihoods = self.entropy_bottleneck(z)
+        if self.training:
+            z_hat = straight_through(z, self.entropy_bottleneck(z, training=False)[0])
+        likelihoods: list[Tensor] = []
+
+        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
+            mean, scale = self.scaled(part, mean, log_scale)
+            y_hat, p = self.gaussian_conditional(y[:, part], scale, means=mean)
+            likelihoods.append(torch.where(positions, p, 1.0))
+            if self.training:
+                y_hat = straight_through(y[:, part], (y[:, part] - mean).round() + mean)
+            return y_hat
+
+        x_hat = self.g_s(self.walk(z_hat, visit))
+        y_likelihoods = torch.cat([even * odd for even, odd in zip(likelihoods[::2], likelihoods[1::2])], 1)
+        return {"x_hat": x_hat, "likelihoods": {"y": y_likelihoods, "z": z_likelihoods}}
+
+    def compress(self, x: Tensor) -> dict[str, Any]:
+        if len(x) > 1:
+            return merge([self.compress(image[None]) for image in x])
+        y = self.g_a(x)
+        z = self.hyper_analysis(y)
+        z_strings = self.entropy_bottleneck.compress(z)
+        z_hat = self.entropy_bottleneck.decompress(z_strings, z.shape[-2:])
+        encoder = rans.SequentialEncoder(self.gaussian_conditional.tables)
+
+        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
+            mean, scale = self.scaled(part, mean, log_scale)
+            symbols = (y[:, part] - mean).round()
+            indexes = self.gaussian_conditional.build_indexes(scale)
+            encoder.encode(to_int32(symbols[..., positions]), indexes[..., positions].cpu().numpy())
+            return symbols + mean
+
+        self.walk(z_hat, visit)
+        return {"strings": [[encoder.finish()], z_strings], "shape": z.shape[-2:]}
+
+    def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
+        if len(strings[0]) > 1:
+            images = [self.decompress([[y], [z]], shape)["x_hat"] for y, z in zip(*strings)]
+            return {"x_hat": torch.cat(images)}
+        z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
+        decoder = rans.SequentialDecoder(strings[0][0], self.gaussian_conditional.tables)
+
+        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
+            mean, scale = self.scaled(part, mean, log_scale)
+            indexes = self.gaussian_conditional.build_indexes(scale)[..., positions]
+            symbols = torch.zeros_like(mean)
+            decoded = torch.from_numpy(decoder.decode(indexes.cpu().numpy())).to(mean)
+            symbols[..., positions] = decoded.reshape(indexes.shape)
+            return symbols + mean
+
+        y_hat = self.walk(z_hat, visit)
+        decoder.finish()
+        return {"x_hat": self.g_s(y_hat).clamp(0, 1)}
+
+
+def straight_through(y: Tensor, y_hat: Tensor) -> Tensor:
+    """The value of `y_hat` with the gradient of `y`."""
+    return y + (y_hat - y).detach()
+
+
+def merge(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `compress` gives for each image of a batch -> what it gives for the batch."""
+    strings = [[s for out in outputs for s in out["strings"][latent]] for latent in range(2)]
+    return {"strings": strings, "shape": outputs[0]["shape"]}

@@ -1,0 +1,120 @@
+"""Photographs and procedural scenes for training image codecs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from kornia.geometry.transform import hflip
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from common.data.folders import find_pictures, readable
+from common.data.identity import dataset_identity
+from common.data.module import ResumableDataModule
+from common.data.pictures import read_picture
+from common.data.samples import held_out_photographs, train_photographs
+from common.data.training import TrainingCrops
+from common.errors import LicError
+
+
+class CentreCrops(Dataset):
+    """The middle `size` x `size` pixels of every picture, for watching a training run."""
+
+    def __init__(self, files: Sequence[Path], size: int) -> None:
+        self.crops = [centre_crop(read_picture(file, background="white").rgb, size) for file in files]
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        return {"image": torch.from_numpy(self.crops[index]).permute(2, 0, 1)}
+
+
+def centre_crop(rgb: np.ndarray, size: int) -> np.ndarray:
+    """(H, W, 3) -> (size, size, 3), smaller pictures extended by their last row and column."""
+    height, width = rgb.shape[:2]
+    top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
+    crop = rgb[top : top + size, left : left + size]
+    short = ((0, size - crop.shape[0]), (0, size - crop.shape[1]), (0, 0))
+    return np.ascontiguousarray(np.pad(crop, short, mode="edge"))
+
+
+class Photographs(ResumableDataModule):
+    """Random crops for training, whole photographs for testing.
+
+    Args:
+        train: folders or files of photographs, None for those that published packages carry.
+        test: folders or files, likewise.
+        name: what results call the test set.
+        scenes: part of the training crops that are procedural scenes, 0 to 1.
+        crop: side of a training crop, pixels.
+        seed: of everything random about the data.
+        val_limit: at most so many test photographs are watched during training.
+        batch_size, num_workers: as in `ResumableDataModule`.
+    """
+
+    def __init__(
+        self,
+        train: str | Sequence[str] | None,
+        test: str | Sequence[str] | None,
+        name: str,
+        crop: int,
+        batch_size: int,
+        scenes: float = 0.0,
+        seed: int = 0,
+        val_limit: int = 4,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(batch_size, num_workers)
+        self.train_paths = as_paths(train)
+        self.test_paths = as_paths(test)
+        self.set_name = name  # LightningDataModule has a `name` of its own
+        self.crop = crop
+        self.scenes = scenes
+        self.seed = seed
+        self.val_limit = val_limit
+
+    def setup(self, stage: str | None = None) -> None:
+        if stage in (None, "fit") and not hasattr(self, "train_set"):
+            files: list[Path] = []
+            if self.scenes < 1:
+                files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
+                files = readable(files)[0]
+            self.train_set = TrainingCrops(self.seed, self.crop, files, self.scenes)
+            self.val_set = CentreCrops(self.test_files()[: self.val_limit], self.crop) if self.val_limit else None
+
+    def test_files(self) -> list[Path]:
+        """The photographs that an evaluation codes whole."""
+        return held_out_photographs() if self.test_paths is None else find_pictures(self.test_paths)
+
+    def identity(self) -> str:
+        """Name, size and content of the test set, which results must share to share a table."""
+        return dataset_identity(self.set_name, self.test_files())
+
+    def starting_images(self, count: int = 32) -> Tensor:
+        """(count, 3, crop, crop) in [0, 1], the first of the training crops, for data-dependent starting values."""
+        return torch.stack([self.train_set[n]["image"] for n in range(count)]).float() / 255
+
+    def on_before_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
+        """Decide on the host what to flip: a function of (seed, sample) like the crop itself."""
+        if "index" in batch:
+            flips = [np.random.default_rng([self.seed, n, 1]).random() < 0.5 for n in batch["index"].tolist()]
+            batch = {**batch, "flip": torch.tensor(flips)}
+        return batch
+
+    def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
+        """uint8 -> [0, 1] and the flips, on the device."""
+        image = batch["image"].float() / 255
+        if "flip" in batch:
+            image = torch.where(batch["flip"][:, None, None, None], hflip(image), image)
+        return {"image": image}
+
+
+def as_paths(value: str | Sequence[str] | None) -> list[Path] | None:
+    if value is None:
+        return None
+    paths = [Path(path) for path in ([value] if isinstance(value, str) else value)]
+    if not paths:
+        raise LicError("data.train and data.test need at least one folder, or null for the sample photographs.")
+    return paths

@@ -1,0 +1,111 @@
+"""Photograph <-> .lic file. Padding, cropping, rounding to 8 bits and the container are done here, once."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from compressai.models import CompressionModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from common.data.pictures import read_picture, write_picture
+from common.entropy.container import Header, pack, unpack, weights_digest
+from common.entropy.streams import symbol_checksum
+from common.errors import LicError, StreamError
+
+KIND = b"I"
+
+
+class Decoded(NamedTuple):
+    """`rgb` uint8 (H, W, 3); `grey` where the photograph had no colour."""
+
+    rgb: np.ndarray
+    grey: bool
+
+
+def to_input(rgb: np.ndarray, multiple: int, device: torch.device | str = "cpu") -> Tensor:
+    """uint8 (H, W, 3) -> float (1, 3, H', W') in [0, 1], the last row and column repeated up to the next multiple."""
+    x = torch.from_numpy(np.array(rgb)).to(device).permute(2, 0, 1)[None].float() / 255
+    height, width = rgb.shape[:2]
+    return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def to_picture(x_hat: Tensor, height: int, width: int) -> np.ndarray:
+    """float (1, 3, H', W') -> uint8 (height, width, 3): cropped, clamped, rounded to 8 bits."""
+    pixels = (x_hat[0, :, :height, :width].clamp(0, 1) * 255).round().to(torch.uint8)
+    return pixels.permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+class ImageFiles:
+    """Codes photographs with one codec.
+
+    Args:
+        codec: any image codec; it is put into evaluation mode.
+        model: the configuration's name, written into every file.
+    """
+
+    def __init__(self, codec: CompressionModel, model: str) -> None:
+        self.codec = codec.eval()
+        self.model = model
+        self.digest = weights_digest(codec.state_dict())
+        self.device = next(codec.parameters()).device
+
+    @torch.inference_mode()
+    def encode(self, rgb: np.ndarray, grey: bool = False) -> bytes:
+        """uint8 (H, W, 3) -> the bytes of a .lic file."""
+        height, width = rgb.shape[:2]
+        with symbol_checksum() as checksum:
+            out = self.codec.compress(to_input(rgb, self.codec.downsampling, self.device))
+        header = Header(KIND, self.model, self.digest, width, height, grey)
+        return pack(header, [strings[0] for strings in out["strings"]], checksum.value)
+
+    @torch.inference_mode()
+    def decode(self, data: bytes, max_pixels: int = 2**28) -> Decoded:
+        """The bytes of a .lic file -> the picture; raises StreamError for anything but a whole file of this model."""
+        header, streams, symbols = unpack(data, max_pixels)
+        if header.kind != KIND:
+            raise StreamError("this .lic file holds no photograph; decode it with a model of its own kind.")
+        if header.digest != self.digest:
+            raise StreamError(
+                f"this file was written by '{header.model}' with weights {header.digest.hex()}, the checkpoint is "
+                f"'{self.model}' with weights {self.digest.hex()}: decode it with the checkpoint that wrote it."
+            )
+        step = self.codec.downsampling
+        shape = (-(-header.height // step), -(-header.width // step))
+        with symbol_checksum() as checksum:
+            x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
+        if checksum.value != symbols:
+            raise StreamError(
+                "the decoded symbols are not the ones that were written: the file is damaged, or this machine "
+                "computes differently from the one that wrote it (decode with the same device and torch)."
+            )
+        return Decoded(to_picture(x_hat, header.height, header.width), header.grey)
+
+    def compress_file(self, source: Path, target: Path, background: str | None = None) -> list[str]:
+        """Write `target`; returns sentences on what was done to the picture before coding."""
+        picture = read_picture(source, background)
+        data = self.encode(picture.rgb, picture.grey)
+        part = target.with_name(f".{target.name}.part")
+        try:
+            part.write_bytes(data)
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise LicError(f"{target} cannot be written: {error.strerror}.") from error
+        height, width = picture.rgb.shape[:2]
+        size = f"{target}: {width}x{height}, {len(data)} bytes, {8 * len(data) / (width * height):.4f} bpp"
+        return [*picture.notes, size]
+
+    def decompress_file(self, source: Path, target: Path, max_pixels: int = 2**28) -> list[str]:
+        """Write the picture in `source` to `target` (a lossless format)."""
+        decoded = self.decode(read_bytes(source), max_pixels)
+        write_picture(target, decoded.rgb, decoded.grey)
+        return [f"{target}: {decoded.rgb.shape[1]}x{decoded.rgb.shape[0]}"]
+
+
+def read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise LicError(f"{path} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,135 @@
+"""Training of any image codec: one loss, one optimiser, everything else is Lightning's."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import lightning
+import torch
+from compressai.models import CompressionModel
+from pytorch_msssim import ms_ssim
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+from common.errors import LicError
+from common.metrics.image import rate
+
+# What one unit of 1 - MS-SSIM is worth in squared error on the usual scales: the published λ lists pair up so
+# (CompressAI: 0.013 for MSE stands beside 16.64 for MS-SSIM).
+MS_SSIM_PER_MSE = 1280.0
+SMALLEST_FOR_MS_SSIM = 161
+
+
+class NonFiniteLoss(Exception):
+    """Training diverged."""
+
+
+class ImageCodec(lightning.LightningModule):
+    """Trains `codec` on rate + λ·distortion.
+
+    Loss: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM), on x in [0, 1]; plus whatever the codec returns under
+    "losses"; plus the auxiliary loss of its entropy bottlenecks, whose quantiles are a parameter group of their own.
+
+    Args:
+        codec: an image codec with CompressAI's conventions.
+        lmbda: the Lagrangian λ, in the units of `distortion`.
+        optimizer: partial of a torch optimiser.
+        aux_lr: learning rate of the quantiles, constant over the run.
+        scheduler: partial called with (optimizer, total_steps) for the main group's rate.
+        channels_last: memory format of weights and inputs.
+        compile: run the codec's forward pass through torch.compile.
+    """
+
+    def __init__(
+        self,
+        codec: CompressionModel,
+        lmbda: float,
+        distortion: Literal["mse", "ms_ssim"],
+        optimizer: Callable[[list[dict[str, Any]]], Optimizer],
+        scheduler: Callable[[Optimizer, int], LRScheduler],
+        aux_lr: float = 1e-3,
+        channels_last: bool = False,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        if lmbda <= 0:
+            raise LicError(f"lmbda must be above 0, not {lmbda}.")
+        self.codec = codec
+        self.lmbda = lmbda
+        self.distortion = distortion
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.aux_lr = aux_lr
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.codec.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        if compile:
+            self.codec.compile()
+
+    @property
+    def mse_equivalent_lmbda(self) -> float:
+        """λ in the units of the squared error, for starting values that depend on the operating point."""
+        return self.lmbda if self.distortion == "mse" else self.lmbda / MS_SSIM_PER_MSE
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        return self.codec(x.contiguous(memory_format=self.memory_format))
+
+    def losses(self, x: Tensor) -> dict[str, Tensor]:
+        """`x` (B, 3, H, W) -> scalars: bpp, distortion, psnr (dB), loss (what is minimised but for the quantiles)."""
+        out = self(x)
+        bpp = rate(out["likelihoods"], x.shape[0] * x.shape[2] * x.shape[3])
+        x_hat = out["x_hat"].float()
+        mse = nn.functional.mse_loss(x_hat, x)
+        if self.distortion == "mse":
+            distortion = 255**2 * mse
+        elif min(x.shape[-2:]) < SMALLEST_FOR_MS_SSIM:
+            raise LicError(f"distortion=ms_ssim needs crops of {SMALLEST_FOR_MS_SSIM} pixels or more: set data.crop.")
+        else:
+            distortion = 1 - ms_ssim(x_hat, x, data_range=1.0)
+        loss = bpp + self.lmbda * distortion + sum(out.get("losses", {}).values())
+        return {"bpp": bpp, "distortion": distortion, "psnr": -10 * mse.detach().log10(), "loss": loss}
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        terms = self.losses(batch["image"])
+        aux = self.codec.aux_loss()
+        if not torch.isfinite(terms["loss"] + aux):
+            raise NonFiniteLoss(
+                f"the loss is {terms['loss'].item()} at step {self.global_step}; the checkpoint before it is intact: "
+                "lower model.optimizer.lr or trainer.gradient_clip_val and run the same command again."
+            )
+        shown = {f"train/{name}": value.detach() for name, value in terms.items()}
+        self.log_dict(shown, prog_bar=True)
+        self.log("train/aux", aux.detach())
+        return terms["loss"] + aux
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        shown = {f"val/{name}": value for name, value in self.losses(batch["image"]).items()}
+        self.log_dict(shown, batch_size=len(batch["image"]), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        named = list(self.codec.named_parameters())
+        quantiles = [p for name, p in named if name.endswith("quantiles")]
+        main = [p for name, p in named if not name.endswith("quantiles")]
+        groups: list[dict[str, Any]] = [{"params": main}]
+        if quantiles:
+            groups.append({"params": quantiles, "lr": self.aux_lr, "weight_decay": 0.0})
+        optimizer = self.optimizer(groups)
+        scheduler = self.scheduler(optimizer, self.trainer.max_steps)
+        if quantiles and isinstance(scheduler, LambdaLR):
+            scheduler.lr_lambdas[1] = constant
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the main group only: the quantiles' gradients are large and would shrink everything else's."""
+        if gradient_clip_val:
+            norm = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], gradient_clip_val)
+            self.log("train/grad_norm", norm)
+
+
+def constant(step: int) -> float:
+    """Schedule of the quantiles."""
+    return 1.0

@@ -1,0 +1,160 @@
+"""The .lic container, and the bytes of version 1, which must be decoded for ever."""
+
+import copy
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from common.entropy import container, mixture, rans
+from common.entropy.container import Header, pack, unpack, weights_digest
+from common.entropy.streams import symbol_checksum
+from common.errors import StreamError
+
+HEADER = Header(b"I", "swift", bytes(range(8)), 768, 512, False)
+
+
+def tables() -> rans.Tables:
+    cdf = [[0, 16384, 49152, 65535, 65536], [0, 60000, 65536, 0, 0]]
+    return rans.make_tables(np.array(cdf), np.array([5, 3]), np.array([-1, 7]))
+
+
+def golden_symbols() -> tuple[np.ndarray, np.ndarray]:
+    return np.array([0, 0, -1, 7, 1, 2**31 - 1, 7, 0, -(2**31), 8]), np.array([0, 0, 0, 1, 0, 0, 1, 0, 1, 1])
+
+
+def golden_mixture() -> list[np.ndarray]:
+    scales, means = (
+        np.array([[0.11, 1, 30, 256, 2], [1, 1, 1, 1, 0.5]]),
+        np.array([[0.2, -3, 1e5, 7.7, 0], [0, 9, 8, 7, 6]]),
+    )
+    weights = np.array([[0.5, 0.25, 1, 0.9, 0], [0.5, 0.75, 0, 0.1, 1]])
+    return [a.astype(np.float32) for a in (scales, means, weights)]
+
+
+GOLDEN = (
+    "4c4943014900057377696674000102030405060780068004021451fc97590180385c9a530000ff7ffffde00ecfcb0e00"
+    "60f6546f803b6518d208d58a5797"
+)
+
+
+def write_golden() -> bytes:
+    with symbol_checksum() as checksum:
+        streams = [
+            rans.encode(*golden_symbols(), tables()),
+            mixture.encode(np.array([0, -4, 100_031, -900, 6]), *golden_mixture()),
+        ]
+    return pack(HEADER, streams, checksum.value)
+
+
+def test_version_1_decodes_for_ever() -> None:
+    packet = unpack(bytes.fromhex(GOLDEN))
+    assert packet.header == HEADER
+    symbols, indexes = golden_symbols()
+    with symbol_checksum() as checksum:
+        assert rans.decode(packet.streams[0], indexes, tables()).tolist() == symbols.tolist()
+        assert mixture.decode(packet.streams[1], *golden_mixture()).tolist() == [0, -4, 100_031, -900, 6]
+    assert checksum.value == packet.symbols
+
+
+def test_version_1_is_what_is_written() -> None:
+    """A difference here is a new format version."""
+    assert write_golden().hex() == GOLDEN
+
+
+@pytest.mark.parametrize("streams", [[], [b""], [b"abc"], [b"", b""], [b"x" * 1000, b"", b"yz"]])
+@pytest.mark.parametrize("grey", [False, True])
+def test_round_trip(streams: list[bytes], grey: bool) -> None:
+    header = HEADER._replace(grey=grey, model="compressai/größe", width=1, height=2**20)
+    assert unpack(pack(header, streams, 2**32 - 1)) == (header, streams, 2**32 - 1)
+
+
+def test_overhead() -> None:
+    assert len(pack(HEADER, [bytes(3000), bytes(300)], 0)) - 3300 <= 36
+
+
+def test_every_flipped_bit_and_every_cut() -> None:
+    data = pack(HEADER, [b"one stream", b"another"], 12345)
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(StreamError):
+            unpack(bytes(damaged))
+    for size in range(len(data)):
+        with pytest.raises(StreamError):
+            unpack(data[:size])
+    for more in (b"\0", data, b"garbage"):
+        with pytest.raises(StreamError):
+            unpack(data + more)
+
+
+def signed(body: bytes) -> bytes:
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+def test_hostile_files_with_a_right_check_sum() -> None:
+    """Cut, lengthened or with any byte replaced before signing: never anything but StreamError, or a sane packet."""
+    body = pack(HEADER, [b"one stream", b"another"], 12345)[:-4]
+    for size in range(len(body) - len(b"another")):
+        with pytest.raises(StreamError):
+            unpack(signed(body[:size]))
+    for place in range(len(body)):
+        for value in range(0, 256, 5):
+            try:
+                packet = unpack(signed(body[:place] + bytes([value]) + body[place + 1 :]))
+            except StreamError:
+                continue
+            assert sum(map(len, packet.streams)) <= len(body)
+            assert packet.header.width * packet.header.height <= 2**28
+
+
+def test_giants_are_refused_and_the_way_out_is_named() -> None:
+    data = pack(HEADER._replace(width=60_000, height=60_000), [b""], 0)
+    with pytest.raises(StreamError, match=r"60000 x 60000.*--max-pixels"):
+        unpack(data)
+    assert unpack(data, max_pixels=60_000**2).header.width == 60_000
+
+
+def test_messages() -> None:
+    with pytest.raises(StreamError, match=r"not a \.lic file"):
+        unpack(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(StreamError, match=r"not a \.lic file"):
+        unpack(b"")
+    with pytest.raises(StreamError, match="version 2"):
+        unpack(signed(b"LIC\x02" + bytes(40)))
+    with pytest.raises(StreamError, match="damaged"):
+        unpack(pack(HEADER, [b"abc"], 0)[:-1])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        HEADER._replace(width=0),
+        HEADER._replace(height=2**32),
+        HEADER._replace(digest=b"short"),
+        HEADER._replace(model="x" * 256),
+        HEADER._replace(kind=b"V"),
+    ],
+)
+def test_what_cannot_be_written(header: Header) -> None:
+    with pytest.raises(ValueError):
+        pack(header, [], 0)
+
+
+def test_weights_digest() -> None:
+    state = {"b": torch.arange(6.0).reshape(2, 3), "a.scale_table": torch.ones(2), "n": torch.tensor(3)}
+    digest = weights_digest(state)
+    assert len(digest) == 8
+    assert digest == weights_digest(dict(reversed(state.items())))
+    tables_added = {f"a.{name}": torch.zeros(4) for name in container._NOT_WEIGHTS}
+    assert digest == weights_digest({**state, **tables_added})
+    for key, value in [
+        ("b", torch.arange(6.0).reshape(3, 2)),
+        ("b", torch.arange(6.0).reshape(2, 3).half()),
+        ("a.scale_table", torch.tensor([1, 1.0000001])),
+        ("n", torch.tensor(4)),
+        ("new", torch.zeros(0)),
+    ]:
+        changed = {**copy.deepcopy(state), key: value}
+        assert digest != weights_digest(changed), key

@@ -1,0 +1,133 @@
+"""The mixture coder: exact whatever the parameters, and close to the entropy."""
+
+import math
+import zlib
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from common.entropy import mixture
+from common.entropy import mixture_kernels as kernels
+from common.errors import LicError, StreamError
+
+
+def realistic(K: int, n: int = 20_000, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Symbols drawn from their mixtures: (n,), then scales, means, weights (K, n)."""
+    random = np.random.default_rng(seed)
+    scales = np.exp(random.normal(-0.5, 1.3, (K, n))).clip(0.11, 256)
+    means = random.normal(0, 4, (K, n))
+    weights = random.dirichlet(np.ones(K), n).T
+    pick = (random.random(n) > np.cumsum(weights, 0)[:-1]).sum(0)
+    drawn = means[pick, np.arange(n)] + scales[pick, np.arange(n)] * random.normal(0, 1, n)
+    return np.rint(drawn).astype(np.int32), *(a.astype(np.float32) for a in (scales, means, weights))
+
+
+def ideal_bytes(symbols: np.ndarray, scales: np.ndarray, means: np.ndarray, weights: np.ndarray) -> float:
+    p = (norm.cdf((symbols + 0.5 - means) / scales) - norm.cdf((symbols - 0.5 - means) / scales)) * weights
+    return float(-np.log2(np.maximum(p.sum(0), 1e-9)).sum() / 8)
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 5])
+def test_round_trip_and_size(K: int) -> None:
+    case = realistic(K)
+    stream = mixture.encode(*case)
+    np.testing.assert_array_equal(mixture.decode(stream, *case[1:]), case[0])
+    assert len(stream) < 1.001 * ideal_bytes(*case) + 8
+
+
+def test_wide_scales_stay_within_one_percent() -> None:
+    random = np.random.default_rng(2)
+    scales = np.full((1, 5000), 256, np.float32)
+    means = random.normal(0, 300, (1, 5000)).astype(np.float32)
+    symbols = np.rint(means[0] + 256 * random.normal(0, 1, 5000)).astype(np.int32)
+    size = len(mixture.encode(symbols, scales, means))
+    assert size < 1.01 * ideal_bytes(symbols, scales, means, np.ones_like(means))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_hostile_parameters(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    K, n = int(random.integers(1, 5)), 1500
+    scales = random.choice([-1, 0, 1e-30, 0.11, 1, 255.9, 256, 1e5, 3e38, np.inf], (K, n))
+    means = random.choice([0, -0.5, 0.5, 1e5, -1e5, 2.0**31, -3e38, 1e-30, 4095.99], (K, n)) + random.normal(
+        0, 1, (K, n)
+    )
+    weights = random.choice([0, 1e-30, 1e-6, 1, 0.3, -1], (K, n))
+    edges = np.rint(means[0].clip(-(2.0**31), 2**31 - 1)).astype(np.int64) + random.integers(-300, 300, n)
+    wild = random.integers(-(2**31), 2**31, n)
+    symbols = np.where(random.random(n) < 0.7, edges, wild).clip(-(2**31), 2**31 - 1).astype(np.int32)
+    parameters = [a.astype(np.float32) for a in (scales, means, weights)]
+    stream = mixture.encode(symbols, *parameters)
+    np.testing.assert_array_equal(mixture.decode(stream, *parameters), symbols)
+
+
+def test_one_component_needs_no_weights() -> None:
+    symbols, scales, means, weights = realistic(1, 500)
+    assert mixture.encode(symbols, scales, means) == mixture.encode(symbols, scales, means, weights)
+
+
+def test_far_apart_components_both_are_cheap() -> None:
+    """Two components too far apart for one window: the lighter is coded through the escape, still exactly."""
+    n = 1000
+    means = np.repeat([[-1e5], [1e5]], n, 1).astype(np.float32)
+    weights = np.repeat([[0.9], [0.1]], n, 1).astype(np.float32)
+    symbols = np.where(np.arange(n) % 10, -100_000, 100_000).astype(np.int32)
+    stream = mixture.encode(symbols, np.ones_like(means), means, weights)
+    np.testing.assert_array_equal(mixture.decode(stream, np.ones_like(means), means, weights), symbols)
+    assert len(stream) < n * (1.33 + 0.9 * 0.16 + 0.1 * (3.4 + 6 + 18) + 0.3) / 8 + 8
+
+
+def test_sequential_is_the_same_stream() -> None:
+    symbols, *parameters = realistic(3, 3000)
+    encoder = mixture.SequentialEncoder(3)
+    for begin in range(0, 3000, 192):
+        part = slice(begin, begin + 192)
+        encoder.encode(symbols[part], *(p[:, part] for p in parameters))
+    stream = encoder.finish()
+    assert stream == mixture.encode(symbols, *parameters)
+    decoder = mixture.SequentialDecoder(stream)
+    parts = [decoder.decode(*(p[:, begin : begin + 250] for p in parameters)) for begin in range(0, 3000, 250)]
+    decoder.finish()
+    np.testing.assert_array_equal(np.concatenate(parts), symbols)
+
+
+def test_nothing() -> None:
+    none = np.empty((2, 0), np.float32)
+    stream = mixture.encode(np.empty(0), none, none, none)
+    assert len(stream) == 8 and mixture.decode(stream, none, none, none).size == 0
+
+
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf])
+def test_parameters_must_be_finite(which: int, value: float) -> None:
+    symbols, *parameters = realistic(2, 10)
+    stream = mixture.encode(symbols, *parameters)
+    parameters[which][1, 5] = value
+    if which == 0 and value == np.inf:
+        assert (mixture.decode(mixture.encode(symbols, *parameters), *parameters) == symbols).all()
+        return
+    with pytest.raises(LicError):
+        mixture.encode(symbols, *parameters)
+    with pytest.raises(LicError):
+        mixture.decode(stream, *parameters)
+
+
+def test_damage() -> None:
+    symbols, *parameters = realistic(2, 400)
+    stream = mixture.encode(symbols, *parameters)
+    for cut in range(len(stream)):
+        with pytest.raises(StreamError):
+            mixture.decode(stream[:cut], *parameters)
+    random = np.random.default_rng(0)
+    for _ in range(500):
+        with pytest.raises(StreamError):
+            mixture.decode(random.bytes(int(random.integers(0, 400))), *parameters)
+
+
+def test_integer_tables_are_the_same_everywhere() -> None:
+    """They are part of the format. No entry is so near to a tie that another libm could round it the other way."""
+    exact = [2**30 * (1 - 0.5 * math.erfc(i / 64 / math.sqrt(2))) for i in range(384)]
+    assert min(abs(v % 1 - 0.5) for v in exact) > 1e-5
+    assert zlib.crc32(kernels.NORMAL.astype("<i8").tobytes()) == 0xAF4AA130
+    assert zlib.crc32(np.concatenate([kernels.INVERSE, kernels.REACH]).astype("<i8").tobytes()) == 0xA5D12C45

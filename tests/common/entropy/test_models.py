@@ -1,0 +1,337 @@
+"""Our entropy models beside CompressAI's: same likelihoods, tables, symbols and sizes; checkpoints of every kind."""
+
+import copy
+import io
+import pickle
+from typing import Any
+
+import compressai.entropy_models as peer
+import pytest
+import torch
+from compressai.models import FactorizedPrior
+from compressai.models.base import get_scale_table
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional, adopt
+from common.errors import LicError, StreamError
+
+SHAPE = (2, 6, 5, 7)
+
+
+def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
+    """The bottleneck with parameters as after some training."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if name != "quantiles":
+                p.add_(0.3 * torch.randn_like(p))
+    model._update_quantiles()
+    return model
+
+
+def bottlenecks() -> tuple[EntropyBottleneck, peer.EntropyBottleneck]:
+    theirs = shaken(peer.EntropyBottleneck(6))
+    ours = EntropyBottleneck(6)
+    ours.load_state_dict(theirs.state_dict())
+    theirs.update(force=True)
+    return ours, theirs
+
+
+def gaussians() -> tuple[GaussianConditional, peer.GaussianConditional]:
+    theirs = peer.GaussianConditional(None)
+    theirs.update_scale_table(get_scale_table())
+    return GaussianConditional(), theirs
+
+
+def latents(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(seed)
+    scales = torch.exp(2 * torch.randn(SHAPE))
+    means = 3 * torch.randn(SHAPE)
+    return means + scales * torch.randn(SHAPE), scales, means
+
+
+@pytest.mark.parametrize("pair", [bottlenecks, gaussians])
+def test_tables_are_compressais(pair: Any) -> None:
+    """Up to the rounding of single precision, which is theirs."""
+    ours, theirs = pair()
+    assert torch.equal(ours.offset, theirs.offset) and torch.equal(ours.cdf_length, theirs.cdf_length)
+    assert ours.quantized_cdf.shape == theirs.quantized_cdf.shape
+    assert (ours.quantized_cdf - theirs.quantized_cdf).abs().max() <= 3
+
+
+def test_bottleneck_likelihoods_and_gradients() -> None:
+    ours, theirs = bottlenecks()
+    x = 4 * torch.randn(SHAPE)
+    results = []
+    for model in (ours, theirs):
+        out, likelihood = model(x, training=False)
+        (-likelihood.log().sum()).backward()
+        results.append([out, likelihood, *(p.grad for n, p in model.named_parameters() if n != "quantiles")])
+    for a, b in zip(*results):
+        torch.testing.assert_close(a, b)
+    out, likelihood = ours(x, training=True)
+    noise = out - x
+    assert noise.abs().max() <= 0.5 + 1e-6 and 0.26 < noise.std() < 0.32
+    expected = theirs._likelihood(out.transpose(0, 1).reshape(6, 1, -1))[0].reshape(6, 2, 5, 7).transpose(0, 1)
+    torch.testing.assert_close(likelihood, expected.clamp_min(1e-9))
+
+
+def test_gaussian_forward_is_compressais_to_the_seed() -> None:
+    ours, theirs = gaussians()
+    for training in (False, True):
+        results = []
+        for model in (ours, theirs):
+            torch.manual_seed(1)
+            results.append(model(*latents(), training=training))
+        torch.testing.assert_close(*results)
+
+
+def test_bottleneck_codes_what_forward_gives() -> None:
+    ours, theirs = bottlenecks()
+    x = 10 * torch.randn(SHAPE)
+    strings = ours.compress(x)
+    x_hat = ours.decompress(strings, SHAPE[2:])
+    torch.testing.assert_close(x_hat, ours(x, training=False)[0], rtol=0, atol=0)
+    torch.testing.assert_close(x_hat, theirs.decompress(theirs.compress(x), SHAPE[2:]), rtol=0, atol=0)
+    assert abs(sum(map(len, strings)) - sum(map(len, theirs.compress(x)))) <= 8
+
+
+@pytest.mark.parametrize("with_means", [True, False])
+def test_gaussian_codes_what_forward_gives(with_means: bool) -> None:
+    ours, theirs = gaussians()
+    y, scales, means = latents()
+    m = means if with_means else None
+    indexes = ours.build_indexes(scales)
+    strings = ours.compress(y, indexes, m)
+    y_hat = ours.decompress(strings, indexes, means=m)
+    assert y_hat.dtype == torch.float32
+    torch.testing.assert_close(y_hat, ours(y, scales, m, training=False)[0], rtol=0, atol=0)
+    assert abs(sum(map(len, strings)) - sum(map(len, theirs.compress(y, indexes, m)))) <= 8
+    channels_last = [t.contiguous(memory_format=torch.channels_last) for t in (y, indexes)]
+    assert ours.compress(*channels_last, m) == strings
+
+
+def test_indexes_are_compressais() -> None:
+    table = get_scale_table()
+    between = (table[1:] + table[:-1]) / 2
+    special = torch.tensor([-1.0, 0, 1e-30, 0.11, 0.1099, 256, 257, 1e30, float("inf"), -float("inf")])
+    neighbours = torch.cat([torch.nextafter(table, table * s) for s in (0, 2)])
+    scales = torch.cat([table, between, special, neighbours, torch.rand(5000) * 20])[None]
+    for mine in (None, [0.5, 0.51, 0.52, 3.0, 200.0], [1.0]):
+        ours, theirs = GaussianConditional(mine), peer.GaussianConditional(mine or table.tolist())
+        assert torch.equal(ours.build_indexes(scales), theirs.build_indexes(scales))
+        assert ours.build_indexes(scales).dtype == torch.int32
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 2.0**31, -(2.0**32)])
+def test_what_is_no_number_is_refused(value: float) -> None:
+    x = torch.zeros(SHAPE)
+    x[1, 2, 3, 4] = value
+    ones = torch.ones(SHAPE)
+    for call in (
+        lambda: EntropyBottleneck(6).compress(x),
+        lambda: GaussianConditional().compress(x, torch.zeros(SHAPE).int()),
+        lambda: GaussianMixtureConditional(K=1).compress(x, ones, ones, ones),
+    ):
+        with pytest.raises(LicError, match="cannot be coded"):
+            call()
+    x[1, 2, 3, 4] = -(2.0**31)
+    model = GaussianConditional()
+    indexes = torch.zeros(SHAPE).int()
+    assert torch.equal(model.decompress(model.compress(x, indexes), indexes), x)
+
+
+def test_damage_is_noticed() -> None:
+    model = GaussianConditional()
+    y, scales, means = latents()
+    indexes = model.build_indexes(scales)
+    strings = model.compress(y, indexes, means)
+    with pytest.raises(StreamError):
+        model.decompress([strings[0][:-4], strings[1]], indexes, means=means)
+    with pytest.raises(StreamError):
+        model.decompress(strings[::-1], indexes, means=means)
+    with pytest.raises(ValueError):
+        model.decompress(strings[:1], indexes, means=means)
+
+
+# ----- tables are never missing nor stale, and checkpoints load
+
+
+def test_changed_parameters_change_the_tables() -> None:
+    model = shaken(EntropyBottleneck(6))
+    x = torch.randn(SHAPE)
+    before = model.compress(x)
+    with torch.no_grad():
+        model.quantiles[:, :, 1] += 0.3
+        model.biases[0] += 0.7
+    fresh = EntropyBottleneck(6)
+    fresh.load_state_dict({n: p for n, p in model.state_dict().items() if not n.startswith("_")})
+    assert model.compress(x) == fresh.compress(x) != before
+    assert not model.update()
+
+
+def test_taking_a_state_dict_builds_the_tables_and_leaves_the_random_state() -> None:
+    torch.manual_seed(3)
+    model = EntropyBottleneck(6)
+    state = torch.random.get_rng_state()
+    saved = model.state_dict()
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert saved["_quantized_cdf"].numel() and saved["_tables_digest"].any()
+    assert GaussianConditional().state_dict()["_quantized_cdf"].shape[0] == 64
+
+
+def test_loaded_tables_are_used_as_they_are() -> None:
+    """Another machine may have built them a little differently."""
+    model = shaken(EntropyBottleneck(6))
+    saved = model.state_dict()
+    saved["_quantized_cdf"] = saved["_quantized_cdf"].clone()
+    likeliest = saved["_quantized_cdf"].diff().argmax(1)
+    saved["_quantized_cdf"][torch.arange(6), likeliest + 1] -= 1
+    assert not torch.equal(saved["_quantized_cdf"], model.quantized_cdf)
+    other = EntropyBottleneck(6)
+    other.compress(torch.zeros(SHAPE))
+    other.load_state_dict(saved)
+    assert torch.equal(other.quantized_cdf, saved["_quantized_cdf"])
+    assert torch.equal(other.state_dict()["_quantized_cdf"], saved["_quantized_cdf"])
+    saved["_quantized_cdf"][:, 2] = -1  # nonsense is not used
+    other.load_state_dict(saved)
+    assert torch.equal(other.quantized_cdf, model.quantized_cdf)
+
+
+@pytest.mark.parametrize("updated", [False, True])
+@pytest.mark.parametrize("mine_built", [False, True])
+def test_compressais_checkpoints_load(updated: bool, mine_built: bool) -> None:
+    bottleneck, gaussian = shaken(peer.EntropyBottleneck(6)), peer.GaussianConditional(None)
+    if updated:
+        bottleneck.update()
+        gaussian.update_scale_table([0.2, 1.0, 5.0])
+    for ours, theirs in ((EntropyBottleneck(6), bottleneck), (GaussianConditional(), gaussian)):
+        if mine_built:
+            ours.update()
+        ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(SHAPE)
+    fresh = EntropyBottleneck(6)
+    fresh.load_state_dict(bottleneck.state_dict())
+    assert fresh.compress(x) == adopt(bottleneck).compress(x)
+    assert len(ours.scale_table) == (3 if updated else 64)
+    assert len(ours.quantized_cdf) == len(ours.scale_table)
+    assert ours.update_scale_table(get_scale_table()) is False or not updated
+    assert len(ours.scale_table) == (3 if updated else 64)
+
+
+def test_other_keys_are_still_missed() -> None:
+    state = EntropyBottleneck(6).state_dict()
+    del state["quantiles"], state["_offset"]
+    with pytest.raises(RuntimeError, match=r'Missing key\(s\) in state_dict: "quantiles"\.'):
+        EntropyBottleneck(6).load_state_dict(state)
+
+
+def test_copies_and_pickles() -> None:
+    y, scales, means = latents()
+    x = torch.randn(SHAPE)
+    for model, call in (
+        (GaussianConditional(), lambda m: m.compress(y, m.build_indexes(scales), means)),
+        (EntropyBottleneck(6), lambda m: m.compress(x)),
+    ):
+        strings = call(model)
+        assert call(copy.deepcopy(model)) == call(pickle.loads(pickle.dumps(model))) == strings
+        file = io.BytesIO()
+        torch.save(model.state_dict(), file)
+        file.seek(0)
+        other = type(model)(6) if isinstance(model, EntropyBottleneck) else type(model)()
+        other.load_state_dict(torch.load(file))
+        assert call(other) == strings
+
+
+def test_a_diverged_model_can_be_saved_but_not_used() -> None:
+    model = EntropyBottleneck(6)
+    with torch.no_grad():
+        model.biases[0][0] = float("nan")
+    model.state_dict()
+    with pytest.raises(LicError, match="diverged"):
+        model.compress(torch.zeros(SHAPE))
+
+
+def test_strayed_quantiles_do_not_blow_up_the_tables() -> None:
+    model = EntropyBottleneck(6)
+    with torch.no_grad():
+        model.quantiles[0, 0, 2] = 1e9
+        model.quantiles[1, 0, 0] = -1e9
+    assert model.quantized_cdf.shape[1] < 10_000
+    x = torch.randint(-(10**6), 10**6, SHAPE).float()
+    assert torch.equal(model.decompress(model.compress(x), SHAPE[2:]), x)
+
+
+def test_scale_tables() -> None:
+    assert torch.equal(GaussianConditional().scale_table, get_scale_table())
+    model = GaussianConditional((0.5, 1.0, 2.0))
+    assert not model.update_scale_table([1.0, 3.0]) or len(model.scale_table) == 3
+    assert len(model.quantized_cdf) == 3
+    assert model.update_scale_table([1.0, 3.0], force=True) and len(model.quantized_cdf) == 2
+    assert model.update()
+    with pytest.raises(ValueError):
+        GaussianConditional([2.0, 1.0])
+
+
+# ----- mixtures
+
+
+def mixtures(K: int) -> tuple[Tensor, ...]:
+    torch.manual_seed(K)
+    shape = (2, K * 6, 5, 7)
+    scales, means = torch.exp(torch.randn(shape)), 5 * torch.randn(shape)
+    weights = F.softmax(torch.randn(2, K, 6, 5, 7), 1).reshape(shape)
+    return 5 * torch.randn(SHAPE), scales, means, weights
+
+
+@pytest.mark.parametrize("K", [1, 3])
+def test_mixture(K: int) -> None:
+    ours, theirs = GaussianMixtureConditional(K=K), peer.GaussianMixtureConditional(K=K)
+    y, *parameters = mixtures(K)
+    torch.testing.assert_close(ours(y, *parameters, training=False), theirs(y, *parameters, training=False))
+    strings = ours.compress(y, *parameters)
+    y_hat = ours.decompress(strings, *parameters)
+    assert torch.equal(y_hat, y.round()) and y_hat.dtype == torch.float32
+    _, likelihood = ours(y, *parameters, training=False)
+    bits = -likelihood.log2().sum((1, 2, 3))
+    for string, b in zip(strings, bits):
+        assert 8 * len(string) < 1.01 * b + 64
+    with pytest.raises(StreamError):
+        ours.decompress(strings[::-1], *parameters)
+
+
+# ----- whole models
+
+
+def test_adopted_models_code_and_load() -> None:
+    torch.manual_seed(0)
+    theirs = FactorizedPrior(8, 12).eval()
+    x = torch.rand(1, 3, 64, 64)
+    theirs.update()
+    expected = theirs.decompress(**theirs.compress(x))["x_hat"]
+    names = [n for n, _ in theirs.named_parameters()]
+    state = theirs.state_dict()
+    ours = adopt(theirs)
+    assert ours is theirs and type(ours.entropy_bottleneck) is EntropyBottleneck
+    assert [n for n, _ in ours.named_parameters()] == names
+    out = ours.compress(x)
+    assert torch.equal(ours.decompress(**out)["x_hat"], expected)
+    fresh = adopt(FactorizedPrior(8, 12).eval())
+    fresh.load_state_dict(state)
+    assert fresh.compress(x) == out
+    again = adopt(FactorizedPrior(8, 12).eval())
+    again.load_state_dict(fresh.state_dict())
+    assert again.compress(x) == out
+    assert again.update(force=True)
+
+
+def test_adopt_leaves_others_and_shared_ones() -> None:
+    class Own(peer.EntropyBottleneck):
+        pass
+
+    shared = peer.GaussianConditional(None)
+    model = nn.ModuleList([nn.Sequential(shared), shared, Own(2), peer.GaussianMixtureConditional(K=2)])
+    adopt(adopt(model))
+    assert model[0][0] is model[1] and type(model[1]) is GaussianConditional and len(model[1].scale_table) == 64
+    assert type(model[2]) is Own and type(model[3]) is GaussianMixtureConditional and model[3].K == 2

@@ -1,0 +1,148 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import LicError
+from common.rd.curves import Curve, Point, collect, group, load
+
+# CompressAI's own layout, first points of results/image/kodak/jpeg.json
+JPEG = {
+    "name": "JPEG",
+    "description": "JPEG. Pillow version 7.1.2",
+    "results": {
+        "psnr-rgb": [26.57723034342358, 23.779894921045457],
+        "ms-ssim-rgb": [0.8898622319102287, 0.8030709524949392],
+        "bpp": [0.32661437988281244, 0.22115325927734372],
+        "encoding_time": [0.005, 0.004],
+    },
+}
+
+
+def write(path: Path, data: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return path
+
+
+def run(lmbda: float, bpp: float, psnr: float, **keys: Any) -> dict[str, Any]:
+    head = {"name": f"swift {lmbda}", "protocol": "image", "dataset": "kodak 24 pictures 5f2c91ab"}
+    results = {"bpp": [bpp], "psnr-rgb": [psnr], "ms-ssim-rgb": [None], "bpp_estimated": [bpp - 0.01]}
+    return head | {"curve": "swift", "lmbda": lmbda, "results": results, "images": []} | keys
+
+
+def test_load_reads_compressai(tmp_path: Path) -> None:
+    curve = load(write(tmp_path / "jpeg.json", JPEG))
+    assert (curve.name, curve.kind, curve.protocol, curve.dataset) == ("JPEG", "published", None, None)
+    assert [point.bpp for point in curve.points] == [
+        0.22115325927734372,
+        0.32661437988281244,
+    ]  # by rising rate
+    assert curve.points[0].psnr == 23.779894921045457
+    assert curve.points[0].quality("ms-ssim-rgb") == pytest.approx(7.0569, abs=1e-3)
+    assert curve.points[0].extra == {"encoding_time": 0.004}
+
+
+def test_load_takes_ms_ssim_in_db_and_no_psnr(tmp_path: Path) -> None:
+    data = {"name": "elic2022", "results": {"bpp": [0.1242], "ms-ssim-db-rgb": [11.593]}}
+    (point,) = load(write(tmp_path / "elic.json", data)).points
+    assert point.psnr is None
+    assert point.quality("ms-ssim-rgb") == pytest.approx(11.593)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "not JSON"),
+        ("[1]", "results"),
+        ('{"results": {"psnr-rgb": [30]}}', '"bpp"'),
+        ('{"results": {"bpp": [1, 2], "psnr-rgb": [30]}}', "equal length"),
+        ('{"results": {"bpp": [1]}}', "neither"),
+        ('{"results": {"bpp": ["x"], "psnr-rgb": [30]}}', "number"),
+        ('{"results": {"bpp": [null], "psnr-rgb": [30]}}', "number"),
+    ],
+)
+def test_load_says_what_is_wrong(tmp_path: Path, content: str, complaint: str) -> None:
+    with pytest.raises(LicError, match=complaint) as error:
+        load(write(tmp_path / "curve.json", content))
+    assert "curve.json" in str(error.value)
+
+
+def test_load_of_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(LicError, match="cannot be read"):
+        load(tmp_path / "none.json")
+
+
+def test_curves_survive_a_round_trip(tmp_path: Path) -> None:
+    curve = load(write(tmp_path / "jpeg.json", JPEG))
+    again = load(write(tmp_path / "again.json", curve.to_json()))
+    assert [(p.bpp, p.psnr, p.ms_ssim, p.extra) for p in again.points] == [
+        (p.bpp, p.psnr, p.ms_ssim, p.extra) for p in curve.points
+    ]
+
+
+def test_collect_joins_points_of_a_sweep(tmp_path: Path) -> None:
+    write(tmp_path / "b" / "result.json", run(0.05, 1.0, 35.0))
+    write(tmp_path / "a" / "result.json", run(0.01, 0.5, 31.0))
+    write(tmp_path / "a" / "timing.json", {"encoding_time": 0.1, "decoding_time": 0.2})
+    write(tmp_path / "c" / "result.json", run(0.01, 0.4, 33.0, dataset="clic 41 pictures 00000000"))
+    write(tmp_path / ".hidden" / "result.json", run(0.1, 2.0, 40.0))
+    collection = collect([tmp_path, tmp_path / "a"])
+    assert collection.failures == []
+    swift, clic = collection.curves
+    assert [(p.bpp, p.psnr, p.extra["lmbda"]) for p in swift.points] == [(0.5, 31.0, 0.01), (1.0, 35.0, 0.05)]
+    assert swift.points[0].extra["encoding_time"] == 0.1
+    assert "encoding_time" not in swift.points[1].extra
+    assert clic.dataset == "clic 41 pictures 00000000"
+
+
+def test_collect_lists_failures_with_reasons(tmp_path: Path) -> None:
+    write(tmp_path / "nan" / "failed.json", {"reason": "loss is NaN at step 12"})
+    write(tmp_path / "broken" / "result.json", "{")
+    write(tmp_path / "retried" / "failed.json", {"reason": "interrupted"})
+    write(tmp_path / "retried" / "result.json", run(0.01, 0.5, 31.0))
+    collection = collect([tmp_path])
+    assert len(collection.curves) == 1
+    reasons = {failure.folder.name: failure.reason for failure in collection.failures}
+    assert reasons.keys() == {"nan", "broken"}
+    assert reasons["nan"] == "loss is NaN at step 12"
+    assert "not JSON" in reasons["broken"]
+
+
+def test_collect_finds_baselines(tmp_path: Path) -> None:
+    write(tmp_path / "jpeg.baseline.json", JPEG | {"kind": "baseline", "protocol": "image", "dataset": "x"})
+    (curve,) = collect([tmp_path]).curves
+    assert (curve.kind, curve.protocol) == ("baseline", "image")
+
+
+def test_collect_refuses_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(LicError, match="does not exist"):
+        collect([tmp_path / "none"])
+
+
+def curve(name: str, kind: Any, protocol: str | None = None, dataset: str | None = None) -> Curve:
+    return Curve(name, kind, (Point(1.0, 30.0),), protocol, dataset, source=Path(f"{name}_mse.json"))
+
+
+def test_protocols_and_pictures_never_mix() -> None:
+    kodak, other_name = "kodak 24 pictures 5f2c91ab", "Kodak24 24 pictures 5f2c91ab"
+    curves = [
+        curve("webp", "baseline", "image", "clic 41 pictures 12345678"),
+        curve("swift", "run", "image", kodak),
+        curve("jpeg", "baseline", "image", other_name),
+        curve("dvc", "run", "dvc_gop", kodak),
+    ]
+    groups = group(curves, [curve("vtm", "published")])
+    names = {(g.protocol, g.dataset): [c.name for c in g.curves] for g in groups}
+    assert names == {
+        ("image", kodak): ["swift", "jpeg", "vtm"],
+        ("dvc_gop", kodak): ["dvc", "vtm"],
+        ("image", "clic 41 pictures 12345678"): ["webp", "vtm"],
+    }
+    assert groups[-1].curves[0].kind == "baseline"  # groups with runs come first
+
+
+def test_published_curves_of_one_name_are_told_apart() -> None:
+    (only,) = group([], [curve("hyperprior", "published"), curve("hyperprior", "published")])
+    assert [c.name for c in only.curves] == ["hyperprior (hyperprior_mse)"] * 2

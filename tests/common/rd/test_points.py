@@ -1,0 +1,45 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from common.rd.points import aggregate, decibel, finite, results, write_json
+
+
+def test_aggregate_averages_per_image_values() -> None:
+    images = [
+        {"file": "a.png", "bytes": 100, "bpp": 1.0, "bpp_estimated": 0.9, "psnr": 30.0, "ms_ssim": 0.9},
+        {"file": "b.png", "bytes": 900, "bpp": 2.0, "bpp_estimated": 1.9, "psnr": 40.0, "ms_ssim": 0.8},
+    ]
+    means = aggregate(images)
+    assert means == pytest.approx({"bpp": 1.5, "bpp_estimated": 1.4, "psnr-rgb": 35.0, "ms-ssim-rgb": 0.85})
+
+
+def test_undefined_ms_ssim_is_left_out_of_the_mean() -> None:
+    assert aggregate([{"ms_ssim": math.nan}, {"ms_ssim": None}, {"ms_ssim": 0.75}]) == {"ms-ssim-rgb": 0.75}
+    assert aggregate([{"ms_ssim": math.nan}]) == {"ms-ssim-rgb": None}
+
+
+def test_an_image_without_error_makes_the_mean_psnr_infinite() -> None:
+    means = aggregate([{"bpp": 8.0, "psnr": math.inf}, {"bpp": 1.0, "psnr": 30.0}])
+    assert means == {"bpp": 4.5, "psnr-rgb": None}
+
+
+def test_results_transposes_rows() -> None:
+    assert results([{"bpp": 1.0}, {"bpp": 2.0, "q": 3.0}]) == {"bpp": [1.0, 2.0], "q": [None, 3.0]}
+
+
+def test_numbers_for_json() -> None:
+    assert [finite(v) for v in (1, math.inf, math.nan, None)] == [1.0, None, None, None]
+    assert decibel(0.99) == pytest.approx(20)
+    assert decibel(1.0) == math.inf
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "result.json"
+    write_json(path, {"bpp": 1})
+    with pytest.raises(ValueError):
+        write_json(path, {"bpp": math.nan})
+    assert json.loads(path.read_text()) == {"bpp": 1}
+    assert [p.name for p in path.parent.iterdir()] == ["result.json"]
