@@ -24,7 +24,7 @@ Learned image compression, optical flow and video compression: train, sweep, mea
 verbs:
 {verbs}
 
-`lic VERB --help` explains a verb. Start here:
+`lic VERB --help` explains a verb; `eval "$(lic -sc install=bash)"` completes what you type. Start here:
   lic train experiment=image/demo             one point of the demonstration
   lic train -m experiment=image/demo          its whole rate-distortion sweep
   lic compress photo.png photo.lic --checkpoint runs/demo/lmbda=0.013
@@ -42,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage(), end="")
         return 0
+    if arguments[0] in ("-sc", "--shell_completion"):
+        from common.completion import complete
+
+        return complete(arguments)
     verb = arguments[0]
     if verb not in VERBS:
         print(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +41,17 @@ def centre_crop(rgb: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(np.pad(crop, short, mode="edge"))
 
 
+class Repeated(Dataset):
+    """The first `count` samples of an endless list, again and again."""
+
+    def __init__(self, dataset: Dataset, count: int) -> None:
+        self.dataset = dataset
+        self.count = count
+
+    def __getitem__(self, n: int) -> dict[str, Any]:
+        return self.dataset[n % self.count]
+
+
 class Photographs(ResumableDataModule):
     """Random crops for training, whole photographs for testing.
 
@@ -50,6 +62,7 @@ class Photographs(ResumableDataModule):
         scenes: part of the training crops that are procedural scenes, 0 to 1.
         crop: side of a training crop, pixels.
         seed: of everything random about the data.
+        overfit: train on so many crops only, again and again; 0 for no end of them.
         val_limit: at most so many test photographs are watched during training.
         batch_size, num_workers: as in `ResumableDataModule`.
     """
@@ -63,6 +76,7 @@ class Photographs(ResumableDataModule):
         batch_size: int,
         scenes: float = 0.0,
         seed: int = 0,
+        overfit: int = 0,
         val_limit: int = 4,
         num_workers: int = 0,
     ) -> None:
@@ -73,6 +87,7 @@ class Photographs(ResumableDataModule):
         self.crop = crop
         self.scenes = scenes
         self.seed = seed
+        self.overfit = overfit
         self.val_limit = val_limit
 
     def setup(self, stage: str | None = None) -> None:
@@ -81,7 +96,8 @@ class Photographs(ResumableDataModule):
             if self.scenes < 1:
                 files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
                 files = readable(files)[0]
-            self.train_set = TrainingCrops(self.seed, self.crop, files, self.scenes)
+            crops = TrainingCrops(self.seed, self.crop, files, self.scenes)
+            self.train_set = Repeated(crops, self.overfit) if self.overfit else crops
             self.val_set = CentreCrops(self.test_files()[: self.val_limit], self.crop) if self.val_limit else None
 
     def test_files(self) -> list[Path]:

@@ -97,7 +97,7 @@ class ImageCodec(lightning.LightningModule):
                 "lower model.optimizer.lr or trainer.gradient_clip_val and run the same command again."
             )
         shown = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.log_dict(shown, prog_bar=True)
+        self.log_dict(shown, prog_bar=True, sync_dist=True)
         self.log("train/aux", aux.detach())
         return terms["loss"] + aux
 

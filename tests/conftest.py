@@ -4,26 +4,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
+from support import textured
 
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-
-
-def textured(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A smooth, colourful picture, uint8 (height, width, 3): something that a codec can predict."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:height, :width] / 16.0
-    planes = [
-        np.sin(rows * rng.uniform(0.2, 1) + rng.uniform(0, 6)) * np.cos(columns * rng.uniform(0.2, 1)) for _ in "rgb"
-    ]
-    noise = rng.normal(0, 3, (height, width, 3))
-    return np.clip(128 + 80 * np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -51,19 +39,3 @@ def lic(tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> I
         return main([verb, *arguments, *extra])
 
     yield run
-
-
-def compose(*overrides: str, root: str = "train") -> Any:
-    """The configuration of `lic train …` without running it."""
-    import hydra
-    from hydra import initialize_config_module
-
-    from common.launch import resolvers
-
-    resolvers.register()
-    with initialize_config_module("conf", version_base="1.3"):
-        cfg = hydra.compose(root, overrides=list(overrides), return_hydra_config=True)
-        from hydra.core.hydra_config import HydraConfig
-
-        HydraConfig.instance().set_config(cfg)
-    return cfg

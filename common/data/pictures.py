@@ -169,6 +169,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise
     except Image.DecompressionBombError as error:
         raise LicError(f"{path} claims more pixels than lic will decode ({error}); cut it into parts.") from error
+    except PermissionError as error:
+        raise LicError(f"{path} may not be read by this user; check its permissions.") from error
     except UnidentifiedImageError as error:
         raise LicError(f"{path} is not a picture lic can read (PNG, JPEG, WebP, TIFF, AVIF, BMP or PPM).") from error
     except Exception as error:  # Pillow's plugins raise all kinds on damaged files

@@ -14,7 +14,7 @@ import numpy as np
 
 BLOB, POLYGON, EVERYWHERE = range(3)
 FLAT, CLOUD, PATCHES, WAVES, CHECKS = range(5)
-TILE = 512  # pixels a side of the periodic noise tiles
+TILE = 256  # pixels a side of the periodic noise tiles: all of them stay in a core's cache
 NOISE_RUN = 1024  # neighbours whose sensor noise is read in one go
 HARMONICS = 3  # of a blob's outline: the second, third and fourth
 SIDES = 6  # of a polygon, at most
@@ -233,12 +233,12 @@ def band_limit(light, side):  # type: ignore[no-untyped-def]
 def photograph(light, camera, tiles, noise, t):  # type: ignore[no-untyped-def]
     """What a camera (a record of ``scenes.CAMERA``) makes of linear light: uint8 ``(H, W, 3)``.
 
-    ``noise``: long float32 list of deviations, red, green, blue in turn, of which each row gets pieces at random places.
+    ``noise``: a long float32 list of deviations, red, green and blue in turn; a row gets pieces of it.
     """
     height, width, _ = light.shape
     picture = np.empty((height, width, 3), np.uint8)
-    gains = np.empty((width, 3), np.float32)
-    grain = np.zeros((width, 3), np.float32)
+    flat_light, flat_picture = light.reshape(-1), picture.reshape(-1)  # one loop over a row's values vectorises
+    gains, grain = np.empty(3 * width, np.float32), np.zeros(3 * width, np.float32)
     side = 1.0 / max(height, width)
     strength, places = np.float32(camera.noise), np.uint64(len(noise) // 3 - NOISE_RUN)
     seed = np.uint64(camera.noise_seed) ^ (np.uint64(int(t * 65536.0)) * np.uint64(0x9E3779B97F4A7C15))
@@ -253,18 +253,17 @@ def photograph(light, camera, tiles, noise, t):  # type: ignore[no-untyped-def]
             if dapple > 0:
                 gain += dapple * sample(tiles, 0, dapple_scale * x + dapple_x, dapple_scale * y)
             gain = max(gain, 0.1)
-            gains[j, 0], gains[j, 1], gains[j, 2] = gain * balance[0], gain * balance[1], gain * balance[2]
+            gains[3 * j], gains[3 * j + 1], gains[3 * j + 2] = gain * balance[0], gain * balance[1], gain * balance[2]
         if strength > 0:
             for first in range(0, width, NOISE_RUN):  # splitmix64 of the place gives the place in the list
                 bits = np.uint64(i * width + first) + seed
                 bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
                 bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
                 start = int((bits ^ (bits >> np.uint64(31))) % places)
-                for j in range(min(NOISE_RUN, width - first)):
-                    for c in range(3):
-                        grain[first + j, c] = strength * noise[3 * (start + j) + c]
-        for j in range(width):
-            for c in range(3):
-                value = np.sqrt(max(gains[j, c] * light[i, j, c], np.float32(0))) + grain[j, c] + np.float32(0.5)
-                picture[i, j, c] = np.uint8(np.int32(min(max(value, np.float32(0)), np.float32(255))))
+                for k in range(3 * min(NOISE_RUN, width - first)):
+                    grain[3 * first + k] = strength * noise[3 * start + k]
+        row = 3 * width * i
+        for k in range(3 * width):
+            value = np.sqrt(gains[k] * max(flat_light[row + k], np.float32(0))) + grain[k] + np.float32(0.5)
+            flat_picture[row + k] = np.uint8(np.int32(min(max(value, np.float32(0)), np.float32(255))))
     return picture

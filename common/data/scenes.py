@@ -143,7 +143,7 @@ def _radii(
     per_pixel = coverage / (math.pi * math.log(longest / shortest))  # layers per pixel have density this times r^-3
     middle = np.sqrt(r[1:] * r[:-1])
     expected = per_pixel * np.diff(-0.5 * r**-2) * (height + 2 * middle) * (width + 2 * middle)
-    count = int(min(expected.sum(), height * width / 160)) + 2
+    count = int(min(expected.sum(), height * width / 200)) + 2
     cumulative = np.concatenate([[0], np.cumsum(expected)]) / expected.sum()
     return np.exp(np.interp(rng.random(count), cumulative, np.log(r)))
 
@@ -226,7 +226,7 @@ def _place(rng: np.random.Generator, layers: NDArray[np.void], radius: NDArray[n
     layers["bound"] = np.where(layers["shape"] == raster.POLYGON, farthest, 1 + np.abs(wobble).sum(1))
 
     layers["roughness"] = np.minimum(layers["roughness"], 0.15 * layers["b"])
-    layers["shadow_width"] = np.minimum(layers["shadow_width"], 0.8 * layers["b"])
+    layers["shadow_width"] = np.minimum(layers["shadow_width"], 0.5 * layers["b"])
     layers["offset_u"], layers["offset_v"] = rng.uniform(0, TILE, (2, count))
     brightness = np.exp(rng.normal(0, rng.uniform(0.02, 0.3), (count, 1)))
     tint = np.exp(rng.normal(0, 0.03, (count, 3)))

@@ -10,7 +10,7 @@ from common.data.raster import TILE
 
 @functools.cache
 def noise_tiles() -> NDArray[np.float32]:
-    """Three periodic noise fields, ``(3, 512, 512)`` float32, zero mean, unit variance: 1/f, billows, fine grain.
+    """Three periodic noise fields, ``(3, 256, 256)`` float32, zero mean, unit variance: 1/f, billows, fine grain.
 
     Rounded to multiples of 2^-12, so that they are the same numbers on every platform.
     """
@@ -23,16 +23,16 @@ def noise_tiles() -> NDArray[np.float32]:
         coloured = np.fft.irfft2(white * (frequency + knee) ** -slope * (frequency > 0), (TILE, TILE))
         return coloured / coloured.std()
 
-    clouds = field(1.0, 4.0)
-    billows = np.abs(field(1.25, 6.0))  # creases where the field changes its sign: bark, rock, water
-    grain = field(0.35, 20.0)
+    clouds = field(1.0, 2.0)
+    billows = np.abs(field(1.25, 3.0))  # creases where the field changes its sign: bark, rock, water
+    grain = field(0.35, 10.0)
     tiles = np.stack([clouds, (billows - billows.mean()) / billows.std(), grain])
     return (np.round(np.clip(tiles, -4, 4) * 4096) / 4096).astype(np.float32)
 
 
 @functools.cache
 def sensor_noise() -> NDArray[np.float32]:
-    """Unit-variance noise of 2^17 pixels, red, green, blue in turn, two thirds of it shared by the three channels."""
+    """Unit-variance noise of 2^15 pixels, red, green, blue in turn, two thirds of it shared by the three channels."""
     rng = np.random.Generator(np.random.PCG64(20180312))
-    shared, own = rng.standard_normal((1 << 17, 1)), rng.standard_normal((1 << 17, 3))
+    shared, own = rng.standard_normal((1 << 15, 1)), rng.standard_normal((1 << 15, 3))
     return (np.sqrt(2 / 3) * shared + np.sqrt(1 / 3) * own).astype(np.float32).ravel()

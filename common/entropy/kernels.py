@@ -183,18 +183,16 @@ def decode_tables(words, state, indexes, cdf, length, offset, lookup, symbols): 
 
 
 @jit
-def scale_indexes(scales, bounds, first, lowest, indexes):  # type: ignore[no-untyped-def]
-    """indexes[i] = how many of `bounds` (ascending) are below max(scales[i], lowest).
+def scale_indexes(scales, lowest, bounds, first, indexes):  # type: ignore[no-untyped-def]
+    """indexes[i] = how many of `bounds` (ascending, then the largest integer) are below max(scales[i], lowest).
 
-    `first` tells it for the least float32 of each combination of the sign, the exponent and 4 bits of mantissa.
+    All are the bits of float32, which order as integers do if positive, and else fall below `lowest`. first[b >> 19]
+    is the answer for the least number that has the sign, the exponent and the upper 4 bits of mantissa of b.
     """
-    bits = scales.view(np.int32)
     for i in range(scales.size):
-        if scales[i] <= lowest:
-            value, key = lowest, 0
-        else:
-            value, key = scales[i], bits[i] >> 19
-        n = first[_u(max(key, 0))]
-        while n < bounds.size and bounds[_u(n)] < value:
+        bits = max(scales[i], lowest)
+        n = first[_u(bits >> 19)]
+        n += bounds[_u(n)] < bits  # without a jump: it is often so, and seldom more than once
+        while bounds[_u(n)] < bits:
             n += 1
         indexes[i] = n

@@ -8,6 +8,7 @@ Parameters, likelihoods, signatures and state-dict keys are CompressAI's. What d
   of those they were built from (`_tables_digest`), and built anew whenever the digest differs: on use, and
   before a state dict is taken. Loaded with the parameters they were built from, they are used as they are, on
   every machine. A checkpoint with empty, differently sized or no tables, CompressAI's included, loads.
+* Half-precision inputs, as under autocast, are widened first: a likelihood is a small difference of large numbers.
 * Training noise does not depend on how a batch is split over processes (see `common.randomness`).
 """
 
@@ -24,7 +25,7 @@ from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
 from common.entropy import kernels, mixture
-from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, to_int32
+from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, single, to_int32
 
 
 class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
@@ -56,6 +57,10 @@ class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
         if self.use_likelihood_bound:
             likelihood = self.likelihood_lower_bound(likelihood)
         return outputs, likelihood.reshape(by_channel.shape).transpose(0, 1).contiguous()
+
+    def _logits_cumulative(self, inputs: Tensor, stop_gradient: bool) -> Tensor:
+        with torch.autocast(inputs.device.type, enabled=False):  # differences of half-precision sigmoids are noise
+            return super()._logits_cumulative(single(inputs), stop_gradient)
 
     def _medians_like(self, x: Tensor) -> Tensor:
         return self._get_medians().reshape(1, -1, *[1] * (x.ndim - 2))
@@ -120,14 +125,16 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
         if prefix + "scale_table" in state_dict:
             self.fill_scale_table()
 
+    def _likelihood(self, inputs: Tensor, *parameters: Tensor | None) -> Tensor:
+        return super()._likelihood(single(inputs), *(None if p is None else single(p) for p in parameters))
+
     @torch.no_grad()
     def build_indexes(self, scales: Tensor) -> Tensor:
         """For each of `scales` the number of the table's smallest scale that is not below it, as int32."""
-        values = np.ascontiguousarray(scales.float().cpu().numpy())
-        bounds, first = _search_table(tuple(self.scale_table[:-1].tolist()))
+        values = np.ascontiguousarray(scales.float().cpu().numpy()).view(np.int32)
+        lowest, bounds, first = _search_table(float(self.scale_bound), tuple(self.scale_table[:-1].tolist()))
         indexes = np.empty(values.shape, dtype=np.int32)
-        lowest = np.float32(self.scale_bound.item())
-        kernels.scale_indexes(values.reshape(-1), bounds, first, lowest, indexes.reshape(-1))
+        kernels.scale_indexes(values.reshape(-1), lowest, bounds, first, indexes.reshape(-1))
         return torch.from_numpy(indexes).to(scales.device)
 
     @torch.no_grad()
@@ -147,15 +154,16 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
     ) -> Tensor:
         """B strings, indexes (B, ...) -> values of that shape; raises `StreamError` for damaged strings."""
         symbols = self._decode(strings, indexes.int().cpu().numpy()).to(indexes.device)
-        return self.dequantize(symbols, means, dtype)
+        return self.dequantize(symbols, None if means is None else single(means), dtype)
 
 
 @lru_cache(maxsize=8)
-def _search_table(bounds: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The bounds, and what `kernels.scale_indexes` calls first."""
+def _search_table(lowest: float, bounds: tuple[float, ...]) -> tuple[np.int32, np.ndarray, np.ndarray]:
+    """What `kernels.scale_indexes` needs: the lowest scale, the bounds, and the answers to start from."""
     ascending = np.array(bounds, dtype=np.float32)
     keys = (np.arange(1 << 12, dtype=np.int32) << 19).view(np.float32)
-    return ascending, np.searchsorted(ascending, keys).astype(np.int32)
+    bits = np.append(ascending.view(np.int32), np.int32(2**31 - 1)).astype(np.int32)
+    return np.float32(lowest).view(np.int32), bits, np.searchsorted(ascending, keys).astype(np.int32)
 
 
 class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureConditional):

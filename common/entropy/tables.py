@@ -163,12 +163,14 @@ class TableModel(EntropyModel):
 
     def quantize(self, inputs: Tensor, mode: str, means: Tensor | None = None) -> Tensor:
         """As CompressAI's; the noise is `uniform_noise`, so `inputs` (B, ...) must begin with the batch."""
+        inputs = single(inputs)
         if mode == "noise":
             return inputs + uniform_noise(inputs)
-        return super().quantize(inputs, mode, means)
+        return super().quantize(inputs, mode, None if means is None else single(means))
 
     def _encode(self, inputs: Tensor, indexes: np.ndarray, means: Tensor | None) -> list[bytes]:
-        symbols = to_int32((inputs if means is None else inputs.clone().sub_(means)).round())
+        inputs = single(inputs)
+        symbols = to_int32(inputs.round() if means is None else inputs.clone().sub_(single(means)).round_())
         tables = self.tables
         return [rans.encode(s, i, tables) for s, i in zip(symbols, indexes)]
 
@@ -181,6 +183,11 @@ class TableModel(EntropyModel):
         for string, rows, out in zip(strings, indexes, symbols):
             out[...] = rans.decode(string, rows, tables).reshape(out.shape)
         return torch.from_numpy(symbols)
+
+
+def single(x: Tensor) -> Tensor:
+    """x, in single precision if it comes in half."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def to_int32(rounded: Tensor) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Hydra applications as verbs of `lic`: Hydra's own flags and messages, our exit status."""
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import NamedTuple
 import hydra
 from omegaconf import DictConfig
 
+from common.errors import LicError
 from common.launch import resolvers
 from common.launch.quiet import quiet
+
+log = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
@@ -17,11 +21,39 @@ class Outcome(NamedTuple):
 
     folder: Path
     reason: str | None
-    status: int = 1
+    status: int = 1  # 2 where the input was at fault
 
 
 # Hydra gives no way to hand a job's outcome to `main` or to its callbacks.
 outcomes: list[Outcome] = []
+
+
+def _outcome(folder: Path, error: Exception | None) -> Outcome:
+    """What is remembered of a job that ended with `error`: a sentence for bad input, type and text for the rest."""
+    if error is None:
+        return Outcome(folder, None)
+    cause: BaseException | None = error
+    while cause is not None:  # Hydra wraps what a constructor raises
+        if isinstance(cause, LicError):
+            return Outcome(folder, str(cause), status=2)
+        cause = cause.__cause__
+    return Outcome(folder, f"{type(error).__name__}: {error}")
+
+
+def run_job(job: Callable[[], None], folder: Path) -> Outcome:
+    """Call `job`; log how it failed, if it did, and remember the outcome."""
+    error: Exception | None = None
+    try:
+        job()
+    except Exception as caught:
+        error = caught
+    ended = _outcome(folder, error)
+    if ended.status == 2:
+        log.error("%s", ended.reason)
+    elif ended.reason:
+        log.error("%s failed", folder, exc_info=error)
+    outcomes.append(ended)
+    return ended
 
 
 def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequence[str]) -> int:
@@ -30,9 +62,10 @@ def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequen
     quiet()
     outcomes.clear()
     application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(job)
-    before, sys.argv = sys.argv, [f"lic {verb}", *argv]
+    completing = any(argument in ("-sc", "--shell_completion") for argument in argv)
+    before, sys.argv = sys.argv, ["lic" if completing else f"lic {verb}", *argv]
     try:
         application()
     finally:
         sys.argv = before
-    return max((outcome.status for outcome in outcomes if outcome.reason), default=0)
+    return max((ended.status for ended in outcomes if ended.reason), default=0)

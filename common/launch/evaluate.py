@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from common.errors import LicError
-from common.launch.application import Outcome, hydra_application, outcomes
+from common.launch.application import hydra_application, run_job
 from common.launch.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -60,32 +60,29 @@ def device(cfg: DictConfig) -> str:
     return "cuda" if cfg.trainer.accelerator in ("gpu", "cuda") else "cpu"
 
 
-def point(cfg: DictConfig) -> None:
-    """One evaluation as Hydra calls it."""
+def run(cfg: DictConfig, folder: RunFolder) -> None:
+    """Measure what `cfg` names; the result goes to `folder`."""
     from omegaconf import OmegaConf, open_dict
 
     from common.launch.weights import weights_file
 
+    if (cfg.run is None) == (cfg.weights is None):
+        raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
+    if cfg.run is not None:
+        trained = RunFolder(cfg.run).config()
+        with open_dict(cfg):
+            for key in ("model", "system", "label", "lmbda", "distortion"):
+                cfg[key] = trained[key]
+    weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
+    with folder.lock():
+        OmegaConf.save(cfg, folder.config_file, resolve=True)
+        evaluate(cfg, weights, folder)
+
+
+def point(cfg: DictConfig) -> None:
+    """One evaluation as Hydra calls it."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    try:
-        if (cfg.run is None) == (cfg.weights is None):
-            raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
-        if cfg.run is not None:
-            trained = RunFolder(cfg.run).config()
-            with open_dict(cfg):
-                for key in ("model", "system", "label", "lmbda", "distortion"):
-                    cfg[key] = trained[key]
-        weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
-        with folder.lock():
-            OmegaConf.save(cfg, folder.config_file, resolve=True)
-            evaluate(cfg, weights, folder)
-        outcomes.append(Outcome(folder.path, None))
-    except LicError as error:
-        log.error("%s", error)
-        outcomes.append(Outcome(folder.path, str(error), status=2))
-    except Exception as error:
-        log.exception("%s failed", folder.path)
-        outcomes.append(Outcome(folder.path, f"{type(error).__name__}: {error}"))
+    run_job(lambda: run(cfg, folder), folder.path)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ from common.errors import LicError
 from common.rd.points import write_json
 
 # Settings that may change between two attempts at the same run: they do not change what it computes.
-FREE = ("logger", "runs", "overrides", "overwrite", "callbacks.progress", "report")
+FREE = ("logger", "runs", "overrides", "overwrite", "callbacks.progress", "trainer.enable_progress_bar", "report")
 
 
 class RunFolder:

@@ -7,6 +7,8 @@ MESSAGES = (
     r".*isinstance\(treespec, LeafSpec\).*",  # lightning
     r".*does not have many workers.*",  # loading in the training process is deliberate at size=tiny
     r".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
+    r".*smaller than the logging interval.*",  # a short run logs its last step
+    r".*your dataloader is not resumable.*",  # it is: its sampler counts steps (common.data.training)
 )
 
 

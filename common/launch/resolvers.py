@@ -19,7 +19,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 # Overrides that change where or how loudly a run reports, never what it computes.
-SILENT = ("hydra", "runs", "name", "logger", "experiment", "overwrite", "callbacks.progress", "report")
+SILENT = (
+    "hydra", "runs", "name", "logger", "experiment", "overwrite", "report",
+    "callbacks.progress", "trainer.enable_progress_bar",
+)  # fmt: skip
 # Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
 UNNAMED = ("lmbda", "model", "size", "warm_start", "trainer", "data", "run", "weights")
 LONGEST = 120

@@ -4,8 +4,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, open_dict, read_write
 
 from common.launch.application import outcomes
 from common.launch.resolvers import slug
@@ -18,8 +19,9 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Let the command line replace an experiment's own sweep; Hydra would run the product of the two."""
+        HydraConfig.instance().set_config(config)  # the resolvers ask it, and Hydra sets it only for jobs
         given = {override.partition("=")[0] for override in config.hydra.overrides.task}
-        with open_dict(config):
+        with read_write(config), open_dict(config):
             for key in [key for key in config.hydra.sweeper.params or {} if key in given]:
                 del config.hydra.sweeper.params[key]
 

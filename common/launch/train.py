@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from common.errors import LicError
-from common.launch.application import Outcome, hydra_application, outcomes
+from common.launch.application import hydra_application, run_job
 from common.launch.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -35,17 +34,9 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
 def point(cfg: DictConfig) -> None:
     """One job as Hydra calls it. A failure is written down, and in a sweep the next point has its turn."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    try:
-        run(cfg, folder)
-        outcomes.append(Outcome(folder.path, None))
-    except LicError as error:
-        log.error("%s", error)
-        outcomes.append(Outcome(folder.path, str(error), status=2))
-    except Exception as error:
-        log.exception("%s failed", folder.path)
-        outcomes.append(Outcome(folder.path, f"{type(error).__name__}: {error}"))
-    if reason := outcomes[-1].reason:
-        folder.fail(reason)
+    ended = run_job(lambda: run(cfg, folder), folder.path)
+    if ended.reason:
+        folder.fail(ended.reason)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -262,7 +262,7 @@ def test_damage(tmp_path: Path, name: str) -> None:
     data = save(tmp_path / name, Image.fromarray(big)).read_bytes()
     for cut in (0, 1, 10, 30, len(data) // 2):
         (tmp_path / name).write_bytes(data[:cut])
-        with pytest.raises(LicError, match="damaged|not a picture"):
+        with pytest.raises(LicError, match=r"damaged|not a picture"):
             read_picture(tmp_path / name)
 
 

@@ -105,7 +105,7 @@ def test_a_scene_depends_on_seed_index_and_size_alone() -> None:
 def test_scenes_do_not_change_from_one_version_to_the_next() -> None:
     # A change here changes what every seed trains on: say so where releases are described.
     means = [float(still(0, index, 64, 64).mean()) for index in range(4)]
-    assert means == pytest.approx([87.7, 96.89, 103.11, 155.64], abs=0.3)
+    assert means == pytest.approx([93.83, 101.13, 94.32, 146.65], abs=0.3)
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (1, 40), (17, 3), (200, 30)])

@@ -1,0 +1,41 @@
+"""Names that a run computes from its configuration."""
+
+import pytest
+from support import compose
+
+from common.launch.resolvers import LONGEST, slug
+
+
+def test_folder_name_is_the_sorted_overrides() -> None:
+    assert slug(["size=tiny", "lmbda=0.013"]) == "lmbda=0.013,size=tiny" == slug(["lmbda=0.013", "size=tiny"])
+
+
+def test_the_last_of_two_overrides_counts() -> None:
+    assert slug(["lmbda=0.1", "lmbda=0.2"]) == "lmbda=0.2"
+
+
+def test_what_does_not_change_the_result_does_not_change_the_folder() -> None:
+    assert slug(["lmbda=1", "logger=wandb", "logger.project=x", "hydra.verbose=true", "runs=/a"]) == "lmbda=1"
+
+
+def test_nothing_overridden() -> None:
+    assert slug([]) == slug(["experiment=image/demo"]) == "default"
+
+
+def test_names_that_a_file_system_refuses_stay_distinct() -> None:
+    a, b = slug(["data.train=/x/y"]), slug(["data.train=-x-y"])
+    assert "/" not in a and a != b
+    long = slug([f"model.codec.N={'1' * 300}"])
+    assert len(long) < LONGEST + 20 and long != slug([f"model.codec.N={'1' * 301}"])
+
+
+@pytest.mark.parametrize(("lmbda", "N"), [(0.0018, 128), (0.013, 128), (0.025, 192), (0.18, 192)])
+def test_published_widths_follow_the_rate(lmbda: float, N: int) -> None:
+    cfg = compose("model=image/mean_hyperprior", f"lmbda={lmbda}")
+    assert cfg.model.codec.N == N
+
+
+def test_published_widths_of_ms_ssim_change_at_the_same_quality() -> None:
+    assert compose("model=image/hyperprior", "distortion=ms_ssim", "lmbda=31.73").model.codec.M == 192
+    assert compose("model=image/hyperprior", "distortion=ms_ssim", "lmbda=60.5").model.codec.M == 320
+    assert compose("model=image/hyperprior", "size=tiny").model.codec.M == 48

@@ -1,0 +1,122 @@
+"""`lic train`: folders, skipping, resuming, failing."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lic_image.module import ImageCodec
+
+Lic = Callable[..., int]
+POINT = ["model=image/swift", "trainer.max_steps=6", "trainer.val_check_interval=2", "trainer.log_every_n_steps=1"]
+
+
+def only_run(root: Path) -> Path:
+    (result,) = root.glob("**/result.json")
+    return result.parent
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    return torch.load(folder / "codec.ckpt", weights_only=False)["state_dict"]
+
+
+def test_a_run_leaves_everything_it_made(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", *POINT) == 0
+    folder = only_run(tmp_path)
+    result = json.loads((folder / "result.json").read_text())
+    assert set(result["results"]) == {"bpp", "bpp_estimated", "psnr-rgb", "ms-ssim-rgb"}
+    assert [image["file"] for image in result["images"]] == ["one", "two"]
+    for image in result["images"]:
+        stream = folder / "streams" / f"{image['file']}.lic"
+        assert image["bytes"] == stream.stat().st_size
+        assert image["bpp"] == 8 * image["bytes"] / (image["width"] * image["height"])
+        assert (folder / "pictures" / f"{image['file']}.png").exists()
+    assert result["protocol"] == "image" and result["lmbda"] == 0.013
+    assert [int(row["step"]) for row in rows(folder) if row["train/loss"]] == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_same_command_again_does_nothing(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lic("train", *POINT) == 0
+    before = (only_run(tmp_path) / "result.json").stat().st_mtime_ns
+    monkeypatch.setattr(ImageCodec, "training_step", lambda *_: pytest.fail("trained again"))
+    assert lic("train", *POINT) == 0
+    assert (only_run(tmp_path) / "result.json").stat().st_mtime_ns == before
+
+
+def test_an_interrupted_run_ends_like_an_undisturbed_one(
+    lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lic("train", *POINT, "name=whole") == 0
+    original = ImageCodec.training_step
+
+    def failing(self: ImageCodec, batch: Any, index: int) -> Any:
+        if self.global_step == 5:
+            raise RuntimeError("the power is gone")
+        return original(self, batch, index)
+
+    monkeypatch.setattr(ImageCodec, "training_step", failing)
+    assert lic("train", *POINT, "name=cut") == 1
+    (failure,) = tmp_path.glob("runs/cut/*/failed.json")
+    assert "the power is gone" in json.loads(failure.read_text())["reason"]
+    monkeypatch.setattr(ImageCodec, "training_step", original)
+    assert lic("train", *POINT, "name=cut") == 0
+    whole, cut = only_run(tmp_path / "runs/whole"), only_run(tmp_path / "runs/cut")
+    assert not failure.exists()
+    a, b = weights(whole), weights(cut)
+    assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+    assert rows(whole) == rows(cut)
+    results = [json.loads((folder / "result.json").read_text()) for folder in (whole, cut)]
+    assert results[0] == results[1]
+
+
+def test_a_folder_of_other_settings_is_refused(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lic("train", *POINT) == 0
+    config = only_run(tmp_path) / "config.yaml"
+    config.write_text(config.read_text().replace("lr: 0.003", "lr: 0.004"))
+    assert lic("train", *POINT) == 2
+    assert lic("train", *POINT, "overwrite=true") == 0
+
+
+def test_one_failing_point_does_not_take_the_sweep_down(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", "-m", "lmbda=-1,0.01", *POINT) == 2
+    assert len(list(tmp_path.glob("runs/train/*/result.json"))) == 1
+    (failure,) = tmp_path.glob("runs/train/*/failed.json")
+    assert "above 0" in json.loads(failure.read_text())["reason"]
+    (report,) = tmp_path.glob("runs/train/report*/report.md")
+    assert "above 0" in report.read_text()
+
+
+def test_points_start_from_the_weights_of_another(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", "-m", "lmbda=0.01,0.02", "warm_start=0.01", "trainer.max_steps=1", "model=image/swift") == 0
+    assert lic("train", "-m", "lmbda=0.03", "warm_start=0.04", "trainer.max_steps=1", "model=image/swift") == 2
+    (failure,) = tmp_path.glob("runs/train/*/failed.json")
+    assert "list that λ first" in json.loads(failure.read_text())["reason"]
+
+
+def test_a_diverging_run_stops_and_names_the_step(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", *POINT, "model.optimizer.lr=1e30", "trainer.gradient_clip_val=null") == 1
+    (failure,) = tmp_path.glob("runs/train/*/failed.json")
+    reason = json.loads(failure.read_text())["reason"]
+    assert reason.startswith("NonFiniteLoss") and "at step" in reason
+
+
+def test_an_experiments_own_sweep_gives_way_to_the_command_line(lic: Lic, tmp_path: Path) -> None:
+    command = ["-m", "experiment=image/demo", "trainer.max_steps=1", "lmbda=0.013"]
+    assert lic("train", *command) == 0
+    assert len(list(tmp_path.glob("runs/demo/*/result.json"))) == 1
+
+
+def test_a_mistyped_override_is_one_sentence(lic: Lic, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        lic("train", "lambda=1")
+    assert exit_.value.code == 1
+    assert "Could not override 'lambda'" in capfd.readouterr().err

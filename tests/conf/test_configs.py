@@ -1,0 +1,94 @@
+"""Every configuration composes, and every model trains a step, is evaluated on real files and leaves a result."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hydra.utils import instantiate
+from support import compose
+
+import conf
+
+Lic = Callable[..., int]
+ROOT = Path(conf.__file__).parent
+
+
+def options(group: str) -> list[str]:
+    """Every option of a group, sub-folders included, those that only others build on left out."""
+    folder = ROOT / group
+    return sorted(str(file.relative_to(folder).with_suffix("")) for file in folder.glob("**/[!_]*.yaml"))
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_every_model_runs(model: str, lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", f"model={model}", "debug=step") == 0
+    (result,) = tmp_path.glob("runs/debug/*/result.json")
+    content = json.loads(result.read_text())
+    assert content["system"] == model.removeprefix("image/")
+    assert content["results"]["bpp"][0] > 0 and content["results"]["psnr-rgb"][0] > 4
+
+
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_every_recipe_runs(experiment: str, lic: Lic, tmp_path: Path, photographs: Path) -> None:
+    assert lic("train", f"experiment={experiment}", "debug=step", f"data.train={photographs}") == 0
+    assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1
+
+
+@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("size", options("size"))
+def test_every_network_is_built_in_both_sizes(model: str, size: str) -> None:
+    codec = instantiate(compose(f"model={model}", f"size={size}").model.codec)
+    assert codec.downsampling in (16, 32, 64)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        f"{group}={option}"
+        for group in (
+            "data",
+            "distortion",
+            "trainer",
+            "logger",
+            "callbacks",
+            "protocol",
+            "debug",
+            "scheduler@model.scheduler",
+        )
+        for option in options(group.partition("@")[0])
+    ],
+)
+def test_every_other_choice_composes(choice: str) -> None:
+    cfg = compose(choice, "data.train=x", "data.test=y")
+    assert cfg.trainer.max_steps > 0
+
+
+def test_recipes_carry_the_published_lists() -> None:
+    for experiment in ("factorized", "hyperprior", "mean_hyperprior"):
+        cfg = compose(f"experiment=image/{experiment}", "distortion=ms_ssim", "data.train=x", "data.test=y")
+        assert cfg.hydra.sweeper.params.lmbda == "2.4,4.58,8.73,16.64,31.73,60.5,115.37,220"
+
+
+@pytest.mark.parametrize("callbacks", ["ema"])
+def test_moving_average_of_the_weights(callbacks: str, lic: Lic, tmp_path: Path) -> None:
+    arguments = [f"callbacks={callbacks}", "trainer.max_steps=3", "trainer.val_check_interval=1"]
+    assert lic("train", "model=image/factorized", *arguments) == 0
+    assert len(list(tmp_path.glob("runs/train/*/result.json"))) == 1
+
+
+def test_a_users_own_folder_of_configs(lic: Lic, tmp_path: Path) -> None:
+    own = tmp_path / "own/model/image"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text(
+        "defaults:\n  - /model/image/_module@_here_\n"
+        "codec:\n  _target_: lic_image.codecs.factorized.Factorized\n  N: 8\n  M: 8\n"
+    )
+    assert lic("train", "--config-dir", str(tmp_path / "own"), "model=image/mine", "debug=step") == 0
+    (result,) = tmp_path.glob("runs/debug/*/result.json")
+    assert json.loads(result.read_text())["system"] == "mine"
+
+
+def test_debug_overfit_sees_the_same_crops(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", "model=image/factorized", "debug=overfit", "trainer.max_steps=2") == 0
+    assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1

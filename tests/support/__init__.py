@@ -1,0 +1,30 @@
+"""Helpers that tests import."""
+
+from typing import Any
+
+import hydra
+import numpy as np
+from hydra import initialize_config_module
+from hydra.core.hydra_config import HydraConfig
+
+from common.launch import resolvers
+
+
+def compose(*overrides: str, root: str = "train") -> Any:
+    """The configuration of `lic train …` without running it."""
+    resolvers.register()
+    with initialize_config_module("conf", version_base="1.3"):
+        cfg = hydra.compose(root, overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(cfg)
+    return cfg
+
+
+def textured(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """A smooth, colourful picture, uint8 (height, width, 3): something that a codec can predict."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width] / 16.0
+    planes = [
+        np.sin(rows * rng.uniform(0.2, 1) + rng.uniform(0, 6)) * np.cos(columns * rng.uniform(0.2, 1)) for _ in "rgb"
+    ]
+    noise = rng.normal(0, 3, (height, width, 3))
+    return np.clip(128 + 80 * np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
