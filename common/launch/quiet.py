@@ -1,5 +1,6 @@
 """Warnings of libraries about each other, which a user can do nothing about."""
 
+import logging
 import warnings
 
 MESSAGES = (
@@ -8,11 +9,14 @@ MESSAGES = (
     r".*does not have many workers.*",  # loading in the training process is deliberate at size=tiny
     r".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
     r".*smaller than the logging interval.*",  # a short run logs its last step
+    r".*`broadcast_buffers` is deprecated.*",  # its successor is not in every torch we support
     r".*your dataloader is not resumable.*",  # it is: its sampler counts steps (common.data.training)
 )
 
 
 def quiet() -> None:
-    """Do not show them."""
+    """Show neither them nor Lightning's remarks on GPUs, TPUs, ranks and its own products."""
     for message in MESSAGES:
         warnings.filterwarnings("ignore", message=message)
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
