@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -12,17 +12,20 @@ from common.errors import LicError
 from common.launch.application import hydra_application, run_job
 from common.launch.folder import RunFolder
 
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
+
 log = logging.getLogger(__name__)
 
 
-def evaluate_run(folder: RunFolder) -> None:
+def evaluate_run(folder: RunFolder, logger: "Logger | None") -> None:
     """Measure the trained run in `folder` by its own protocol on its own test set and finish it."""
     cfg = folder.config()
-    evaluate(cfg, folder.weights, folder)
+    evaluate(cfg, folder.weights, folder, logger)
 
 
-def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder) -> None:
-    """Measure the codec that `cfg` describes and write result.json and timing.json into `folder`."""
+def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "Logger | None") -> None:
+    """Measure the codec that `cfg` describes, tell `logger`, and write result.json and timing.json into `folder`."""
     from hydra.utils import instantiate
 
     from common.launch.track import track_result
@@ -50,9 +53,9 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder) -> None:
         "images": records,
     }
     timing = {key: sum(values) / len(values) for key, values in seconds.items()}
+    track_result(logger, cfg, folder, result)  # first: a finished run is not looked at again
     folder.finish(result, timing)
     log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in means.items() if v is not None))
-    track_result(cfg, folder, result)
 
 
 def device(cfg: DictConfig) -> str:
@@ -64,6 +67,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
     """Measure what `cfg` names; the result goes to `folder`."""
     from omegaconf import OmegaConf, open_dict
 
+    from common.launch.track import tracking
     from common.launch.weights import weights_file
 
     if (cfg.run is None) == (cfg.weights is None):
@@ -76,7 +80,8 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
     weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
     with folder.lock():
         OmegaConf.save(cfg, folder.config_file, resolve=True)
-        evaluate(cfg, weights, folder)
+        with tracking(cfg) as logger:
+            evaluate(cfg, weights, folder, logger)
 
 
 def point(cfg: DictConfig) -> None:

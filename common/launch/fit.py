@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from lightning import LightningModule, Trainer, seed_everything
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from common.launch.callbacks import StepSeed
 from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
 from common.launch.folder import RunFolder
+from common.launch.track import track_configuration, tracking
 from common.launch.weights import load_weights, save_weights, warm_start_file
 
 log = logging.getLogger(__name__)
@@ -29,13 +31,14 @@ def finish_run(folder: RunFolder) -> None:
 
 def fit_and_evaluate(folder: RunFolder) -> None:
     """In this process: train (as one rank of several, if the environment says so), then evaluate on the first."""
-    if not folder.weights.exists():
-        fit(folder)
-    if int(os.environ.get("RANK", 0)) == 0:
-        evaluate_run(folder)
+    with tracking(folder.config()) as logger:
+        if not folder.weights.exists():
+            fit(folder, logger)
+        if int(os.environ.get("RANK", 0)) == 0:
+            evaluate_run(folder, logger)
 
 
-def fit(folder: RunFolder) -> None:
+def fit(folder: RunFolder, logger: Logger | None) -> None:
     """Train in this process, as the only rank or as the one that the environment says."""
     cfg = folder.config()
     seed_everything(cfg.seed, verbose=False)
@@ -45,7 +48,7 @@ def fit(folder: RunFolder) -> None:
     data = instantiate(cfg.data)
     trainer: Trainer = instantiate(
         cfg.trainer,
-        logger=instantiate(cfg.logger) if cfg.logger else False,
+        logger=logger or False,
         callbacks=[
             StepSeed(cfg.seed),
             *(instantiate(callback) for callback in cfg.callbacks.values() if callback),
@@ -55,7 +58,10 @@ def fit(folder: RunFolder) -> None:
     resuming = folder.checkpoint.exists()
     if not resuming:
         start(module, data, cfg, folder)
-    log_configuration(trainer, cfg, module)
+    parameters = sum(p.numel() for p in module.parameters())
+    if trainer.is_global_zero:
+        log.info("%s: %.2f M parameters, %d steps", cfg.system, parameters / 1e6, cfg.trainer.max_steps)
+    track_configuration(logger, cfg, parameters)
     trainer.fit(module, data, ckpt_path=str(folder.checkpoint) if resuming else None, weights_only=False)
     if trainer.interrupted:
         raise KeyboardInterrupt
@@ -73,14 +79,3 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
         data.setup("fit")
         images = data.starting_images()
         module.codec.start_from(images, module.mse_equivalent_lmbda)
-
-
-def log_configuration(trainer: Trainer, cfg: DictConfig, module: torch.nn.Module) -> None:
-    from omegaconf import OmegaConf
-
-    count = sum(p.numel() for p in module.parameters())
-    if trainer.is_global_zero:
-        log.info("%s: %.2f M parameters, %d steps", cfg.system, count / 1e6, cfg.trainer.max_steps)
-    if trainer.logger is not None:
-        content: Any = OmegaConf.to_container(cfg, resolve=True)
-        trainer.logger.log_hyperparams({**content, "parameters": count})

@@ -3,7 +3,7 @@
 config.yaml         what the run computes, resolved
 checkpoints/        last.ckpt, Lightning's, for going on
 codec.ckpt          the trained network alone, with its coder's tables
-metrics.csv         training curves (logger=csv)
+metrics.csv         training curves (logger=csv); tensorboard/ or wandb/ with those loggers
 pictures/ streams/  decoded photographs and the real files they came from
 result.json         there if and only if the run is finished; a function of the configuration alone
 timing.json         seconds, which differ from run to run
@@ -12,6 +12,7 @@ failed.json         why the last attempt stopped, until the next one starts
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -74,6 +75,8 @@ class RunFolder:
         """Forget an earlier run: the next attempt starts at step 0."""
         for file in (self.result, self.checkpoint, self.weights, self.failure, self.path / "metrics.csv"):
             file.unlink(missing_ok=True)
+        for tracked in ("tensorboard", "wandb"):
+            shutil.rmtree(self.path / tracked, ignore_errors=True)
 
     def finish(self, result: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         write_json(self.path / "timing.json", timing)

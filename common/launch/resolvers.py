@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -82,9 +83,12 @@ def _system() -> str:
 
 
 def _wandb_mode() -> str:
-    netrc = Path.home() / ".netrc"
-    known = os.environ.get("WANDB_API_KEY") or (netrc.exists() and "api.wandb.ai" in netrc.read_text())
-    return os.environ.get("WANDB_MODE") or ("online" if known else "offline")
+    if mode := os.environ.get("WANDB_MODE"):
+        return mode
+    netrc = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    host = urlparse(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname or ""
+    known = os.environ.get("WANDB_API_KEY") or (netrc.is_file() and host in netrc.read_text().split())
+    return "online" if known else "offline"
 
 
 def _label(name: str) -> str:

@@ -1,66 +1,164 @@
 """What a tracker is told beyond training curves: results, reconstructions, bit maps, the sweep's table.
 
-Lightning's loggers write the curves. This module speaks to W&B only; with other loggers the run folder holds it all.
+Lightning's loggers write the curves. A run has one logger from its first step to its evaluation, opened and closed
+here, so that every point of a sweep is one tracked run and a failure shows as one. With logger=csv the run folder
+holds it all.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from common.launch.folder import RunFolder
+from common.errors import LicError
+from common.launch.folder import RunFolder, flatten
+from common.launch.resolvers import run_id
+
+if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
+    from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+    from common.rd.report import Report
 
 # Larger sets are in the run folder; a tracker is for looking at a few.
 MAX_PICTURES = 8
+# Exit status by which W&B tells a run that was stopped from one that failed.
+STOPPED = 255
 
 
-def uses_wandb(cfg: DictConfig) -> bool:
-    return bool(cfg.get("logger")) and "wandb" in str(cfg.logger.get("_target_", "")).lower()
+@contextmanager
+def tracking(cfg: DictConfig, **identity: Any) -> Iterator["Logger | None"]:
+    """The logger that `cfg` chooses (None without one); W&B's run is closed with the outcome of the block.
+
+    Args:
+        identity: arguments of the logger that replace those of `cfg.logger`.
+
+    Raises:
+        LicError: the logger's package is not installed.
+    """
+    logger = _logger(cfg, identity)
+    try:
+        yield logger
+    except BaseException as error:
+        _close(logger, 1 if isinstance(error, Exception) else STOPPED)
+        raise
+    _close(logger, 0)
 
 
-def track_result(cfg: DictConfig, folder: RunFolder, result: dict[str, Any]) -> None:
-    """Put a finished run's figures and pictures where its training curves are, and close the tracker's run."""
-    if not uses_wandb(cfg):
+def track_configuration(logger: "Logger | None", cfg: DictConfig, parameters: int) -> None:
+    """Make a run searchable by every setting (`model/codec/N`) and by its number of parameters."""
+    if logger is not None:
+        logger.log_hyperparams(_settings(cfg, parameters))
+
+
+def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, result: dict[str, Any]) -> None:
+    """Put a run's figures (`test/bpp`, …) and pictures where its training curves are."""
+    from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+
+    figures = {f"test/{key}": value for key, (value,) in result["results"].items() if value is not None}
+    settings = _settings(cfg, result["parameters"])
+    step = cfg.trainer.max_steps
+    if isinstance(logger, WandbLogger):
+        logger.log_hyperparams(settings)
+        logger.log_metrics({**figures, **_photographs(folder, result["images"])}, step)
+    elif isinstance(logger, TensorBoardLogger):
+        logger.log_hyperparams(settings, figures, step)
+        _draw(logger, folder, result["images"], step)
+
+
+def track_report(config: DictConfig, report: "Report") -> None:
+    """One W&B run for the whole sweep, in the same group: its rate-distortion table and figures."""
+    if not (config.get("logger") and config.logger._target_.endswith("WandbLogger")):
         return
     import wandb
 
-    run = wandb.run or wandb.init(**_identity(cfg.logger), id=cfg.logger.id, job_type="train", resume="allow")
-    run.summary.update({key: values[0] for key, values in result["results"].items()})
-    columns: list[str | int] = [key for key in result["images"][0] if key != "source"]
-    rows = [[image[key] for key in columns] for image in result["images"]]
-    logged: dict[str, Any] = {"photographs": wandb.Table(columns=columns, data=rows)}
-    for kind in ("pictures", "bits"):
-        files = sorted((folder.path / kind).glob("*.png"))[:MAX_PICTURES]
-        if files:
-            logged[kind] = [wandb.Image(str(file), caption=file.stem) for file in files]
-    run.log(logged)
-    run.finish()
-
-
-def track_report(config: DictConfig, report: Any) -> None:
-    """One run for the whole sweep, in the same group: its rate-distortion table and figures."""
-    if not uses_wandb(config):
-        return
-    import wandb
-
-    with wandb.init(**_identity(config.logger), name=f"{config.name} report", job_type="report") as run:
-        columns: list[str | int] = ["curve", "lmbda", "bpp", "psnr", "ms_ssim"]
-        rows = [
-            [curve.name, point.lmbda, point.bpp, point.psnr, point.ms_ssim]
-            for section in report.sections
-            for curve in section.group.curves
-            for point in curve.points
-        ]
-        figures = {Path(file).stem: wandb.Image(str(file)) for file in report.files if file.suffix == ".png"}
+    identity = {
+        "id": run_id(report.folder),
+        "name": report.folder.name,
+        "save_dir": str(report.folder),
+        "job_type": "report",
+        "tags": sorted({section.group.protocol for section in report.sections if section.group.protocol}),
+    }
+    columns: list[str | int] = ["curve", "kind", "lmbda", "bpp", "psnr", "ms_ssim"]
+    rows = [
+        [curve.name, curve.kind, point.extra.get("lmbda"), point.bpp, point.psnr, point.ms_ssim]
+        for section in report.sections
+        for curve in section.group.curves
+        for point in curve.points
+    ]
+    figures = {file.stem: wandb.Image(str(file)) for file in report.files if file.suffix == ".png"}
+    with tracking(config, **identity) as logger:
+        run: Any = logger.experiment  # type: ignore[union-attr]
         run.log({"rate_distortion": wandb.Table(columns=columns, data=rows), **figures})
 
 
-def _identity(logger: DictConfig) -> dict[str, Any]:
-    """Where the runs of a sweep belong together."""
-    settings: dict[str, Any] = OmegaConf.to_container(logger)  # type: ignore[assignment]
-    return {
-        "project": settings["project"],
-        "group": settings.get("group"),
-        "mode": settings.get("mode"),
-        "dir": settings.get("save_dir"),
-    }
+def _logger(cfg: DictConfig, identity: dict[str, Any]) -> "Logger | None":
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    if not cfg.get("logger"):
+        return None
+    try:
+        return instantiate(cfg.logger, **identity)  # type: ignore[no-any-return]
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            raise LicError(f"the package of {cfg.logger._target_} is missing: {error.__cause__}") from error
+        raise
+
+
+def _close(logger: "Logger | None", status: int) -> None:
+    from lightning.pytorch.loggers import WandbLogger
+
+    if isinstance(logger, WandbLogger):
+        import wandb
+
+        if wandb.run is not None:  # Lightning leaves it open, and the next point's logger would write into it
+            wandb.finish(exit_code=status)
+    elif logger is not None:
+        logger.finalize("failed" if status else "success")
+
+
+def _settings(cfg: DictConfig, parameters: int) -> dict[str, Any]:
+    """Flat, with slashes: W&B takes a dot in a name for a step into a nested value when it searches."""
+    content = flatten(OmegaConf.to_container(cfg, resolve=True))
+    kept = {key.replace(".", "/"): value for key, value in content.items() if not key.startswith("logger.")}
+    return {**kept, "parameters": parameters}
+
+
+def _pictures(folder: RunFolder, name: str) -> dict[str, Path]:
+    """What the protocol has drawn of a photograph: its reconstruction and where the bits went."""
+    kinds = {"reconstruction": "pictures", "bits": "bits"}
+    files = {kind: folder.path / place / f"{name}.png" for kind, place in kinds.items()}
+    return {kind: file for kind, file in files.items() if file.exists()}
+
+
+def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, Any]:
+    """W&B's table of all photographs, the first few with pictures, and those pictures as panels."""
+    import wandb
+
+    from common.data.pictures import read_picture
+
+    columns = [key for key in images[0] if key != "source"]
+    drawn = ["original", "reconstruction", "bits"]
+    panels: dict[str, list[Any]] = {}
+    rows = []
+    for image in images:
+        shown: dict[str, Any] = {}
+        if len(rows) < MAX_PICTURES and (files := _pictures(folder, image["file"])):
+            caption = f"{image['file']}: {image['bpp']:.3f} bpp, {image['psnr']:.2f} dB"
+            shown = {kind: wandb.Image(str(file), caption=caption) for kind, file in files.items()}
+            for kind, picture in shown.items():
+                panels.setdefault(kind, []).append(picture)
+            shown["original"] = wandb.Image(read_picture(Path(image["source"]), background="white").rgb)
+        rows.append([*(image[key] for key in columns), *(shown.get(kind) for kind in drawn)])
+    return {"photographs": wandb.Table(columns=[*columns, *drawn], data=rows), **panels}
+
+
+def _draw(logger: "TensorBoardLogger", folder: RunFolder, images: list[dict[str, Any]], step: int) -> None:
+    from common.data.pictures import read_picture
+
+    for image in images[:MAX_PICTURES]:
+        for kind, file in _pictures(folder, image["file"]).items():
+            tag = f"{kind}/{image['file']}"
+            logger.experiment.add_image(tag, read_picture(file).rgb, step, dataformats="HWC")

@@ -1,0 +1,78 @@
+"""swift: starts as a transform codec at the rate that λ asks for, and learns."""
+
+import math
+
+import pytest
+import torch
+from support import textured
+
+from lic_image.codecs.swift import Swift
+
+
+def picture(size: int = 64, count: int = 2) -> torch.Tensor:
+    crops = [torch.from_numpy(textured(size, size, seed)).permute(2, 0, 1).float() / 255 for seed in range(count)]
+    return torch.stack(crops)
+
+
+def test_with_all_coefficients_the_transforms_are_inverse() -> None:
+    codec = Swift(M=192)
+    x = picture()
+    codec.start_from(x, 0.013)
+    assert torch.allclose(codec.g_s(codec.g_a(x)), x, atol=1e-5)
+
+
+@pytest.mark.parametrize("lmbda", [0.0018, 0.013, 0.18])
+def test_starts_at_the_step_size_that_is_optimal_at_high_rate(lmbda: float) -> None:
+    codec = Swift(M=48)
+    codec.start_from(picture(), lmbda)
+    step = codec.deviation / codec.log_gain.exp()
+    assert torch.allclose(step, torch.full_like(step, math.sqrt(18 / (lmbda * 255**2 * math.log(2)))))
+
+
+def test_the_decoder_sees_nothing_of_later_slices() -> None:
+    """Parameters asked for at each visit do not change when what is decoded later does."""
+    torch.manual_seed(0)
+    codec = Swift(M=32, N=8, Z=4, blocks=1).eval()
+    codec.start_from(picture(), 0.013)
+    for parameter in codec.contexts.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    z_hat = torch.randn(1, 4, 2, 2)
+
+    def parameters(garbage_from: int) -> list[torch.Tensor]:
+        generator = torch.Generator().manual_seed(1)
+        asked = []
+
+        def visit(part: slice, mean: torch.Tensor, log_scale: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+            asked.append(mean * where)
+            y_hat = torch.randn(mean.shape, generator=generator)
+            return y_hat if len(asked) <= garbage_from else y_hat + 100
+
+        with torch.no_grad():
+            codec.walk(z_hat, visit)
+        return asked
+
+    whole, cut = parameters(99), parameters(3)
+    assert len(whole) == 2 * len(codec.slices)
+    assert all(torch.equal(a, b) for a, b in zip(whole[:4], cut[:4]))
+    assert not torch.equal(whole[4], cut[4])
+
+
+def test_learns_a_few_crops() -> None:
+    torch.manual_seed(0)
+    codec = Swift(M=48, N=16, Z=4, blocks=1)
+    x = picture(64, 4)
+    codec.start_from(x, 0.05)
+    optimizer = torch.optim.Adam([p for n, p in codec.named_parameters() if not n.endswith("quantiles")], lr=4e-3)
+
+    def cost() -> torch.Tensor:
+        out = codec(x)
+        bits = sum(-p.log2().sum() for p in out["likelihoods"].values())
+        return bits / (4 * 64 * 64) + 0.05 * 255**2 * (out["x_hat"] - x).square().mean()
+
+    first = cost().item()
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = cost()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.9 * first
