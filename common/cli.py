@@ -27,8 +27,8 @@ verbs:
 `lic VERB --help` explains a verb; `eval "$(lic -sc install=bash)"` completes what you type. Start here:
   lic train experiment=image/demo             one point of the demonstration
   lic train -m experiment=image/demo          its whole rate-distortion sweep
-  lic compress photo.png photo.lic --checkpoint runs/demo/lmbda=0.013
-  lic decompress photo.lic decoded.png --checkpoint runs/demo/lmbda=0.013
+  lic compress photo.png photo.lic --checkpoint runs/demo/lmbda-0.013
+  lic decompress photo.lic decoded.png --checkpoint runs/demo/lmbda-0.013
 """
 
 

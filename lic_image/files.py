@@ -10,11 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from common.data.pictures import read_picture, write_picture
-from common.entropy.container import Header, pack, unpack, weights_digest
+from common.entropy.container import IMAGE, Header, pack, unpack, weights_digest
 from common.entropy.streams import symbol_checksum
 from common.errors import LicError, StreamError
-
-KIND = b"I"
 
 
 class Decoded(NamedTuple):
@@ -57,15 +55,13 @@ class ImageFiles:
         height, width = rgb.shape[:2]
         with symbol_checksum() as checksum:
             out = self.codec.compress(to_input(rgb, self.codec.downsampling, self.device))
-        header = Header(KIND, self.model, self.digest, width, height, grey)
+        header = Header(IMAGE, self.model, self.digest, width, height, grey)
         return pack(header, [strings[0] for strings in out["strings"]], checksum.value)
 
     @torch.inference_mode()
     def decode(self, data: bytes, max_pixels: int = 2**28) -> Decoded:
         """The bytes of a .lic file -> the picture; raises StreamError for anything but a whole file of this model."""
         header, streams, symbols = unpack(data, max_pixels)
-        if header.kind != KIND:
-            raise StreamError("this .lic file holds no photograph; decode it with a model of its own kind.")
         if header.digest != self.digest:
             raise StreamError(
                 f"this file was written by '{header.model}' with weights {header.digest.hex()}, the checkpoint is "

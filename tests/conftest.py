@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from support import textured
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for pictures this small, threads only wait for each other
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")

@@ -26,7 +26,7 @@ SILENT = (
 )  # fmt: skip
 # Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
 UNNAMED = ("lmbda", "model", "size", "warm_start", "trainer", "data", "run", "weights")
-LONGEST = 120
+LONGEST = 110  # with hash and "report-" a name of 127 characters; W&B takes 128
 
 
 def sorted_overrides(overrides: Iterable[str], without: tuple[str, ...] = ()) -> dict[str, str]:
@@ -41,17 +41,20 @@ def sorted_overrides(overrides: Iterable[str], without: tuple[str, ...] = ()) ->
 
 
 def slug(overrides: Iterable[str], without: tuple[str, ...] = ()) -> str:
-    """A folder name that two different sets of overrides never share.
+    """A folder name that two different sets of overrides never share: `lmbda-0.013+size-tiny`.
 
-    Readable as long as it can be; what a file system would not take is replaced, and a hash of the exact text
-    is appended whenever anything was lost.
+    Of characters that stand in a Hydra override without quotes, so that `run=FOLDER` can be typed. Where anything is
+    lost, a hash of the exact text is appended.
     """
-    text = ",".join(f"{key}={value}" for key, value in sorted_overrides(overrides, without).items())
-    if not text:
+    pairs = sorted_overrides(overrides, without)
+    if not pairs:
         return "default"
-    readable = re.sub(r"[^\w=,.+-]", "-", text)
-    if readable == text and len(text) <= LONGEST:
-        return text
+    name = "+".join(f"{key}-{value}" for key, value in pairs.items())
+    readable = re.sub(r"[^\w.+-]", "-", name)
+    exact = all(re.fullmatch(r"[\w.]+", key) and re.fullmatch(r"[\w.-]+", value) for key, value in pairs.items())
+    if exact and len(readable) <= LONGEST:
+        return readable
+    text = ",".join(f"{key}={value}" for key, value in pairs.items())
     return f"{readable[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 

@@ -134,22 +134,25 @@ def _pictures(folder: RunFolder, name: str) -> dict[str, Path]:
 
 
 def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, Any]:
-    """W&B's table of all photographs, the first few with pictures, and those pictures as panels."""
+    """W&B's table of all photographs, the first few with pictures, and those pictures as panels.
+
+    A panel each: W&B scales the pictures of one panel to one size, and over several runs it sets side by side what
+    has the same name.
+    """
     import wandb
 
     from common.data.pictures import read_picture
 
     columns = [key for key in images[0] if key != "source"]
     drawn = ["original", "reconstruction", "bits"]
-    panels: dict[str, list[Any]] = {}
+    panels: dict[str, Any] = {}
     rows = []
     for image in images:
         shown: dict[str, Any] = {}
         if len(rows) < MAX_PICTURES and (files := _pictures(folder, image["file"])):
             caption = f"{image['file']}: {image['bpp']:.3f} bpp, {image['psnr']:.2f} dB"
             shown = {kind: wandb.Image(str(file), caption=caption) for kind, file in files.items()}
-            for kind, picture in shown.items():
-                panels.setdefault(kind, []).append(picture)
+            panels |= {f"{kind}/{image['file']}": picture for kind, picture in shown.items()}
             shown["original"] = wandb.Image(read_picture(Path(image["source"]), background="white").rgb)
         rows.append([*(image[key] for key in columns), *(shown.get(kind) for kind in drawn)])
     return {"photographs": wandb.Table(columns=[*columns, *drawn], data=rows), **panels}

@@ -30,21 +30,12 @@ class Table(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def points_table(curves: Sequence[Curve], title: str = "Points") -> Table:
+def points_table(curves: Sequence[Curve], title: str = "Points: PSNR and MS-SSIM in dB, seconds per picture") -> Table:
     """One row per point: λ or quality, bpp from the files, estimated bpp, PSNR, MS-SSIM, seconds per image.
 
     Columns that no point fills are left out.
     """
-    columns = [
-        "curve",
-        "λ / quality",
-        "bpp",
-        "estimated bpp",
-        "PSNR dB",
-        "MS-SSIM dB",
-        "encode s",
-        "decode s",
-    ]
+    columns = ["curve", "λ / q", "bpp", "est. bpp", "PSNR", "MS-SSIM", "enc. s", "dec. s"]
     rows: list[list[str]] = []
     breaks = set()
     for curve in curves:

@@ -7,15 +7,15 @@ from common.launch.resolvers import LONGEST, slug
 
 
 def test_folder_name_is_the_sorted_overrides() -> None:
-    assert slug(["size=tiny", "lmbda=0.013"]) == "lmbda=0.013,size=tiny" == slug(["lmbda=0.013", "size=tiny"])
+    assert slug(["size=tiny", "lmbda=0.013"]) == "lmbda-0.013+size-tiny" == slug(["lmbda=0.013", "size=tiny"])
 
 
 def test_the_last_of_two_overrides_counts() -> None:
-    assert slug(["lmbda=0.1", "lmbda=0.2"]) == "lmbda=0.2"
+    assert slug(["lmbda=0.1", "lmbda=0.2"]) == "lmbda-0.2"
 
 
 def test_what_does_not_change_the_result_does_not_change_the_folder() -> None:
-    assert slug(["lmbda=1", "logger=wandb", "logger.project=x", "hydra.verbose=true", "runs=/a"]) == "lmbda=1"
+    assert slug(["lmbda=1", "logger=wandb", "logger.project=x", "hydra.verbose=true", "runs=/a"]) == "lmbda-1"
 
 
 def test_nothing_overridden() -> None:

@@ -1,0 +1,70 @@
+"""`lic eval`: finished runs and weights from elsewhere, on other photographs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import compressai
+import pytest
+import torch
+from PIL import Image
+from support import textured
+
+Lic = Callable[..., int]
+
+
+def only_result(root: Path) -> dict:
+    (file,) = root.glob("runs/eval/*/result.json")
+    return json.loads(file.read_text())
+
+
+def test_a_run_on_other_photographs(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", "model=image/factorized", "trainer.max_steps=1") == 0
+    (run,) = (file.parent for file in tmp_path.glob("runs/train/*/result.json"))
+    others = tmp_path / "others"
+    others.mkdir()
+    Image.fromarray(textured(180, 200)).save(others / "large.png")
+    assert lic("eval", f"run={run}", f"data.test={others}", "data.name=others") == 0
+    result = only_result(tmp_path)
+    assert result["dataset"].startswith("others 1 picture") and result["system"] == "factorized"
+    assert 0 < result["results"]["ms-ssim-rgb"][0] < 1
+    trained = json.loads((run / "result.json").read_text())
+    assert result["curve"] == trained["curve"] and result["lmbda"] == trained["lmbda"]
+
+
+def test_weights_of_compressai_give_its_own_figures(lic: Lic, tmp_path: Path, photographs: Path) -> None:
+    """A model made, initialised and saved by CompressAI: same reconstruction, same estimate of the bits."""
+    torch.manual_seed(0)
+    theirs = compressai.models.MeanScaleHyperprior(32, 48)
+    with torch.no_grad():
+        theirs.g_a[6].weight *= 30
+    theirs.update()
+    torch.save({"state_dict": theirs.state_dict()}, tmp_path / "theirs.pth.tar")
+    for model in ("image/mean_hyperprior", "image/compressai/mbt2018-mean"):
+        name = model.rsplit("/", 1)[-1]
+        arguments = [f"model={model}", "size=tiny", f"weights={tmp_path / 'theirs.pth.tar'}", f"name={name}"]
+        assert lic("eval", *arguments, f"data.test={photographs}") == 0
+        (file,) = tmp_path.glob(f"runs/{name}/*/result.json")
+        (image,) = (image for image in json.loads(file.read_text())["images"] if image["file"] == "one")
+        x = torch.from_numpy(textured(50, 70)).permute(2, 0, 1)[None].float() / 255
+        padded = torch.nn.functional.pad(x, (0, 58, 0, 14), mode="replicate")
+        with torch.inference_mode():
+            out = theirs.eval()(padded)
+        bits = sum(-p.log2().sum().item() for p in out["likelihoods"].values())
+        assert image["bpp_estimated"] == pytest.approx(bits / (50 * 70), rel=1e-5)
+        x_hat = (out["x_hat"][..., :50, :70].clamp(0, 1) * 255).round() / 255
+        assert image["psnr"] == pytest.approx(-10 * (x - x_hat).square().mean().log10().item(), abs=1e-3)
+
+
+def test_nothing_to_evaluate(lic: Lic, capsys: pytest.CaptureFixture) -> None:
+    assert lic("eval") == 2
+    assert "run=FOLDER" in capsys.readouterr().out
+
+
+def test_weights_that_do_not_fit(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    torch.save({"state_dict": {"x": torch.zeros(1)}}, tmp_path / "w.pth")
+    assert lic("eval", "model=image/factorized", "size=tiny", f"weights={tmp_path / 'w.pth'}") == 2
+    assert "do not fit" in capsys.readouterr().out
+    (tmp_path / "broken.pth").write_bytes(b"not a checkpoint")
+    assert lic("eval", "model=image/factorized", "size=tiny", f"weights={tmp_path / 'broken.pth'}") == 2
+    assert "not a readable checkpoint" in capsys.readouterr().out

@@ -1,0 +1,189 @@
+"""What trackers are told, read back from what their own SDKs have written."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.tracked import Tracked, tracked_runs
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from common.data.pictures import read_picture
+from common.launch.resolvers import _wandb_mode, run_id
+from lic_image.evaluate import ImageProtocol
+from lic_image.module import ImageCodec
+
+Lic = Callable[..., int]
+POINT = ["model=image/factorized", "trainer.max_steps=3", "trainer.val_check_interval=2", "trainer.log_every_n_steps=1"]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, no settings and no caches of whoever runs the tests."""
+    for name in ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_PROJECT", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "home" / name))
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes λ = 0.01 fail in its last step; returns what repairs it."""
+    original = ImageCodec.training_step
+
+    def step(self: ImageCodec, batch: Any, index: int) -> Any:
+        if self.global_step == 2 and self.lmbda == 0.01:
+            raise RuntimeError("the power is gone")
+        return original(self, batch, index)
+
+    monkeypatch.setattr(ImageCodec, "training_step", step)
+    return lambda: monkeypatch.setattr(ImageCodec, "training_step", original)
+
+
+def result(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return content
+
+
+def test_a_sweep_is_a_group_of_points_and_a_report(lic: Lic, tmp_path: Path) -> None:
+    import wandb
+
+    command = ["-m", *POINT, "lmbda=0.01,0.02", "logger=wandb", "name=study"]
+    assert lic("train", *command) == 0
+    assert wandb.run is None
+    first, second, report = tracked_runs(tmp_path)
+    assert {run.group for run in (first, second, report)} == {"study"}
+    assert {run.exit_code for run in (first, second, report)} == {0}
+    assert [run.job_type for run in (first, second, report)] == ["train", "train", "report"]
+    for run, lmbda in ((first, 0.01), (second, 0.02)):
+        folder = run.folder.parents[1]
+        assert (folder / "result.json").exists() and run.id == run_id(folder) and run.name == folder.name
+        assert run.tags == ["factorized", "image"]
+        measured = result(folder)
+        assert run.config["lmbda"] == lmbda and run.config["parameters"] == measured["parameters"] > 0
+        assert run.config["model/codec/N"] == 32 and run.config["trainer/max_steps"] == 3
+        assert [step for step, _ in run.curve("train/loss")] == [0, 1, 2]
+        assert len(run.curve("val/psnr")) == 1
+        for key in ("bpp", "bpp_estimated", "psnr-rgb"):
+            assert run.summary[f"test/{key}"] == measured["results"][key][0]
+        assert run.curve("test/bpp") == [(3, measured["results"]["bpp"][0])]
+        check_pictures(run, measured["images"])
+    assert report.id not in (first.id, second.id)
+    table = json.loads((report.folder / "files" / report.summary["rate_distortion"]["path"]).read_text())
+    assert table["columns"][2:5] == ["lmbda", "bpp", "psnr"]
+    assert [row[2] for row in table["data"]] == [0.01, 0.02]
+    assert [row[3] for row in table["data"]] == [run.summary["test/bpp"] for run in (first, second)]
+    assert report.summary["rd_psnr"]["_type"] == report.summary["gallery"]["_type"] == "image-file"
+    assert not (tmp_path / "wandb").exists(), "the current folder stays clean"
+
+    assert lic("train", *command) == 0
+    assert [run.id for run in tracked_runs(tmp_path)] == [first.id, second.id, report.id, report.id]
+
+
+def check_pictures(run: Tracked, images: list[dict[str, Any]]) -> None:
+    table = json.loads(run.stored["photographs.table.json"].read_text())
+    rows = [dict(zip(table["columns"], row)) for row in table["data"]]
+    assert [(row["file"], row["bytes"]) for row in rows] == [(image["file"], image["bytes"]) for image in images]
+    for row, image in zip(rows, images):
+        for kind, place in (("reconstruction", "pictures"), ("bits", "bits")):
+            panel = run.summary[f"{kind}/{image['file']}"]
+            assert (panel["width"], panel["height"]) == (image["width"], image["height"])
+            kept = (run.folder.parents[1] / place / f"{image['file']}.png").read_bytes()
+            assert panel["path"] in run.media and (run.folder / "files" / panel["path"]).read_bytes() == kept
+            assert run.stored[row[kind]["path"]].read_bytes() == kept
+        original = read_picture(run.stored[row["original"]["path"]]).rgb
+        assert (original == read_picture(Path(image["source"])).rgb).all()
+
+
+def test_a_failing_point_is_marked_and_goes_on_under_its_own_name(
+    lic: Lic, tmp_path: Path, failing: Callable[[], None]
+) -> None:
+    command = ["-m", *POINT, "lmbda=0.01,0.02", "logger=wandb", "report.enabled=false"]
+    assert lic("train", *command) == 1
+    failed, other = tracked_runs(tmp_path)
+    assert (failed.exit_code, other.exit_code) == (1, 0)
+    assert failed.id != other.id and failed.config["lmbda"] == 0.01 and other.config["lmbda"] == 0.02
+    assert not failed.curve("test/bpp") and other.curve("test/bpp")
+    failing()
+    assert lic("train", *command) == 0
+    *_, again = sorted(tracked_runs(tmp_path), key=lambda run: run.folder.name)
+    assert len(tracked_runs(tmp_path)) == 3
+    assert (again.id, again.exit_code) == (failed.id, 0)
+    assert [step for step, _ in again.curve("train/loss")] == [2], "only what was missing"
+    assert again.curve("test/bpp")
+
+
+def test_a_run_that_failed_in_its_evaluation_is_tracked_to_the_end(
+    lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageProtocol, "__call__", lambda *_: 1 / 0)
+        assert lic("train", *POINT, "logger=wandb") == 1
+    assert lic("train", *POINT, "logger=wandb") == 0
+    cut, whole = tracked_runs(tmp_path)
+    assert cut.id == whole.id and (cut.exit_code, whole.exit_code) == (1, 0)
+    assert cut.curve("train/loss") and not whole.curve("train/loss")
+    assert whole.config["parameters"] == cut.config["parameters"] and whole.curve("test/bpp")
+    folder = whole.folder.parents[1]
+    source = result(folder)["images"][0]["source"]
+    assert lic("eval", f"run='{folder}'", "logger=wandb", f"data.test={source}") == 0
+    measured = tracked_runs(tmp_path)[-1]
+    assert (measured.job_type, measured.group, measured.tags) == ("eval", "eval", ["factorized", "image"])
+    assert measured.summary["photographs"]["nrows"] == 1 and measured.id != whole.id
+
+
+def test_ranks_of_a_point_share_one_run(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    assert lic("train", "-m", *POINT, "lmbda=0.01", "trainer=ddp_cpu", "logger=wandb") == 0
+    point, report = tracked_runs(tmp_path)
+    assert (point.job_type, point.exit_code, report.job_type) == ("train", 0, "report")
+    assert [step for step, _ in point.curve("train/loss")] == [0, 1, 2]
+    assert point.curve("test/bpp") and point.id == run_id(point.folder.parents[1])
+
+
+def test_tensorboard_has_curves_and_pictures_in_one_folder(
+    lic: Lic, tmp_path: Path, failing: Callable[[], None]
+) -> None:
+    command = [*POINT, "lmbda=0.01", "logger=tensorboard"]
+    assert lic("train", *command) == 1
+    failing()
+    assert lic("train", *command) == 0
+    (folder,) = {file.parent for file in tmp_path.glob("**/events.out.*")}
+    events = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [0, 1, 2]
+    measured = result(folder.parent)
+    (figure,) = events.Scalars("test/bpp")
+    assert (figure.step, figure.value) == (3, pytest.approx(measured["results"]["bpp"][0]))
+    images = events.Tags()["images"]
+    assert sorted(images) == ["bits/one", "bits/two", "reconstruction/one", "reconstruction/two"]
+    shown = events.Images("reconstruction/one")[-1]
+    assert (shown.width, shown.height) == (measured["images"][0]["width"], measured["images"][0]["height"])
+
+    before = set(folder.glob("events.out.*"))
+    assert lic("train", *command, "overwrite=true") == 0
+    assert not before & set(folder.glob("events.out.*")), "an overwritten run's curves are gone"
+
+
+@pytest.mark.parametrize(
+    ("netrc", "variables", "mode"),
+    [
+        (None, {}, "offline"),
+        (None, {"WANDB_API_KEY": "x"}, "online"),
+        ("api.wandb.ai", {}, "online"),
+        ("example.org", {}, "offline"),
+        ("wandb.example.org", {"WANDB_BASE_URL": "https://wandb.example.org:8080"}, "online"),
+        ("api.wandb.ai", {"WANDB_MODE": "disabled"}, "disabled"),
+    ],
+)
+def test_wandb_is_offline_where_no_key_is_at_hand(
+    netrc: str | None, variables: dict[str, str], mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if netrc:
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home/.netrc").write_text(f"machine {netrc}\n  login user\n  password x\n")
+    assert _wandb_mode() == mode

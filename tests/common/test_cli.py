@@ -1,0 +1,70 @@
+"""`lic` itself: help, verbs, completion, and how quickly it answers."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from common.cli import VERBS, main
+
+ROOT = Path(__file__).parents[2]
+
+
+def fresh(*arguments: str) -> tuple[float, str]:
+    """Seconds and output of a new process."""
+    started = time.perf_counter()
+    code = f"import sys; from common.cli import main; status = main({list(arguments)!r}); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return time.perf_counter() - started, done.stdout
+
+
+def test_help_is_quick_and_names_every_verb() -> None:
+    seconds, out = min(fresh("--help") for _ in range(3))
+    assert seconds < 0.5
+    assert all(f"\n  {verb} " in out for verb in VERBS) and out.endswith("False\n")
+
+
+def test_a_configuration_is_shown_without_torch() -> None:
+    _, out = fresh("train", "--cfg", "job", "experiment=image/demo")
+    assert "_target_: lic_image.codecs.swift.Swift" in out and out.endswith("False\n")
+
+
+def test_help_of_the_applications_names_choices(capsys: pytest.CaptureFixture) -> None:
+    for verb in ("train", "eval"):
+        with pytest.raises(SystemExit) as ended:
+            main([verb, "--help"])
+        assert ended.value.code == 0
+        out = capsys.readouterr().out
+        assert f"lic {verb}" in out and "model/image: " in out and "mean_hyperprior" in out
+
+
+@pytest.mark.parametrize("verb", ["compress", "decompress", "info", "report", "bench"])
+def test_help_of_the_other_verbs(verb: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0 and f"lic {verb}" in capsys.readouterr().out
+
+
+def test_an_unknown_verb(capsys: pytest.CaptureFixture) -> None:
+    assert main(["trian"]) == 2
+    assert "no verb 'trian'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("lic tr", {"train"}),
+        ("lic train trainer=d", {"trainer=ddp", "trainer=ddp_cpu"}),
+        ("lic train model=image/mean", {"model=image/mean_hyperprior"}),
+        ("lic eval protocol=", {"protocol=image"}),
+        ("lic bench -", set()),
+    ],
+)
+def test_completion(
+    line: str, expected: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("COMP_LINE", line)
+    assert main(["-sc", "query=bash"]) == 0
+    assert set(capsys.readouterr().out.split()) == expected

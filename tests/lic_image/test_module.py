@@ -1,0 +1,94 @@
+"""Loss, parameter groups and clipping of the LightningModule; the peers' view of our codecs."""
+
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from compressai.models import CompressionModel
+from pytorch_msssim import ms_ssim
+
+from common.errors import LicError
+from common.schedules import cosine
+from lic_image.codecs.hyperprior import Hyperprior
+from lic_image.module import ImageCodec
+
+
+def module(**changes: Any) -> ImageCodec:
+    torch.manual_seed(0)
+    settings: dict[str, Any] = {
+        "codec": Hyperprior(8, 12),
+        "lmbda": 0.01,
+        "distortion": "mse",
+        "optimizer": partial(torch.optim.Adam, lr=1e-3),
+        "scheduler": cosine,
+        "aux_lr": 0.5,
+    }
+    return ImageCodec(**{**settings, **changes})
+
+
+def test_loss_written_out() -> None:
+    m = module().eval()
+    x = torch.rand(2, 3, 64, 64)
+    out = m.codec(x)
+    bits = sum(-p.log2().sum() for p in out["likelihoods"].values()) / (2 * 64 * 64)
+    expected = bits + 0.01 * 255**2 * ((out["x_hat"] - x) ** 2).mean()
+    assert m.losses(x)["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_ms_ssim_loss_written_out() -> None:
+    m = module(distortion="ms_ssim", lmbda=10.0).eval()
+    x = torch.rand(1, 3, 192, 192)
+    out = m.codec(x)
+    bits = sum(-p.log2().sum() for p in out["likelihoods"].values()) / (192 * 192)
+    expected = bits + 10 * (1 - ms_ssim(out["x_hat"], x, data_range=1.0))
+    assert m.losses(x)["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_ms_ssim_needs_larger_crops() -> None:
+    with pytest.raises(LicError, match="161 pixels"):
+        module(distortion="ms_ssim").losses(torch.rand(1, 3, 128, 128))
+
+
+def test_quantiles_are_a_group_of_their_own_at_a_constant_rate() -> None:
+    m = module()
+    m._trainer = SimpleNamespace(max_steps=100)  # type: ignore[assignment]
+    configured = m.configure_optimizers()
+    main, quantiles = configured["optimizer"].param_groups
+    assert [p.shape for p in quantiles["params"]] == [m.codec.entropy_bottleneck.quantiles.shape]
+    assert len(main["params"]) + 1 == len(list(m.parameters()))
+    configured["optimizer"].step()
+    configured["lr_scheduler"]["scheduler"].step()
+    assert quantiles["lr"] == 0.5 and main["lr"] < 1e-3
+
+
+def test_clipping_leaves_the_quantiles_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    m = module()
+    m._trainer = SimpleNamespace(max_steps=100)  # type: ignore[assignment]
+    monkeypatch.setattr(m, "log", lambda *_, **__: None)
+    optimizer = m.configure_optimizers()["optimizer"]
+    for parameter in m.parameters():
+        parameter.grad = torch.full_like(parameter, 10.0)
+    m.configure_gradient_clipping(optimizer, 1.0, None)
+    main = torch.cat([p.grad.flatten() for p in optimizer.param_groups[0]["params"]])
+    assert main.norm().item() == pytest.approx(1.0, rel=1e-4)
+    assert (m.codec.entropy_bottleneck.quantiles.grad == 10).all()
+
+
+def test_a_lagrangian_below_zero_is_refused() -> None:
+    with pytest.raises(LicError, match="above 0"):
+        module(lmbda=0.0)
+
+
+def test_compressais_own_evaluation_takes_our_codecs() -> None:
+    """`compressai.utils.eval_model` codes, decodes and estimates with any of its CompressionModels."""
+    from compressai.utils.eval_model.__main__ import inference, inference_entropy_estimation
+
+    codec = Hyperprior(8, 12).eval()
+    assert isinstance(codec, CompressionModel)
+    codec.update()
+    x = torch.rand(3, 256, 192)
+    with torch.inference_mode():
+        coded, estimated = inference(codec, x), inference_entropy_estimation(codec, x)
+    assert coded["psnr-rgb"] == pytest.approx(estimated["psnr-rgb"], abs=0.01) and coded["bpp"] > 0
