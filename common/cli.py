@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] in ("-sc", "--shell_completion"):
         from common.completion import complete
 
-        return complete(arguments)
+        return complete(arguments, VERBS)
     verb = arguments[0]
     if verb not in VERBS:
         print(

@@ -6,27 +6,27 @@ Hydra does not list.
 """
 
 import os
-from importlib import import_module
+from collections.abc import Collection
 from pathlib import Path
 
 import conf
-from common import cli
 
 
-def complete(arguments: list[str]) -> int:
+def complete(arguments: list[str], verbs: Collection[str]) -> int:
     """Answer `-sc install=SHELL`, `-sc uninstall=SHELL` and `-sc query=SHELL`."""
+    from common.launch import evaluate, train
+
+    applications = {"train": train.main, "eval": evaluate.main}
     words = os.environ.get("COMP_LINE", "").split(" ")
     if "query" not in arguments[-1]:
-        return import_module(cli.VERBS["train"][0]).main(arguments)
+        return train.main(arguments)
     if len(words) < 3:
-        print(" ".join(verb for verb in cli.VERBS if verb.startswith(words[-1])))
-    elif words[1] in ("train", "eval"):
-        options = nested_options(words[-1])
-        if options:
-            print(" ".join(options))
-            return 0
+        print(" ".join(verb for verb in verbs if verb.startswith(words[-1])))
+    elif options := nested_options(words[-1]):
+        print(" ".join(options))
+    elif words[1] in applications:
         os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])  # Hydra knows no verbs
-        return import_module(cli.VERBS[words[1]][0]).main(arguments)
+        return applications[words[1]](arguments)
     return 0
 
 

@@ -62,9 +62,12 @@ def fit(folder: RunFolder, logger: Logger | None) -> None:
     if trainer.is_global_zero:
         log.info("%s: %.2f M parameters, %d steps", cfg.system, parameters / 1e6, cfg.trainer.max_steps)
     track_configuration(logger, cfg, parameters)
-    trainer.fit(module, data, ckpt_path=str(folder.checkpoint) if resuming else None, weights_only=False)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    try:
+        trainer.fit(module, data, ckpt_path=str(folder.checkpoint) if resuming else None, weights_only=False)
+    except SystemExit:
+        if trainer.interrupted:  # Lightning turns Ctrl-C into an exit, which a sweep could not tell from others
+            raise KeyboardInterrupt from None
+        raise
     if trainer.is_global_zero:
         save_weights(module.codec, folder.weights, cfg.system)  # type: ignore[arg-type]
 
@@ -75,6 +78,11 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
     if source is not None:
         load_weights(module.codec, source)
         log.info("starts from %s", source)
+        trained = RunFolder(source.parent)
+        if hasattr(module.codec, "move") and trained.config_file.exists():
+            before = trained.config()
+            if before.distortion == cfg.distortion:
+                module.codec.move(cfg.lmbda / before.lmbda)
     elif hasattr(module.codec, "start_from"):
         data.setup("fit")
         images = data.starting_images()

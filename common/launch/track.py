@@ -76,7 +76,7 @@ def track_report(config: DictConfig, report: "Report") -> None:
     identity = {
         "id": run_id(report.folder),
         "name": report.folder.name,
-        "save_dir": str(report.folder),
+        "save_dir": str(report.folder.resolve()),  # the SDK's own process has its own current folder
         "job_type": "report",
         "tags": sorted({section.group.protocol for section in report.sections if section.group.protocol}),
     }
@@ -146,7 +146,7 @@ def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, A
     columns = [key for key in images[0] if key != "source"]
     drawn = ["original", "reconstruction", "bits"]
     panels: dict[str, Any] = {}
-    rows = []
+    rows: list[list[Any]] = []
     for image in images:
         shown: dict[str, Any] = {}
         if len(rows) < MAX_PICTURES and (files := _pictures(folder, image["file"])):

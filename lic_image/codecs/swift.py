@@ -104,6 +104,12 @@ class Swift(CompressionModel):
         self.log_gain.copy_((self.deviation / step).log())
         self.log_inverse_gain.copy_(-self.log_gain)
 
+    @torch.no_grad()
+    def move(self, ratio: float) -> None:
+        """Go from the operating point λ to `ratio`·λ: the best step is as 1/sqrt(λ), and all else is relative to it."""
+        self.log_gain.add_(0.5 * math.log(ratio))
+        self.log_inverse_gain.sub_(0.5 * math.log(ratio))
+
     def lapped_transform(self, x: Tensor) -> Tensor:
         """x (B, 3, H, W) in [0, 1] -> coefficients (B, M, H/8, W/8)."""
         return self.transform(F.pixel_unshuffle(across_edges(x - 0.5, self.edge), BLOCK))

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +34,21 @@ class Tracked:
         return [(row["trainer/global_step"], row[key]) for row in self.history if key in row]
 
 
-def tracked_runs(root: Path) -> list[Tracked]:
-    """Every run that was tracked offline anywhere under `root`, oldest first."""
-    files = sorted(root.glob("**/offline-run-*/run-*.wandb"), key=lambda file: file.stat().st_mtime_ns)
-    return [read(file) for file in files]
+def tracked_runs(root: Path, count: int, seconds: float = 20) -> list[Tracked]:
+    """The `count` runs that were tracked offline anywhere under `root`, the first finished first.
+
+    W&B's process writes the end of a file a little after `wandb.finish` has returned.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        files = sorted(root.glob("**/offline-run-*/run-*.wandb"), key=lambda file: file.stat().st_mtime_ns)
+        runs = [read(file) for file in files]
+        if len(runs) >= count and all(run.exit_code is not None for run in runs):
+            assert len(runs) == count, [run.folder for run in runs]
+            return runs
+        found = [(run.id, run.exit_code) for run in runs]
+        assert time.monotonic() < end, f"{count} finished runs expected: {found}"
+        time.sleep(0.05)
 
 
 def read(file: Path) -> Tracked:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 from support.tracked import Tracked, tracked_runs
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from common.data.pictures import read_picture
 from common.launch.resolvers import _wandb_mode, run_id
+from common.launch.track import track_configuration, tracking
 from lic_image.evaluate import ImageProtocol
 from lic_image.module import ImageCodec
 
@@ -53,7 +55,7 @@ def test_a_sweep_is_a_group_of_points_and_a_report(lic: Lic, tmp_path: Path) -> 
     command = ["-m", *POINT, "lmbda=0.01,0.02", "logger=wandb", "name=study"]
     assert lic("train", *command) == 0
     assert wandb.run is None
-    first, second, report = tracked_runs(tmp_path)
+    first, second, report = tracked_runs(tmp_path, 3)
     assert {run.group for run in (first, second, report)} == {"study"}
     assert {run.exit_code for run in (first, second, report)} == {0}
     assert [run.job_type for run in (first, second, report)] == ["train", "train", "report"]
@@ -79,7 +81,7 @@ def test_a_sweep_is_a_group_of_points_and_a_report(lic: Lic, tmp_path: Path) -> 
     assert not (tmp_path / "wandb").exists(), "the current folder stays clean"
 
     assert lic("train", *command) == 0
-    assert [run.id for run in tracked_runs(tmp_path)] == [first.id, second.id, report.id, report.id]
+    assert [run.id for run in tracked_runs(tmp_path, 4)] == [first.id, second.id, report.id, report.id]
 
 
 def check_pictures(run: Tracked, images: list[dict[str, Any]]) -> None:
@@ -102,14 +104,13 @@ def test_a_failing_point_is_marked_and_goes_on_under_its_own_name(
 ) -> None:
     command = ["-m", *POINT, "lmbda=0.01,0.02", "logger=wandb", "report.enabled=false"]
     assert lic("train", *command) == 1
-    failed, other = tracked_runs(tmp_path)
+    failed, other = tracked_runs(tmp_path, 2)
     assert (failed.exit_code, other.exit_code) == (1, 0)
     assert failed.id != other.id and failed.config["lmbda"] == 0.01 and other.config["lmbda"] == 0.02
     assert not failed.curve("test/bpp") and other.curve("test/bpp")
     failing()
     assert lic("train", *command) == 0
-    *_, again = sorted(tracked_runs(tmp_path), key=lambda run: run.folder.name)
-    assert len(tracked_runs(tmp_path)) == 3
+    *_, again = tracked_runs(tmp_path, 3)
     assert (again.id, again.exit_code) == (failed.id, 0)
     assert [step for step, _ in again.curve("train/loss")] == [2], "only what was missing"
     assert again.curve("test/bpp")
@@ -122,14 +123,14 @@ def test_a_run_that_failed_in_its_evaluation_is_tracked_to_the_end(
         patch.setattr(ImageProtocol, "__call__", lambda *_: 1 / 0)
         assert lic("train", *POINT, "logger=wandb") == 1
     assert lic("train", *POINT, "logger=wandb") == 0
-    cut, whole = tracked_runs(tmp_path)
+    cut, whole = tracked_runs(tmp_path, 2)
     assert cut.id == whole.id and (cut.exit_code, whole.exit_code) == (1, 0)
     assert cut.curve("train/loss") and not whole.curve("train/loss")
     assert whole.config["parameters"] == cut.config["parameters"] and whole.curve("test/bpp")
     folder = whole.folder.parents[1]
     source = result(folder)["images"][0]["source"]
     assert lic("eval", f"run='{folder}'", "logger=wandb", f"data.test={source}") == 0
-    measured = tracked_runs(tmp_path)[-1]
+    *_, measured = tracked_runs(tmp_path, 3)
     assert (measured.job_type, measured.group, measured.tags) == ("eval", "eval", ["factorized", "image"])
     assert measured.summary["photographs"]["nrows"] == 1 and measured.id != whole.id
 
@@ -137,7 +138,7 @@ def test_a_run_that_failed_in_its_evaluation_is_tracked_to_the_end(
 def test_ranks_of_a_point_share_one_run(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     assert lic("train", "-m", *POINT, "lmbda=0.01", "trainer=ddp_cpu", "logger=wandb") == 0
-    point, report = tracked_runs(tmp_path)
+    point, report = tracked_runs(tmp_path, 2)
     assert (point.job_type, point.exit_code, report.job_type) == ("train", 0, "report")
     assert [step for step, _ in point.curve("train/loss")] == [0, 1, 2]
     assert point.curve("test/bpp") and point.id == run_id(point.folder.parents[1])
@@ -164,6 +165,25 @@ def test_tensorboard_has_curves_and_pictures_in_one_folder(
     before = set(folder.glob("events.out.*"))
     assert lic("train", *command, "overwrite=true") == 0
     assert not before & set(folder.glob("events.out.*")), "an overwritten run's curves are gone"
+
+
+def test_a_stopped_run_is_told_from_a_failed_one(tmp_path: Path) -> None:
+    wandb = {"_target_": "lightning.pytorch.loggers.WandbLogger", "id": "a", "save_dir": str(tmp_path)}
+    cfg = OmegaConf.create({"model": {"N": 8}, "logger": wandb})
+    with pytest.raises(KeyboardInterrupt), tracking(cfg) as logger:
+        track_configuration(logger, cfg, 1)
+        raise KeyboardInterrupt
+    (run,) = tracked_runs(tmp_path, 1)
+    assert (run.id, run.exit_code) == ("a", 255)
+    assert (run.config["model/N"], run.config["parameters"]) == (8, 1)
+
+
+def test_a_missing_package_is_one_sentence(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("_TENSORBOARD_AVAILABLE", "_TENSORBOARDX_AVAILABLE"):
+        monkeypatch.setattr(f"lightning.fabric.loggers.tensorboard.{package}", False)
+    assert lic("train", *POINT, "logger=tensorboard") == 2
+    (failure,) = tmp_path.glob("runs/train/*/failed.json")
+    assert "`tensorboard`" in json.loads(failure.read_text())["reason"]
 
 
 @pytest.mark.parametrize(

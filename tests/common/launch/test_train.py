@@ -81,7 +81,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
 def test_a_folder_of_other_settings_is_refused(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lic("train", *POINT) == 0
     config = only_run(tmp_path) / "config.yaml"
-    config.write_text(config.read_text().replace("lr: 0.003", "lr: 0.004"))
+    config.write_text(config.read_text().replace("gradient_clip_val: 1.0", "gradient_clip_val: 2.0"))
     assert lic("train", *POINT) == 2
     assert lic("train", *POINT, "overwrite=true") == 0
 

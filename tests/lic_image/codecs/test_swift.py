@@ -29,6 +29,15 @@ def test_starts_at_the_step_size_that_is_optimal_at_high_rate(lmbda: float) -> N
     assert torch.allclose(step, torch.full_like(step, math.sqrt(18 / (lmbda * 255**2 * math.log(2)))))
 
 
+def test_moves_to_another_operating_point() -> None:
+    moved, started = Swift(M=48), Swift(M=48)
+    moved.start_from(picture(), 0.01)
+    moved.move(4.0)
+    started.start_from(picture(), 0.04)
+    assert torch.allclose(moved.g_a(picture()), started.g_a(picture()), rtol=1e-5)
+    assert torch.allclose(moved.g_s(moved.g_a(picture())), started.g_s(started.g_a(picture())), atol=1e-5)
+
+
 def test_the_decoder_sees_nothing_of_later_slices() -> None:
     """Parameters asked for at each visit do not change when what is decoded later does."""
     torch.manual_seed(0)
