@@ -21,7 +21,7 @@ class Sweep(Callback):
         """Let the command line replace an experiment's own sweep; Hydra would run the product of the two."""
         HydraConfig.instance().set_config(config)  # the resolvers ask it, and Hydra sets it only for jobs
         given = {override.partition("=")[0] for override in config.hydra.overrides.task}
-        with read_write(config), open_dict(config):
+        with read_write(config.hydra), open_dict(config.hydra):
             for key in [key for key in config.hydra.sweeper.params or {} if key in given]:
                 del config.hydra.sweeper.params[key]
 

@@ -109,10 +109,13 @@ def test_a_diverging_run_stops_and_names_the_step(lic: Lic, tmp_path: Path) -> N
     assert reason.startswith("NonFiniteLoss") and "at step" in reason
 
 
-def test_an_experiments_own_sweep_gives_way_to_the_command_line(lic: Lic, tmp_path: Path) -> None:
-    command = ["-m", "experiment=image/demo", "trainer.max_steps=1", "lmbda=0.013"]
+def test_an_experiments_own_sweep_gives_way_to_the_command_line(
+    lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["-m", "experiment=image/demo", "trainer.max_steps=1", "lmbda=0.013,0.02"]
     assert lic("train", *command) == 0
-    assert len(list(tmp_path.glob("runs/demo/*/result.json"))) == 1
+    assert len(list(tmp_path.glob("runs/demo/*/result.json"))) == 2
+    assert "Launching 2 jobs" in capsys.readouterr().out, "not the product of the two sweeps"
 
 
 def test_a_mistyped_override_is_one_sentence(lic: Lic, capfd: pytest.CaptureFixture[str]) -> None:

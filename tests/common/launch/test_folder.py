@@ -1,0 +1,50 @@
+"""The run folder: one process at a time, no other settings, no half files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from common.errors import LicError
+from common.launch.folder import RunFolder, differing, flatten
+
+
+def test_flatten_by_hand() -> None:
+    assert flatten({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {"a.b": 1, "a.c": [1, 2], "d": None}
+
+
+def test_where_a_run_reports_may_change_what_it_computes_may_not() -> None:
+    old = {"seed": 0, "logger": {"name": "csv"}, "trainer": {"max_steps": 1, "enable_progress_bar": True}}
+    assert differing(old, {**old, "logger": {"name": "wandb", "group": "x"}, "runs": "elsewhere"}) == []
+    assert differing(old, {"seed": 1, "trainer": {"max_steps": 2}}) == ["seed", "trainer.max_steps"]
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    with RunFolder(tmp_path).lock(), pytest.raises(LicError, match="another process"), RunFolder(tmp_path).lock():
+        pass
+    with RunFolder(tmp_path).lock():
+        pass
+
+
+def test_settings_of_a_started_run_are_kept(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.adopt(OmegaConf.create({"seed": 0}))
+    folder.adopt(OmegaConf.create({"seed": 1}))  # nothing was computed yet
+    folder.result.write_text("{}")
+    with pytest.raises(LicError, match=r"other settings \(seed\)"):
+        folder.adopt(OmegaConf.create({"seed": 2}))
+    assert folder.config().seed == 1
+
+
+def test_a_result_ends_a_failure(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.fail("why")
+    assert json.loads(folder.failure.read_text()) == {"reason": "why"}
+    folder.finish({"name": "x"}, {"encoding_time": 1.0})
+    assert not folder.failure.exists() and json.loads(folder.result.read_text()) == {"name": "x"}
+
+
+def test_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(LicError, match=r"no config\.yaml"):
+        RunFolder(tmp_path).config()

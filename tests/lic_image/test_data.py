@@ -1,0 +1,73 @@
+"""Batches of photographs: a function of (seed, step), whatever the process."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from common.errors import LicError
+from lic_image.data import Photographs, centre_crop
+
+
+def photographs_module(folder: Path, **changes: object) -> Photographs:
+    settings: dict = {"train": str(folder), "test": str(folder), "name": "test", "crop": 32, "batch_size": 4}
+    module = Photographs(**{**settings, **changes})
+    module.setup("fit")
+    return module
+
+
+def batches(module: Photographs, step: int, count: int, rank: int = 0, world: int = 1) -> list[torch.Tensor]:
+    module.trainer = SimpleNamespace(  # type: ignore[assignment]
+        accumulate_grad_batches=1, global_rank=rank, world_size=world, global_step=step, max_steps=100
+    )
+    iterator = iter(module.train_dataloader())
+    seen = []
+    for _ in range(count):
+        batch = module.on_before_batch_transfer(next(iterator), 0)
+        seen.append(module.on_after_batch_transfer(batch, 0)["image"])
+    return seen
+
+
+def test_a_resumed_run_sees_the_batches_it_would_have_seen(photographs: Path) -> None:
+    whole = batches(photographs_module(photographs), 0, 5)
+    again = batches(photographs_module(photographs), 3, 2)
+    assert all(torch.equal(a, b) for a, b in zip(whole[3:], again))
+    assert not torch.equal(whole[0], whole[1])
+
+
+def test_ranks_share_the_batch_of_one_process(photographs: Path) -> None:
+    (whole,) = batches(photographs_module(photographs), 2, 1)
+    parts = [batches(photographs_module(photographs), 2, 1, rank, 2)[0] for rank in range(2)]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_some_crops_are_flipped_and_all_lie_between_nought_and_one(photographs: Path) -> None:
+    module = photographs_module(photographs)
+    (image,) = batches(module, 0, 1)
+    raw = torch.stack([module.train_set[n]["image"] for n in range(4)]).float() / 255
+    same = [torch.equal(a, b) for a, b in zip(image, raw)]
+    flipped = [torch.equal(a, b.flip(-1)) for a, b in zip(image, raw)]
+    assert all(a or b for a, b in zip(same, flipped)) and 0 < sum(flipped) < 4
+    assert image.min() >= 0 and image.max() <= 1
+
+
+def test_overfitting_repeats_the_first_crops(photographs: Path) -> None:
+    module = photographs_module(photographs, overfit=4)
+    first, second = batches(module, 0, 2)
+    assert torch.equal(first, second)
+
+
+def test_centre_crops_extend_small_pictures_by_their_border() -> None:
+    rgb = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    crop = centre_crop(rgb, 4)
+    assert crop.shape == (4, 4, 3)
+    assert (crop[:2, :3] == rgb).all() and (crop[3, 3] == rgb[1, 2]).all()
+
+
+def test_missing_folders_and_empty_lists(tmp_path: Path) -> None:
+    with pytest.raises(LicError, match="does not exist"):
+        photographs_module(tmp_path / "nowhere")
+    with pytest.raises(LicError, match="at least one folder"):
+        Photographs([], None, "test", crop=32, batch_size=1)
