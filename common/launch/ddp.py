@@ -9,22 +9,22 @@ import os
 import sys
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from common.errors import LicError
 from common.launch.folder import RunFolder
 
 
 def processes(cfg: DictConfig) -> int:
-    """How many ranks this process has to start; 1 where a launcher outside has started them already."""
-    if "LOCAL_RANK" in os.environ or ("SLURM_PROCID" in os.environ and os.environ.get("SLURM_JOB_NAME") != "bash"):
+    """How many ranks this process has to start; 1 where torchrun or srun outside has started them already."""
+    if "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_NTASKS", 1)) > 1:
         return 1
-    devices = cfg.trainer.get("devices", 1)
-    if isinstance(devices, int) and devices > 0:
-        return devices
-    if isinstance(devices, (list, tuple)) or hasattr(devices, "_content"):
+    devices = cfg.trainer.devices
+    if isinstance(devices, ListConfig):
         return len(devices)
-    return max(1, torch.cuda.device_count()) if cfg.trainer.accelerator in ("gpu", "cuda", "auto") else 1
+    if devices in ("auto", -1):
+        return max(1, torch.cuda.device_count()) if cfg.trainer.accelerator in ("gpu", "cuda", "auto") else 1
+    return int(devices)
 
 
 def launch_ranks(folder: RunFolder, count: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from lightning import LightningModule, Trainer, seed_everything
+from lightning.fabric.plugins.environments import TorchElasticEnvironment
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
@@ -54,6 +55,8 @@ def fit(folder: RunFolder, logger: Logger | None) -> None:
             *(instantiate(callback) for callback in cfg.callbacks.values() if callback),
         ],
         default_root_dir=str(folder.path),
+        # Inside a SLURM allocation Lightning would take ranks that are ours for srun's.
+        plugins=[TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else None,
     )
     resuming = folder.checkpoint.exists()
     if not resuming:
