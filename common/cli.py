@@ -1,5 +1,6 @@
 """The `lic` command: picks the verb and imports what that verb needs, nothing more."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -65,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def script() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script. Codecs of your own are imported from the folder you stand in."""
+    sys.path.insert(0, os.getcwd())
     sys.exit(main())
 
 

@@ -65,6 +65,8 @@ def open_files(checkpoint: Path, device: str) -> Any:
     from common.launch.quiet import quiet
 
     quiet()
+    if device.startswith("cuda") and not cuda():
+        raise LicError("there is no GPU here: leave --device out.")
     folder = RunFolder(checkpoint if checkpoint.is_dir() else checkpoint.parent)
     cfg = folder.config()
     from hydra.utils import instantiate
@@ -74,6 +76,12 @@ def open_files(checkpoint: Path, device: str) -> Any:
     codec = instantiate(cfg.model.codec)
     load_weights(codec, weights_file(checkpoint))
     return instantiate(cfg.files, codec=codec.to(device), model=cfg.system)
+
+
+def cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def describe(path: Path) -> None:

@@ -102,7 +102,9 @@ class Photographs(ResumableDataModule):
 
     def test_files(self) -> list[Path]:
         """The photographs that an evaluation codes whole."""
-        return held_out_photographs() if self.test_paths is None else find_pictures(self.test_paths)
+        if self.test_paths is None:
+            return held_out_photographs()
+        return readable(find_pictures(self.test_paths))[0]
 
     def identity(self) -> str:
         """Name, size and content of the test set, which results must share to share a table."""

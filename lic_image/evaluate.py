@@ -22,8 +22,9 @@ from torch.nn import functional as F
 from common.data.pictures import read_picture, write_picture
 from common.errors import LicError
 from common.metrics.image import ms_ssim, psnr, rate
+from common.rd.points import finite
 from lic_image.data import Photographs
-from lic_image.files import ImageFiles, to_input, to_picture
+from lic_image.files import ImageFiles, exact_convolutions, to_input, to_picture
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ class ImageProtocol:
         encoded = time.perf_counter()
         decoded = files.decode(stream).rgb
         finished = time.perf_counter()
-        forward = files.codec(to_input(picture.rgb, files.codec.downsampling, files.device))
+        with exact_convolutions():
+            forward = files.codec(to_input(picture.rgb, files.codec.downsampling, files.device))
         if self.keep_pictures:
             for kind in ("pictures", "bits", "streams"):
                 (out / kind).mkdir(exist_ok=True)
@@ -74,7 +76,6 @@ class ImageProtocol:
             write_picture(out / "bits" / f"{name}.png", bit_picture(forward, height, width))
             (out / "streams" / f"{name}.lic").write_bytes(stream)
         x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture.rgb, decoded))
-        similarity = ms_ssim(x, x_hat).item()
         return {
             "file": name,
             "source": str(Path(source).resolve()),
@@ -83,8 +84,8 @@ class ImageProtocol:
             "bytes": len(stream),
             "bpp": 8 * len(stream) / (width * height),
             "bpp_estimated": rate(forward["likelihoods"], width * height).item(),
-            "psnr": psnr(x, x_hat).item(),
-            "ms_ssim": None if np.isnan(similarity) else similarity,
+            "psnr": finite(psnr(x, x_hat).item()),  # None where nothing was lost
+            "ms_ssim": finite(ms_ssim(x, x_hat).item()),  # None for small pictures
             "encoding_time": encoded - started,
             "decoding_time": finished - encoded,
             "identical": bool((to_picture(forward["x_hat"], height, width) == decoded).all()),

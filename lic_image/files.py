@@ -1,5 +1,6 @@
 """Photograph <-> .lic file. Padding, cropping, rounding to 8 bits and the container are done here, once."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,11 @@ def to_picture(x_hat: Tensor, height: int, width: int) -> np.ndarray:
     return pixels.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
+def exact_convolutions() -> AbstractContextManager[None]:
+    """On GPUs, the same numbers from the same convolution every time: the decoder must repeat the encoder's."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+
+
 class ImageFiles:
     """Codes photographs with one codec.
 
@@ -53,7 +59,7 @@ class ImageFiles:
     def encode(self, rgb: np.ndarray, grey: bool = False) -> bytes:
         """uint8 (H, W, 3) -> the bytes of a .lic file."""
         height, width = rgb.shape[:2]
-        with symbol_checksum() as checksum:
+        with symbol_checksum() as checksum, exact_convolutions():
             out = self.codec.compress(to_input(rgb, self.codec.downsampling, self.device))
         header = Header(IMAGE, self.model, self.digest, width, height, grey)
         return pack(header, [strings[0] for strings in out["strings"]], checksum.value)
@@ -69,8 +75,11 @@ class ImageFiles:
             )
         step = self.codec.downsampling
         shape = (-(-header.height // step), -(-header.width // step))
-        with symbol_checksum() as checksum:
-            x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
+        with symbol_checksum() as checksum, exact_convolutions():
+            try:
+                x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
+            except (IndexError, AssertionError) as error:
+                raise StreamError(f"the file holds {len(streams)} streams, not what '{self.model}' writes.") from error
         if checksum.value != symbols:
             raise StreamError(
                 "the decoded symbols are not the ones that were written: the file is damaged, or this machine "

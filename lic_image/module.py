@@ -6,18 +6,19 @@ from typing import Any, Literal
 import lightning
 import torch
 from compressai.models import CompressionModel
-from pytorch_msssim import ms_ssim
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from common.errors import LicError
-from common.metrics.image import rate
+from common.metrics.image import MS_SSIM_MIN_SIDE, MSSSIM, PSNR, ms_ssim, rate
 
 # What one unit of 1 - MS-SSIM is worth in squared error on the usual scales: the published λ lists pair up so
 # (CompressAI: 0.013 for MSE stands beside 16.64 for MS-SSIM).
 MS_SSIM_PER_MSE = 1280.0
-SMALLEST_FOR_MS_SSIM = 161
+
+
+ADVICE = "its last checkpoint is from before: try a lower model.optimizer.lr or trainer.gradient_clip_val."
 
 
 class NonFiniteLoss(Exception):
@@ -55,6 +56,7 @@ class ImageCodec(lightning.LightningModule):
         if lmbda <= 0:
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
         self.codec = codec
+        self.val_psnr, self.val_ms_ssim = PSNR(), MSSSIM()
         self.lmbda = lmbda
         self.distortion = distortion
         self.optimizer = optimizer
@@ -81,10 +83,10 @@ class ImageCodec(lightning.LightningModule):
         mse = nn.functional.mse_loss(x_hat, x)
         if self.distortion == "mse":
             distortion = 255**2 * mse
-        elif min(x.shape[-2:]) < SMALLEST_FOR_MS_SSIM:
-            raise LicError(f"distortion=ms_ssim needs crops of {SMALLEST_FOR_MS_SSIM} pixels or more: set data.crop.")
+        elif min(x.shape[-2:]) < MS_SSIM_MIN_SIDE:
+            raise LicError(f"distortion=ms_ssim needs crops of {MS_SSIM_MIN_SIDE} pixels or more: set data.crop.")
         else:
-            distortion = 1 - ms_ssim(x_hat, x, data_range=1.0)
+            distortion = 1 - ms_ssim(x, x_hat).mean()
         loss = bpp + self.lmbda * distortion + sum(out.get("losses", {}).values())
         return {"bpp": bpp, "distortion": distortion, "psnr": -10 * mse.detach().log10(), "loss": loss}
 
@@ -92,18 +94,22 @@ class ImageCodec(lightning.LightningModule):
         terms = self.losses(batch["image"])
         aux = self.codec.aux_loss()
         if not torch.isfinite(terms["loss"] + aux):
-            raise NonFiniteLoss(
-                f"the loss is {terms['loss'].item()} at step {self.global_step}; the checkpoint before it is intact: "
-                "lower model.optimizer.lr or trainer.gradient_clip_val and run the same command again."
-            )
+            raise NonFiniteLoss(f"the loss is {terms['loss'].item()} at step {self.global_step}; {ADVICE}")
         shown = {f"train/{name}": value.detach() for name, value in terms.items()}
         self.log_dict(shown, prog_bar=True, sync_dist=True)
         self.log("train/aux", aux.detach())
         return terms["loss"] + aux
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        shown = {f"val/{name}": value for name, value in self.losses(batch["image"]).items()}
-        self.log_dict(shown, batch_size=len(batch["image"]), sync_dist=True)
+        x = batch["image"]
+        shown = {f"val/{name}": value for name, value in self.losses(x).items() if name != "psnr"}
+        self.log_dict(shown, batch_size=len(x), sync_dist=True)
+        x_hat = self(x)["x_hat"].float().clamp(0, 1)
+        self.val_psnr.update(x, x_hat)
+        self.log("val/psnr", self.val_psnr)
+        if min(x.shape[-2:]) >= MS_SSIM_MIN_SIDE:
+            self.val_ms_ssim.update(x, x_hat)
+            self.log("val/ms_ssim", self.val_ms_ssim)
 
     def configure_optimizers(self) -> Any:
         named = list(self.codec.named_parameters())
@@ -125,9 +131,12 @@ class ImageCodec(lightning.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip the main group only: the quantiles' gradients are large and would shrink everything else's."""
-        if gradient_clip_val:
-            norm = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], gradient_clip_val)
-            self.log("train/grad_norm", norm)
+        main = optimizer.param_groups[0]["params"]
+        norm = nn.utils.clip_grad_norm_(main, gradient_clip_val or float("inf"))
+        # Half precision overflows now and then, and its scaler skips those steps.
+        if not torch.isfinite(norm) and self.trainer.precision != "16-mixed":
+            raise NonFiniteLoss(f"the gradient is {norm.item()} at step {self.global_step}; {ADVICE}")
+        self.log("train/grad_norm", norm)
 
 
 def constant(step: int) -> float:

@@ -116,7 +116,7 @@ def _readable(paths: Sequence[Path], console: "Console") -> list[Path]:
     good = []
     for path in paths:
         try:
-            read_picture(path)
+            read_picture(path, background="white")
             good.append(path)
         except LicError as error:
             console.print(f"Skipped: {error}", highlight=False, markup=False)

@@ -55,7 +55,7 @@ def measure(
     chosen = list(qualities or codec.qualities)
 
     def one(path: Path) -> list[dict[str, Any]]:
-        rgb = read_picture(path).rgb
+        rgb = read_picture(path, background="white").rgb  # as the protocol does
         records = []
         for quality in chosen:
             records.append({"quality": quality, "file": path.name, **_record(codec, path, rgb, quality)})

@@ -1,8 +1,10 @@
 """Hydra applications as verbs of `lic`: Hydra's own flags and messages, our exit status."""
 
 import logging
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,7 @@ from omegaconf import DictConfig
 
 from common.errors import LicError
 from common.launch import resolvers
+from common.launch.folder import RunFolder
 from common.launch.quiet import quiet
 
 log = logging.getLogger(__name__)
@@ -28,10 +31,8 @@ class Outcome(NamedTuple):
 outcomes: list[Outcome] = []
 
 
-def _outcome(folder: Path, error: Exception | None) -> Outcome:
+def _outcome(folder: Path, error: Exception) -> Outcome:
     """What is remembered of a job that ended with `error`: a sentence for bad input, type and text for the rest."""
-    if error is None:
-        return Outcome(folder, None)
     cause: BaseException | None = error
     while cause is not None:  # Hydra wraps what a constructor raises
         if isinstance(cause, LicError):
@@ -40,20 +41,25 @@ def _outcome(folder: Path, error: Exception | None) -> Outcome:
     return Outcome(folder, f"{type(error).__name__}: {error}")
 
 
-def run_job(job: Callable[[], None], folder: Path) -> Outcome:
+@contextmanager
+def failing_into(folder: RunFolder) -> Iterator[None]:
+    """Write down in `folder`, which this process holds, how the block failed."""
+    try:
+        yield
+    except Exception as error:
+        folder.fail(str(_outcome(folder.path, error).reason))
+        raise
+
+
+def run_job(job: Callable[[], object], folder: Path) -> None:
     """Call `job`; log how it failed, if it did, and remember the outcome."""
-    error: Exception | None = None
     try:
         job()
-    except Exception as caught:
-        error = caught
-    ended = _outcome(folder, error)
-    if ended.status == 2:
-        log.error("%s", ended.reason)
-    elif ended.reason:
-        log.error("%s failed", folder, exc_info=error)
+        ended = Outcome(folder, None)
+    except Exception as error:
+        ended = _outcome(folder, error)
+        log.error("%s", ended.reason, exc_info=None if ended.status == 2 else error)
     outcomes.append(ended)
-    return ended
 
 
 def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequence[str]) -> int:
@@ -61,6 +67,8 @@ def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequen
     resolvers.register()
     quiet()
     outcomes.clear()
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1 or int(os.environ.get("SLURM_NTASKS", 1)) > 1:
+        raise LicError(f"start `lic {verb}` once, not once for every rank: it starts its ranks itself.")
     application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(job)
     completing = any(argument in ("-sc", "--shell_completion") for argument in argv)
     before, sys.argv = sys.argv, ["lic" if completing else f"lic {verb}", *argv]

@@ -11,19 +11,16 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class ResumableCSVLogger(Logger):
-    """Writes `metrics.csv` under `save_dir`, one row a step, one column a metric.
+    """Appends to `metrics.csv` under `save_dir`: a row each time something is logged, a column for each metric.
 
-    Lightning's own CSV logger deletes the file of an earlier attempt. This one reads it, drops the rows from the
-    step at which the resumed run begins (those steps are made again) and writes on.
+    Lightning's own CSV logger deletes the file of an earlier attempt. This one writes on, but for the rows from the
+    step at which the resumed run begins: those steps are made again.
     """
 
-    def __init__(self, save_dir: str | Path, flush_every: int = 20) -> None:
+    def __init__(self, save_dir: str | Path) -> None:
         super().__init__()
         self.file = Path(save_dir) / "metrics.csv"
-        self.flush_every = flush_every
-        self.rows: dict[int, dict[str, Any]] = {}
-        self.earlier = self._read()
-        self.unsaved = 0
+        self.columns: list[str] | None = None  # of the file, once this attempt has logged something
 
     @property
     def name(self) -> str:
@@ -39,14 +36,8 @@ class ResumableCSVLogger(Logger):
 
     @property
     @rank_zero_experiment
-    def experiment(self) -> dict[int, dict[str, Any]]:
-        return self.rows
-
-    def _read(self) -> dict[int, dict[str, Any]]:
-        if not self.file.exists():
-            return {}
-        with self.file.open(newline="") as file:
-            return {int(row["step"]): {k: v for k, v in row.items() if v} for row in csv.DictReader(file)}
+    def experiment(self) -> Path:
+        return self.file
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
@@ -54,28 +45,25 @@ class ResumableCSVLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
-        step = step or 0
-        if self.earlier:
-            self.rows = {at: row for at, row in self.earlier.items() if at < step}
-            self.earlier = {}
-        self.rows.setdefault(step, {"step": step}).update({k: v for k, v in metrics.items() if k != "epoch"})
-        self.unsaved += 1
-        if self.unsaved >= self.flush_every:
-            self.save()
+        row = {"step": step or 0, **{key: value for key, value in metrics.items() if key != "epoch"}}
+        if self.columns is None or not row.keys() <= set(self.columns):
+            earlier = [old for old in self._read() if self.columns is not None or int(old["step"]) < row["step"]]
+            known = {key for old in earlier for key in old} | row.keys()
+            self.columns = ["step", *sorted(known - {"step"})]
+            self._rewrite(earlier)
+        with self.file.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns).writerow(row)
 
-    @rank_zero_only
-    def save(self) -> None:
-        if not self.unsaved:
-            return
-        columns = ["step", *sorted({key for row in self.rows.values() for key in row} - {"step"})]
+    def _read(self) -> list[dict[str, str]]:
+        if not self.file.exists():
+            return []
+        with self.file.open(newline="") as file:
+            return [row for row in csv.DictReader(file) if row["step"]]
+
+    def _rewrite(self, rows: list[dict[str, str]]) -> None:
         part = self.file.with_suffix(".part")
         with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, self.columns or [])
             writer.writeheader()
-            writer.writerows(self.rows[step] for step in sorted(self.rows))
+            writer.writerows(rows)
         os.replace(part, self.file)
-        self.unsaved = 0
-
-    @rank_zero_only
-    def finalize(self, status: str) -> None:
-        self.save()

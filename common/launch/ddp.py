@@ -6,6 +6,7 @@ the configuration saved in the folder. The agent picks a free port and ends ever
 """
 
 import os
+import signal
 import sys
 
 import torch
@@ -14,11 +15,15 @@ from omegaconf import DictConfig, ListConfig
 from common.errors import LicError
 from common.launch.folder import RunFolder
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class RankFailed(Exception):
+    """A process of a distributed run ended with an error."""
+
 
 def processes(cfg: DictConfig) -> int:
-    """How many ranks this process has to start; 1 where torchrun or srun outside has started them already."""
-    if "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_NTASKS", 1)) > 1:
-        return 1
+    """How many ranks the run has: `trainer.devices`, a number, a list, or "auto" for every GPU of the machine."""
     devices = cfg.trainer.devices
     if isinstance(devices, ListConfig):
         return len(devices)
@@ -31,8 +36,10 @@ def launch_ranks(folder: RunFolder, count: int) -> None:
     """Train the run in `folder` with `count` processes and return when all have ended.
 
     Raises:
-        LicError: a rank failed; the sentence is the first failing rank's own.
+        RankFailed: the words are the first failing rank's own.
+        KeyboardInterrupt: this process was asked to stop, and has stopped the ranks.
     """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -48,8 +55,17 @@ def launch_ranks(folder: RunFolder, count: int) -> None:
         start_method="spawn",
     )
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    handlers = {number: signal.getsignal(number) for number in STOPPING}  # the agent replaces them
     try:
         elastic_launch(config, sys.executable)("-m", "common.launch.rank", str(folder.path), str(os.getpid()))
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        raise LicError(f"rank {rank} ended with exit status {failure.exitcode}: {failure.message}") from error
+        reason = RankFailed(f"rank {rank} ended with exit status {failure.exitcode}: {failure.message}")
+        if "LicError" in reason.args[0]:
+            raise LicError(reason.args[0]) from error
+        raise reason from error
+    except SignalException as error:
+        raise KeyboardInterrupt from error
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from common.errors import LicError
-from common.launch.application import hydra_application, run_job
+from common.launch.application import failing_into, hydra_application, run_job
 from common.launch.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -70,15 +70,16 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
     from common.launch.track import tracking
     from common.launch.weights import weights_file
 
-    if (cfg.run is None) == (cfg.weights is None):
-        raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
-    if cfg.run is not None:
-        trained = RunFolder(cfg.run).config()
-        with open_dict(cfg):
-            for key in ("model", "system", "label", "lmbda", "distortion"):
-                cfg[key] = trained[key]
-    weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
-    with folder.lock():
+    with folder.lock(), failing_into(folder):
+        folder.clear()  # earlier figures must not stand for this attempt
+        if (cfg.run is None) == (cfg.weights is None):
+            raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
+        if cfg.run is not None:
+            trained = RunFolder(cfg.run).config()
+            with open_dict(cfg):
+                for key in ("model", "system", "label", "lmbda", "distortion"):
+                    cfg[key] = trained[key]
+        weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
         OmegaConf.save(cfg, folder.config_file, resolve=True)
         with tracking(cfg) as logger:
             evaluate(cfg, weights, folder, logger)

@@ -16,7 +16,7 @@ from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
 from common.launch.folder import RunFolder
 from common.launch.track import track_configuration, tracking
-from common.launch.weights import load_weights, save_weights, warm_start_file
+from common.launch.weights import checkpoint_step, load_weights, save_weights, warm_start_file
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,17 @@ def fit(folder: RunFolder, logger: Logger | None) -> None:
     if trainer.is_global_zero:
         log.info("%s: %.2f M parameters, %d steps", cfg.system, parameters / 1e6, cfg.trainer.max_steps)
     track_configuration(logger, cfg, parameters)
+    before = checkpoint_step(folder.checkpoint) if resuming else 0
     try:
         trainer.fit(module, data, ckpt_path=str(folder.checkpoint) if resuming else None, weights_only=False)
     except SystemExit:
         if trainer.interrupted:  # Lightning turns Ctrl-C into an exit, which a sweep could not tell from others
             raise KeyboardInterrupt from None
         raise
+    trained_on = trainer.global_step > before
     if trainer.is_global_zero:
+        if resuming and not trained_on:  # Lightning puts averaged weights in place only when it has trained
+            load_weights(module.codec, folder.checkpoint)  # type: ignore[arg-type]
         save_weights(module.codec, folder.weights, cfg.system)  # type: ignore[arg-type]
 
 

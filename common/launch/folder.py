@@ -14,6 +14,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +23,16 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
+from common.launch.resolvers import ATTEMPT
 from common.rd.points import write_json
 
 # Settings that may change between two attempts at the same run: they do not change what it computes.
-FREE = ("logger", "runs", "overrides", "overwrite", "callbacks.progress", "trainer.enable_progress_bar", "report")
+FREE = (
+    "logger", "runs", "overrides", "overwrite", "report", "callbacks.progress", "callbacks.checkpoint.dirpath",
+    "trainer.enable_progress_bar", "data.num_workers",
+)  # fmt: skip
+# Seconds that a killed run's loader processes may still hold its lock.
+PATIENCE = 5.0
 
 
 class RunFolder:
@@ -40,20 +47,27 @@ class RunFolder:
         self.failure = self.path / "failed.json"
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, patience: float = PATIENCE) -> Iterator[None]:
         """Hold the folder for this process; the system lets go of it however the process ends."""
         self.path.mkdir(parents=True, exist_ok=True)
+        end = time.monotonic() + patience
         with open(self.path / ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise LicError(f"another process is at work in {self.path}; wait for it or stop it.") from error
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > end:
+                        message = f"another process is at work in {self.path}; wait for it or stop it."
+                        raise LicError(message) from error
+                    time.sleep(0.1)
             yield
 
     def adopt(self, cfg: DictConfig) -> None:
         """Write `cfg` as the run's configuration, or refuse one that differs from what is there."""
         new = OmegaConf.to_container(cfg, resolve=True)
-        if self.config_file.exists() and (self.checkpoint.exists() or self.result.exists()):
+        started = self.checkpoint.exists() or self.weights.exists() or self.result.exists()
+        if self.config_file.exists() and started:
             old = OmegaConf.to_container(OmegaConf.load(self.config_file))
             changed = differing(old, new)
             if changed:
@@ -72,11 +86,15 @@ class RunFolder:
         return OmegaConf.load(self.config_file)  # type: ignore[return-value]
 
     def clear(self) -> None:
-        """Forget an earlier run: the next attempt starts at step 0."""
-        for file in (self.result, self.checkpoint, self.weights, self.failure, self.path / "metrics.csv"):
-            file.unlink(missing_ok=True)
-        for tracked in ("tensorboard", "wandb"):
-            shutil.rmtree(self.path / tracked, ignore_errors=True)
+        """Forget an earlier run: the next attempt starts at step 0, and is another run to a tracker."""
+        if not self.config_file.exists():
+            return
+        for name in ("result.json", "timing.json", "failed.json", "codec.ckpt", "metrics.csv", "images.csv"):
+            (self.path / name).unlink(missing_ok=True)
+        for name in ("checkpoints", "pictures", "bits", "streams", "tensorboard", "wandb"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        attempt = self.path / ATTEMPT
+        attempt.write_text(str(int(attempt.read_text()) + 1 if attempt.exists() else 1))
 
     def finish(self, result: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         write_json(self.path / "timing.json", timing)
@@ -84,6 +102,9 @@ class RunFolder:
         self.failure.unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
+        """Write down why the run is not finished, if it is not."""
+        if self.result.exists():
+            return
         write_json(self.failure, {"reason": reason})
 
 

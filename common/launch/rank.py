@@ -14,11 +14,9 @@ def end_with(parent: int) -> None:
 
     def watch() -> None:
         while True:
-            try:
-                os.kill(parent, 0)
-            except ProcessLookupError:
-                os._exit(1)
             time.sleep(1)
+            if os.getppid() != parent:
+                os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -22,31 +22,35 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 # Overrides that change where or how loudly a run reports, never what it computes.
 SILENT = (
     "hydra", "runs", "name", "logger", "experiment", "overwrite", "report",
-    "callbacks.progress", "trainer.enable_progress_bar",
+    "callbacks.progress", "trainer.enable_progress_bar", "data.num_workers",
 )  # fmt: skip
 # Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
-UNNAMED = ("lmbda", "model", "size", "warm_start", "trainer", "data", "run", "weights")
+UNNAMED = (
+    "lmbda", "model", "size", "trainer", "trainer.devices", "threads", "data", "data.test", "data.name",
+    "run", "weights",
+)  # fmt: skip
+# Counts how often a run folder was cleared: what is trained again is another run to a tracker.
+ATTEMPT = ".attempt"
 LONGEST = 110  # with hash and "report-" a name of 127 characters; W&B takes 128
 
 
-def sorted_overrides(overrides: Iterable[str], without: tuple[str, ...] = ()) -> dict[str, str]:
+def sorted_overrides(overrides: Iterable[str]) -> dict[str, str]:
     """`key=value` overrides as a dict sorted by key, the last of each key winning, silent ones left out."""
     pairs = dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
-    hidden = SILENT + without
     return {
         key: pairs[key]
         for key in sorted(pairs)
-        if not any(key == name or key.startswith(name + ".") for name in hidden)
+        if not any(key == name or key.startswith(name + ".") for name in SILENT)
     }
 
 
-def slug(overrides: Iterable[str], without: tuple[str, ...] = ()) -> str:
+def slug(overrides: Iterable[str]) -> str:
     """A folder name that two different sets of overrides never share: `lmbda-0.013+size-tiny`.
 
     Of characters that stand in a Hydra override without quotes, so that `run=FOLDER` can be typed. Where anything is
     lost, a hash of the exact text is appended.
     """
-    pairs = sorted_overrides(overrides, without)
+    pairs = sorted_overrides(overrides)
     if not pairs:
         return "default"
     name = "+".join(f"{key}-{value}" for key, value in pairs.items())
@@ -60,7 +64,9 @@ def slug(overrides: Iterable[str], without: tuple[str, ...] = ()) -> str:
 
 def run_id(folder: str | Path) -> str:
     """Ten characters that name the run in `folder`, the same in every process that works on it."""
-    return hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:10]
+    attempt = Path(folder) / ATTEMPT
+    text = f"{Path(folder).resolve()} {attempt.read_text() if attempt.exists() else ''}"
+    return hashlib.sha256(text.strip().encode()).hexdigest()[:10]
 
 
 def _by_size(table: DictConfig, *, _root_: DictConfig) -> object:
@@ -96,8 +102,12 @@ def _wandb_mode() -> str:
 
 def _label(name: str) -> str:
     """How a run's curve is called: the system and whatever was overridden, but for the Lagrangian."""
-    extra = sorted_overrides(HydraConfig.get().overrides.task, UNNAMED)
-    return " ".join([name, *(f"{key}={value}" for key, value in extra.items())])
+    experiment = HydraConfig.get().runtime.choices.get("experiment")
+    recipe = str(experiment).rsplit("/", 1)[-1] if experiment else ""
+    named = [recipe] if recipe and not name.startswith(recipe) else []
+    extra = sorted_overrides(HydraConfig.get().overrides.task)
+    named += [f"{key}={value}" for key, value in extra.items() if key not in UNNAMED]
+    return " ".join([name, *named])
 
 
 def register() -> None:

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from common.launch.application import outcomes
+from common.launch.application import outcomes, run_job
 from common.launch.resolvers import slug
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Let the command line replace an experiment's own sweep; Hydra would run the product of the two."""
+        if absent := [file for file in config.report.published if not Path(file).is_file()]:
+            raise SystemExit(f"report.published: there is no file {absent[0]}.")
         HydraConfig.instance().set_config(config)  # the resolvers ask it, and Hydra sets it only for jobs
         given = {override.partition("=")[0] for override in config.hydra.overrides.task}
         with read_write(config.hydra), open_dict(config.hydra):
@@ -31,6 +33,7 @@ class Sweep(Callback):
             return
         from common.launch.report import sweep_report
 
+        folders = [outcome.folder for outcome in outcomes] or [Path(config.runs) / config.name]  # of other launchers
         name = slug(config.hydra.overrides.task)
         out = Path(config.runs) / config.name / ("report" if name == "default" else f"report-{name}")
-        sweep_report([outcome.folder for outcome in outcomes], out, config)
+        run_job(lambda: sweep_report(folders, out, config), out)

@@ -150,7 +150,8 @@ def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, A
     for image in images:
         shown: dict[str, Any] = {}
         if len(rows) < MAX_PICTURES and (files := _pictures(folder, image["file"])):
-            caption = f"{image['file']}: {image['bpp']:.3f} bpp, {image['psnr']:.2f} dB"
+            quality = "lossless" if image["psnr"] is None else f"{image['psnr']:.2f} dB"
+            caption = f"{image['file']}: {image['bpp']:.3f} bpp, {quality}"
             shown = {kind: wandb.Image(str(file), caption=caption) for kind, file in files.items()}
             panels |= {f"{kind}/{image['file']}": picture for kind, picture in shown.items()}
             shown["original"] = wandb.Image(read_picture(Path(image["source"]), background="white").rgb)

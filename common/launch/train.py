@@ -8,9 +8,10 @@ import logging
 from collections.abc import Sequence
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from common.launch.application import hydra_application, run_job
+from common.errors import LicError
+from common.launch.application import failing_into, hydra_application, run_job
 from common.launch.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,9 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: RunFolder) -> None:
     """Bring the run that `cfg` describes from whatever state `folder` is in to finished."""
-    with folder.lock():
+    with folder.lock(), failing_into(folder):
+        if missing := OmegaConf.missing_keys(cfg):
+            raise LicError(f"say what {' and '.join(sorted(missing))} is to be (key=value).")
         if cfg.overwrite:
             folder.clear()
         folder.adopt(cfg)
@@ -34,9 +37,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
 def point(cfg: DictConfig) -> None:
     """One job as Hydra calls it. A failure is written down, and in a sweep the next point has its turn."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    ended = run_job(lambda: run(cfg, folder), folder.path)
-    if ended.reason:
-        folder.fail(ended.reason)
+    run_job(lambda: run(cfg, folder), folder.path)
 
 
 def main(argv: Sequence[str]) -> int:

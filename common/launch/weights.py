@@ -41,6 +41,11 @@ def read_state_dict(path: Path) -> dict[str, Any]:
     return ours or {key.removeprefix("module."): value for key, value in state.items()}
 
 
+def checkpoint_step(path: Path) -> int:
+    """The optimiser steps behind a Lightning checkpoint."""
+    return int(torch.load(path, map_location="cpu", weights_only=False)["global_step"])
+
+
 def load_weights(codec: nn.Module, path: Path) -> None:
     """Load `path` into `codec`; every parameter must be there and fit."""
     try:

@@ -40,6 +40,8 @@ def main(argv: list[str]) -> int:
     from common.rd.report import print_report, write_report
 
     out = options.out or options.folders[0] / "report"
-    report = write_report(options.folders, out, options.published, title=options.title, method=options.method)
+    # Where sweeps keep the classical codecs that they measured.
+    kept = [place for folder in options.folders if (place := folder.resolve().parent / "baselines").is_dir()]
+    report = write_report(options.folders, out, options.published, kept, title=options.title, method=options.method)
     print_report(report, Console())
     return 0

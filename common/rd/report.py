@@ -102,7 +102,12 @@ def _gather(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
     more = [load(path) for path in baselines if path.is_file()]
     searched = collect([path for path in baselines if not path.is_file()])
     more += [curve for curve in searched.curves if curve.kind == "baseline"]
-    fresh = [curve for curve in more if curve.source and curve.source.resolve() not in known]
+    measured_on = {run.dataset for run in found.curves if run.kind == "run"}
+    fresh = [
+        curve
+        for curve in more
+        if curve.source and curve.source.resolve() not in known and (not measured_on or curve.dataset in measured_on)
+    ]
     return Collection([*found.curves, *fresh], found.failures)
 
 
