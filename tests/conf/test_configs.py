@@ -1,10 +1,12 @@
 """Every configuration composes, and every model trains a step, is evaluated on real files and leaves a result."""
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.utils import instantiate
 from support import compose
 
@@ -70,11 +72,27 @@ def test_recipes_carry_the_published_lists() -> None:
         assert cfg.hydra.sweeper.params.lmbda == "2.4,4.58,8.73,16.64,31.73,60.5,115.37,220"
 
 
-@pytest.mark.parametrize("callbacks", ["ema"])
-def test_moving_average_of_the_weights(callbacks: str, lic: Lic, tmp_path: Path) -> None:
-    arguments = [f"callbacks={callbacks}", "trainer.max_steps=3", "trainer.val_check_interval=1"]
-    assert lic("train", "model=image/factorized", *arguments) == 0
-    assert len(list(tmp_path.glob("runs/train/*/result.json"))) == 1
+def test_moving_average_of_the_weights(lic: Lic, tmp_path: Path) -> None:
+    """With a decay of (almost) one the average stays where the run began; without the callback it moves on."""
+    budget = [
+        "model=image/factorized",
+        "trainer.max_steps=3",
+        "trainer.val_check_interval=1",
+        "model.optimizer.lr=3e-3",
+    ]
+    assert lic("train", *budget, "name=begin", "trainer.max_steps=1", "model.optimizer.lr=0") == 0
+    assert lic("train", *budget, "name=average", "callbacks=ema", "callbacks.ema.decay=0.999999") == 0
+    assert lic("train", *budget, "name=last") == 0
+    begin, average, last = (
+        torch.load(next(tmp_path.glob(f"runs/{name}/*/codec.ckpt")), weights_only=False)["state_dict"]["g_a.0.weight"]
+        for name in ("begin", "average", "last")
+    )
+    assert torch.allclose(average, begin, atol=1e-4) and not torch.allclose(last, begin, atol=1e-3)
+
+
+def test_half_precision(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", "model=image/swift", "debug=step", "trainer.precision=bf16-mixed") == 0
+    assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1
 
 
 def test_a_users_own_folder_of_configs(lic: Lic, tmp_path: Path) -> None:
@@ -89,6 +107,14 @@ def test_a_users_own_folder_of_configs(lic: Lic, tmp_path: Path) -> None:
     assert json.loads(result.read_text())["system"] == "mine"
 
 
-def test_debug_overfit_sees_the_same_crops(lic: Lic, tmp_path: Path) -> None:
-    assert lic("train", "model=image/factorized", "debug=overfit", "trainer.max_steps=2") == 0
-    assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1
+def test_swift_overfits_eight_crops(lic: Lic, tmp_path: Path) -> None:
+    budget = ["trainer.max_steps=240", "trainer.log_every_n_steps=8"]
+    assert lic("train", "model=image/swift", "debug=overfit", "lmbda=0.1", *budget) == 0
+    (file,) = tmp_path.glob("runs/debug/*/metrics.csv")
+    with file.open() as opened:
+        rows = [row for row in csv.DictReader(opened) if row["train/psnr"]]
+    first, last = (
+        [sum(float(row[f"train/{name}"]) for row in part) / 4 for name in ("psnr", "bpp")]
+        for part in (rows[:4], rows[-4:])
+    )
+    assert last[0] > 35 and last[1] < 0.7 * first[1]

@@ -1,5 +1,6 @@
 """The protocol for photographs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ def test_a_codec_that_decodes_something_else_is_found_out(photographs: Path, tmp
     assert len(ImageProtocol()(Factorized(4, 4), "ok", data, tmp_path)) == 2
     with pytest.raises(LicError, match="do not match its forward"):
         ImageProtocol()(Inconsistent(4, 4), "bad", data, tmp_path)
+
+
+def test_a_lossless_picture_is_no_number_in_json(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lic_image.evaluate.psnr", lambda *_: torch.tensor([float("inf")]))
+    data = Photographs(None, str(photographs), "test", crop=64, batch_size=1)
+    records = ImageProtocol()(Factorized(4, 4), "f", data, tmp_path)
+    assert [record["psnr"] for record in records] == [None, None] and json.dumps(records, allow_nan=False)
 
 
 def test_records_agree_with_the_files(photographs: Path, tmp_path: Path) -> None:

@@ -46,6 +46,22 @@ def test_ms_ssim_loss_written_out() -> None:
     assert m.losses(x)["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+class Noisy(CompressionModel):
+    """Reconstructs with a little fixed noise, for one bit."""
+
+    def forward(self, x: torch.Tensor) -> dict[str, Any]:
+        noise = 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+        return {"x_hat": x + noise, "likelihoods": {"y": torch.full((1,), 0.5)}}
+
+
+def test_ms_ssim_loss_is_exact_in_mixed_precision() -> None:
+    m = module(distortion="ms_ssim", codec=Noisy())
+    x = torch.rand(1, 3, 192, 192)
+    exact = m.losses(x)["distortion"].item()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert m.losses(x)["distortion"].item() == pytest.approx(exact, rel=1e-4)
+
+
 def test_ms_ssim_needs_larger_crops() -> None:
     with pytest.raises(LicError, match="161 pixels"):
         module(distortion="ms_ssim").losses(torch.rand(1, 3, 128, 128))

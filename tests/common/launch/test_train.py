@@ -6,9 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from support import textured
 
+from common.cli import main
 from lic_image.module import ImageCodec
 
 Lic = Callable[..., int]
@@ -52,10 +56,11 @@ def test_the_same_command_again_does_nothing(lic: Lic, tmp_path: Path, monkeypat
     assert (only_run(tmp_path) / "result.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("extra", [[], ["trainer.accumulate_grad_batches=2"], ["callbacks=ema"]], ids=str)
 def test_an_interrupted_run_ends_like_an_undisturbed_one(
-    lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    extra: list[str], lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lic("train", *POINT, "name=whole") == 0
+    assert lic("train", *POINT, *extra, "name=whole") == 0
     original = ImageCodec.training_step
 
     def failing(self: ImageCodec, batch: Any, index: int) -> Any:
@@ -64,11 +69,11 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
         return original(self, batch, index)
 
     monkeypatch.setattr(ImageCodec, "training_step", failing)
-    assert lic("train", *POINT, "name=cut") == 1
+    assert lic("train", *POINT, *extra, "name=cut") == 1
     (failure,) = tmp_path.glob("runs/cut/*/failed.json")
     assert "the power is gone" in json.loads(failure.read_text())["reason"]
     monkeypatch.setattr(ImageCodec, "training_step", original)
-    assert lic("train", *POINT, "name=cut") == 0
+    assert lic("train", *POINT, *extra, "name=cut") == 0
     whole, cut = only_run(tmp_path / "runs/whole"), only_run(tmp_path / "runs/cut")
     assert not failure.exists()
     a, b = weights(whole), weights(cut)
@@ -97,6 +102,8 @@ def test_one_failing_point_does_not_take_the_sweep_down(lic: Lic, tmp_path: Path
 
 def test_points_start_from_the_weights_of_another(lic: Lic, tmp_path: Path) -> None:
     assert lic("train", "-m", "lmbda=0.01,0.02", "warm_start=0.01", "trainer.max_steps=1", "model=image/swift") == 0
+    started = [log for log in tmp_path.glob("runs/train/*/train.log") if "starts from" in log.read_text()]
+    assert len(started) == 1 and "lmbda-0.02" in started[0].parent.name
     assert lic("train", "-m", "lmbda=0.03", "warm_start=0.04", "trainer.max_steps=1", "model=image/swift") == 2
     (failure,) = tmp_path.glob("runs/train/*/failed.json")
     assert "list that λ first" in json.loads(failure.read_text())["reason"]
@@ -123,3 +130,48 @@ def test_a_mistyped_override_is_one_sentence(lic: Lic, capfd: pytest.CaptureFixt
         lic("train", "lambda=1")
     assert exit_.value.code == 1
     assert "Could not override 'lambda'" in capfd.readouterr().err
+
+
+def test_a_kill_between_the_last_step_and_the_weights_keeps_the_average(lic: Lic, tmp_path: Path) -> None:
+    """The averaged weights are in the checkpoint; Lightning puts them in place only when it has trained."""
+    assert lic("train", *POINT, "callbacks=ema") == 0
+    folder = only_run(tmp_path)
+    whole = weights(folder)
+    for name in ("codec.ckpt", "result.json"):
+        (folder / name).unlink()
+    assert lic("train", *POINT, "callbacks=ema") == 0
+    assert all(torch.equal(value, whole[key]) for key, value in weights(folder).items())
+
+
+def test_weights_alone_are_not_taken_for_other_settings(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", *POINT) == 0
+    folder = only_run(tmp_path)
+    (folder / "result.json").unlink()
+    (folder / "checkpoints/last.ckpt").unlink()
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("gradient_clip_val: 1.0", "gradient_clip_val: 2.0"))
+    assert lic("train", *POINT) == 2
+
+
+def test_what_is_missing_is_said(lic: Lic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lic("train", "experiment=image/hyperprior") == 2
+    assert "say what data.train is to be" in capsys.readouterr().out
+
+
+def test_ranks_are_not_to_be_started_from_outside(
+    lic: Lic, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert lic("train", *POINT) == 2
+    assert "starts its ranks itself" in capsys.readouterr().err
+
+
+def test_a_sweep_measures_its_baselines_on_transparent_pictures_too(lic: Lic, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.fromarray(np.dstack([textured(40, 50), np.full((40, 50), 100, np.uint8)])).save(folder / "clear.png")
+    command = ["-m", "lmbda=0.02", "model=image/swift", "trainer.max_steps=1"]
+    small = ["size=tiny", "data.crop=64", "data.batch_size=2", "data.num_workers=0", "callbacks.progress=null"]
+    assert main(["train", *command, *small, f"data.test={folder}", "report.baselines=[jpeg]"]) == 0
+    (report,) = tmp_path.glob("runs/train/report*/report.md")
+    assert "JPEG" in report.read_text()
