@@ -136,6 +136,12 @@ class TableModel(EntropyModel):
         self._refresh()
         return self._offset
 
+    def take_tables(self, other: TableModel) -> None:
+        """Hold `other`'s tables, so that its buffers and these have the same shapes; they are rebuilt before use."""
+        for name in (*_TABLE_BUFFERS, "_tables_digest"):
+            setattr(self, name, getattr(other, name).clone())
+        self._tables = None
+
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         with suppress(LicError):  # a diverged model can be saved; its tables then count as stale
             self._refresh()

@@ -73,14 +73,14 @@ def test_recipes_carry_the_published_lists() -> None:
 
 
 def test_moving_average_of_the_weights(lic: Lic, tmp_path: Path) -> None:
-    """With a decay of (almost) one the average stays where the run began; without the callback it moves on."""
+    """The average begins with the weights after the first step and, with a decay of almost one, stays there."""
     budget = [
         "model=image/factorized",
         "trainer.max_steps=3",
         "trainer.val_check_interval=1",
         "model.optimizer.lr=3e-3",
     ]
-    assert lic("train", *budget, "name=begin", "trainer.max_steps=1", "model.optimizer.lr=0") == 0
+    assert lic("train", *budget, "name=begin", "trainer.max_steps=1") == 0
     assert lic("train", *budget, "name=average", "callbacks=ema", "callbacks.ema.decay=0.999999") == 0
     assert lic("train", *budget, "name=last") == 0
     begin, average, last = (
