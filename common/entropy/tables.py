@@ -6,6 +6,7 @@ They are built in double precision on the processor, so that machines agree on t
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -81,11 +82,13 @@ class TableModel(EntropyModel):
         """What CompressAI's classes lack; its models may hold tables already, which then count as stale."""
         self.register_buffer("_tables_digest", torch.zeros(8, dtype=torch.uint8, device=self._offset.device))
 
+    @abstractmethod
     def _table_parameters(self) -> list[Tensor]:
-        raise NotImplementedError
+        """What the tables depend on."""
 
+    @abstractmethod
     def _build_tables(self) -> RawTables:
-        raise NotImplementedError
+        """The tables of the present parameters."""
 
     def _refresh(self, force: bool = False) -> bool:
         """Makes the tables those of the present parameters; returns whether they had to be built."""
