@@ -92,7 +92,7 @@ def test_a_folder_of_other_settings_is_refused(lic: Lic, tmp_path: Path, capsys:
 
 
 def test_one_failing_point_does_not_take_the_sweep_down(lic: Lic, tmp_path: Path) -> None:
-    assert lic("train", "-m", "lmbda=-1,0.01", *POINT) == 2
+    assert lic("train", "-m", "lmbda=-1,0.01", "hydra/launcher=local", *POINT) == 2
     assert len(list(tmp_path.glob("runs/train/*/result.json"))) == 1
     (failure,) = tmp_path.glob("runs/train/*/failed.json")
     assert "above 0" in json.loads(failure.read_text())["reason"]
