@@ -50,11 +50,6 @@ def ms_ssim(x: Tensor, x_hat: Tensor) -> Tensor:
         return pytorch_msssim.ms_ssim(x.float(), x_hat.float(), data_range=peak, size_average=False)
 
 
-def decibel(v: Tensor) -> Tensor:
-    """MS-SSIM `v` in [0, 1], any shape, as -10 log10(1 - v) dB; infinite at 1."""
-    return -10 * torch.log10((1 - v).clamp(min=0))  # rounding may leave v a little above 1
-
-
 def rate(likelihoods: Mapping[str, Tensor], pixels: int) -> Tensor:
     """Bits per pixel that an ideal coder spends: -log2 summed over all latents' likelihoods, per pixel.
 

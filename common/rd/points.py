@@ -17,7 +17,7 @@ RESULT_KEYS = {"bpp": "bpp", "bpp_estimated": "bpp_estimated", "psnr": "psnr-rgb
 
 
 def decibel(v: float) -> float:
-    """MS-SSIM `v` in [0, 1] as -10 log10(1 - v) dB; infinite at 1 (for tensors: `common.metrics.image`)."""
+    """MS-SSIM `v` in [0, 1] as -10 log10(1 - v) dB; infinite at 1."""
     return math.inf if v >= 1 else -10 * math.log10(1 - v)
 
 

@@ -50,21 +50,3 @@ def test_help_of_the_other_verbs(verb: str, capsys: pytest.CaptureFixture) -> No
 def test_an_unknown_verb(capsys: pytest.CaptureFixture) -> None:
     assert main(["trian"]) == 2
     assert "no verb 'trian'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("lic tr", {"train"}),
-        ("lic train trainer=d", {"trainer=ddp", "trainer=ddp_cpu"}),
-        ("lic train model=image/mean", {"model=image/mean_hyperprior"}),
-        ("lic eval protocol=", {"protocol=image"}),
-        ("lic bench -", set()),
-    ],
-)
-def test_completion(
-    line: str, expected: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    monkeypatch.setenv("COMP_LINE", line)
-    assert main(["-sc", "query=bash"]) == 0
-    assert set(capsys.readouterr().out.split()) == expected

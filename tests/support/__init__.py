@@ -4,8 +4,10 @@ from typing import Any
 
 import hydra
 import numpy as np
+import torch
 from hydra import initialize_config_module
 from hydra.core.hydra_config import HydraConfig
+from torch import nn
 
 from common.launch import resolvers
 
@@ -28,3 +30,14 @@ def textured(height: int, width: int, seed: int = 0) -> np.ndarray:
     ]
     noise = rng.normal(0, 3, (height, width, 3))
     return np.clip(128 + 80 * np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
+
+
+def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
+    """The bottleneck with parameters as after some training."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if name != "quantiles":
+                p.add_(0.3 * torch.randn_like(p))
+    model._update_quantiles()
+    return model

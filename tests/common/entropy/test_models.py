@@ -7,6 +7,7 @@ import pytest
 import torch
 from compressai.models import FactorizedPrior
 from compressai.models.base import get_scale_table
+from support import shaken
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,17 +15,6 @@ from common.entropy.models import EntropyBottleneck, GaussianConditional, Gaussi
 from common.errors import LicError, StreamError
 
 SHAPE = (2, 6, 5, 7)
-
-
-def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
-    """The bottleneck with parameters as after some training."""
-    torch.manual_seed(seed)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if name != "quantiles":
-                p.add_(0.3 * torch.randn_like(p))
-    model._update_quantiles()
-    return model
 
 
 def bottlenecks() -> tuple[EntropyBottleneck, peer.EntropyBottleneck]:

@@ -8,23 +8,13 @@ import compressai.entropy_models as peer
 import pytest
 import torch
 from compressai.models.base import get_scale_table
-from torch import Tensor, nn
+from support import shaken
+from torch import Tensor
 
 from common.entropy.models import EntropyBottleneck, GaussianConditional, adopt
 from common.errors import LicError
 
 SHAPE = (2, 6, 5, 7)
-
-
-def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
-    """The bottleneck with parameters as after some training."""
-    torch.manual_seed(seed)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            if name != "quantiles":
-                p.add_(0.3 * torch.randn_like(p))
-    model._update_quantiles()
-    return model
 
 
 def latents(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
