@@ -60,7 +60,9 @@ def rate(likelihoods: Mapping[str, Tensor], pixels: int) -> Tensor:
     Returns:
         Scalar, differentiable.
     """
-    nats = torch.stack([-torch.log(p.float()).sum() for p in likelihoods.values()]).sum()
+    nats = torch.stack(
+        [-torch.log(p if p.dtype == torch.float64 else p.float()).sum() for p in likelihoods.values()]
+    ).sum()
     return nats / (math.log(2) * pixels)
 
 
