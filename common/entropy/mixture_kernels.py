@@ -61,7 +61,7 @@ def _round_parameters(begin, scale_bits, means, weights, m, inverse, w, window):
         for k in range(components):
             if (scale_bits[k, i] & 0x7FFFFFFF) > 0x7F800000 or not abs(means[k, i]) < np.inf:
                 return False
-            if not weights[k, i] < np.inf:
+            if not abs(weights[k, i]) < np.inf:
                 return False
             total += float(max(weights[k, i], 0.0))
             if weights[k, i] > weights[heaviest, i]:

@@ -156,6 +156,14 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
         symbols = self._decode(strings, indexes.int().cpu().numpy()).to(indexes.device)
         return self.dequantize(symbols, None if means is None else single(means), dtype)
 
+    def write(self, y: Tensor, scales: Tensor, means: Tensor | None = None) -> list[bytes]:
+        """y (B, ...) under the Gaussians that `forward` would be given -> B strings."""
+        return GaussianConditional.compress(self, y, self.build_indexes(scales), means)
+
+    def read(self, strings: Sequence[bytes], scales: Tensor, means: Tensor | None = None) -> Tensor:
+        """B strings and the same Gaussians -> the values that `forward` gives in evaluation."""
+        return GaussianConditional.decompress(self, strings, self.build_indexes(scales), means=means)
+
 
 @lru_cache(maxsize=8)
 def _search_table(lowest: float, bounds: tuple[float, ...]) -> tuple[np.int32, np.ndarray, np.ndarray]:
@@ -167,15 +175,30 @@ def _search_table(lowest: float, bounds: tuple[float, ...]) -> tuple[np.int32, n
 
 
 class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureConditional):
-    """Integers under mixtures of K Gaussians; K = 1 codes round(y) under N(mean, scale) for any mean.
+    """Integers under mixtures of K Gaussians, coded by `mixture`; K = 1 is `GaussianConditional` to the byte.
 
-    `scales`, `means`, `weights` are (B, K M, H, W), component by component, for y (B, M, H, W). Coding is
-    `mixture`'s.
+    `scales`, `means`, `weights` are (B, K M, H, W), component by component, for y (B, M, H, W). With several
+    components there is no one mean to round around: y_hat is round(y).
     """
 
     def __init__(self, K: int = 3, scale_table: Sequence[float] | None = None, **kwargs: Any) -> None:
         super().__init__(scale_table, **kwargs)
         self.K = K
+
+    def forward(  # type: ignore[override]
+        self, y: Tensor, scales: Tensor, means: Tensor, weights: Tensor, training: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """y -> noisy or rounded y, and its likelihoods, both of y's shape."""
+        if self.K == 1:
+            return peer.GaussianConditional.forward(self, y, scales, means, training)  # type: ignore[no-any-return]
+        return peer.GaussianMixtureConditional.forward(self, y, scales, means, weights, training)  # type: ignore[no-any-return]
+
+    def _likelihood(self, inputs: Tensor, *parameters: Tensor | None) -> Tensor:
+        if len(parameters) < 3:
+            return peer.GaussianConditional._likelihood(
+                self, single(inputs), *(single(p) for p in parameters if p is not None)
+            )
+        return super()._likelihood(inputs, *parameters)
 
     def _per_component(self, *parameters: Tensor) -> list[np.ndarray]:
         return [p.float().cpu().numpy().reshape(len(p), self.K, -1) for p in parameters]
@@ -183,6 +206,8 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
     @torch.no_grad()
     def compress(self, y: Tensor, scales: Tensor, means: Tensor, weights: Tensor) -> list[bytes]:  # type: ignore[override]
         """One string for each image; raises `LicError` if anything is not finite."""
+        if self.K == 1:
+            return super().write(y, scales, means)
         symbols = to_int32(y.round())
         return [mixture.encode(*row) for row in zip(symbols, *self._per_component(scales, means, weights))]
 
@@ -193,10 +218,15 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
         """The rounded y (B, M, H, W), of the means' type; raises `StreamError` for damaged strings."""
         if len(strings) != len(scales):
             raise ValueError(f"{len(strings)} strings for {len(scales)} images")
+        if self.K == 1:
+            return super().read(strings, scales, means)
         rows = zip(strings, *self._per_component(scales, means, weights))
         symbols = [mixture.decode(*row) for row in rows]
         shape = (len(scales), scales.shape[1] // self.K, *scales.shape[2:])
         return torch.from_numpy(np.stack(symbols).reshape(shape)).to(means)
+
+    write = compress  # type: ignore[assignment]
+    read = decompress  # type: ignore[assignment]
 
 
 def adopt(model: nn.Module) -> nn.Module:

@@ -5,25 +5,44 @@
 J. Ballé, D. Minnen, S. Singh, S. J. Hwang, N. Johnston, ICLR 2018, section 3 (the model without hyperprior).
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from compressai.models import CompressionModel
 from torch import Tensor
 
 from common.entropy.models import EntropyBottleneck
 from common.layers.strided import analysis, synthesis
+from lic_image.layers.blocks import Attention, Place, Refinement, attending_encoder, decoder_with_blocks
+from lic_image.layers.pyramid_start import start_as_pyramid
 
 
 class Factorized(CompressionModel):
-    """Args: N channels inside the transforms, M channels of y. Weights fit CompressAI's bmshj2018-factorized."""
+    """Args: N channels inside the transforms, M channels of y; blocks as in `Hyperprior`.
+
+    Weights fit CompressAI's bmshj2018-factorized.
+    """
 
     downsampling = 16
 
-    def __init__(self, N: int, M: int) -> None:
+    def __init__(
+        self,
+        N: int,
+        M: int,
+        attention: Attention | None = None,
+        decoder_attention: Place = "first",
+        refinement: Refinement | None = None,
+        start: Literal["random", "pyramid"] = "random",
+    ) -> None:
         super().__init__()
-        self.g_a = analysis(N, M)
-        self.g_s = synthesis(N, M)
+        self.start = start
+        self.g_a = attending_encoder(analysis(N, M), M, attention)
+        self.g_s = decoder_with_blocks(synthesis(N, M), N, M, attention, decoder_attention, refinement)
         self.entropy_bottleneck = EntropyBottleneck(M)
+
+    def start_from(self, x: Tensor, lmbda: float) -> None:
+        """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
+        if self.start == "pyramid":
+            start_as_pyramid(self.g_a, self.g_s, x, lmbda)
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         y_hat, likelihoods = self.entropy_bottleneck(self.g_a(x))

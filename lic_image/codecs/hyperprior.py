@@ -5,39 +5,87 @@
 
 J. Ballé, D. Minnen, S. Singh, S. J. Hwang, N. Johnston: "Variational image compression with a scale hyperprior",
 ICLR 2018, figure 4.
+
+The codecs that are built on it differ in h_a, h_s and in the blocks they have: attention (where, is drawn in
+`lic_image.layers.blocks`), a mixture in place of the Gaussian, a refinement of the decoded picture.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from compressai.models import CompressionModel
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
-from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
+from common.errors import LicError
 from common.layers.strided import analysis, synthesis
+from lic_image.layers.blocks import (
+    Attention,
+    Place,
+    Refinement,
+    attending_encoder,
+    attending_hyper_decoder,
+    decoder_with_blocks,
+)
+from lic_image.layers.gaussian_merge import GaussianMerge
+from lic_image.layers.pyramid_start import start_as_pyramid
 
 
 class Hyperprior(CompressionModel):
-    """Args: N channels inside the transforms and of z, M channels of y.
+    """Weights fit CompressAI's bmshj2018-hyperprior.
 
-    Weights fit CompressAI's bmshj2018-hyperprior.
+    Args:
+        N: channels inside the transforms and of z.
+        M: channels of y.
+        attention: makes an attention block for a number of channels; None for no attention.
+        decoder_attention: whether the decoders begin with attention or end with it.
+        mixture: Gaussians for each latent; from two on a Gaussian merge block tells their parameters.
+        refinement: makes a block that improves the decoded picture (B, 3, H, W).
+        start: "random", as published, or "pyramid", which saves short runs their first thousands of steps.
+
+    Raises:
+        LicError: `mixture` is no number of Gaussians.
     """
 
     downsampling = 64
+    parameters_per_latent = 1  # what h_s tells of each: its scale
 
-    def __init__(self, N: int, M: int) -> None:
+    def __init__(
+        self,
+        N: int,
+        M: int,
+        attention: Attention | None = None,
+        decoder_attention: Place = "first",
+        mixture: int = 1,
+        refinement: Refinement | None = None,
+        start: Literal["random", "pyramid"] = "random",
+    ) -> None:
         super().__init__()
-        self.g_a = analysis(N, M)
-        self.g_s = synthesis(N, M)
-        self.h_a = nn.Sequential(
+        self.start = start
+        if not isinstance(mixture, int) or mixture < 1:
+            raise LicError(f"mixture must be a whole number of Gaussians, 1 or more, not {mixture!r}.")
+        told = self.parameters_per_latent * M
+        self.g_a = attending_encoder(analysis(N, M), M, attention)
+        self.h_a = attending_encoder(self.hyper_encoder(N, M), N, attention)
+        self.h_s = attending_hyper_decoder(self.hyper_decoder(N, M), N, told, attention, decoder_attention)
+        self.g_s = decoder_with_blocks(synthesis(N, M), N, M, attention, decoder_attention, refinement)
+        self.merge = GaussianMerge(told, M, mixture) if mixture > 1 else None
+        self.entropy_bottleneck = EntropyBottleneck(N)
+        self.gaussian_conditional = GaussianMixtureConditional(mixture) if mixture > 1 else GaussianConditional()
+
+    def hyper_encoder(self, N: int, M: int) -> nn.Sequential:
+        return nn.Sequential(
             conv(M, N, stride=1, kernel_size=3),
             nn.ReLU(inplace=True),
             conv(N, N),
             nn.ReLU(inplace=True),
             conv(N, N),
         )
-        self.h_s = nn.Sequential(
+
+    def hyper_decoder(self, N: int, M: int) -> nn.Sequential:
+        """Gives `parameters_per_latent` · M channels."""
+        return nn.Sequential(
             deconv(N, N),
             nn.ReLU(inplace=True),
             deconv(N, N),
@@ -45,21 +93,32 @@ class Hyperprior(CompressionModel):
             conv(N, M, stride=1, kernel_size=3),
             nn.ReLU(inplace=True),
         )
-        self.entropy_bottleneck = EntropyBottleneck(N)
-        self.gaussian_conditional = GaussianConditional(None)
+
+    @torch.no_grad()
+    def start_from(self, x: Tensor, lmbda: float) -> None:
+        """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
+        if self.start == "random":
+            return
+        deviations = start_as_pyramid(self.g_a, self.g_s, x, lmbda)
+        if self.merge is not None:
+            scales, layers = deviations.repeat(self.merge.G), self.merge.layers
+        else:
+            scales, layers = deviations, self.h_s
+        last = [layer for layer in layers if isinstance(layer, nn.Conv2d)][-1]
+        last.bias[: len(scales)] = scales  # type: ignore[index]
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
         return self.h_a(torch.abs(y))
 
-    def hyper_synthesis(self, z_hat: Tensor) -> tuple[Tensor, Tensor | None]:
-        """z_hat (B, N, h/4, w/4) -> scales (B, M, h, w), and means where the system has them."""
-        return self.h_s(z_hat), None
+    def hyper_synthesis(self, z_hat: Tensor) -> tuple[Tensor, ...]:
+        """z_hat (B, N, h/4, w/4) -> what the entropy model of y needs: scales, means, weights, as many as it has."""
+        told = self.h_s(z_hat)
+        return self.merge(told) if self.merge is not None else told.chunk(self.parameters_per_latent, 1)
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         y = self.g_a(x)
         z_hat, z_likelihoods = self.entropy_bottleneck(self.hyper_analysis(y))
-        scales, means = self.hyper_synthesis(z_hat)
-        y_hat, y_likelihoods = self.gaussian_conditional(y, scales, means=means)
+        y_hat, y_likelihoods = self.gaussian_conditional(y, *self.hyper_synthesis(z_hat))
         return {"x_hat": self.g_s(y_hat), "likelihoods": {"y": y_likelihoods, "z": z_likelihoods}}
 
     def compress(self, x: Tensor) -> dict[str, Any]:
@@ -67,14 +126,10 @@ class Hyperprior(CompressionModel):
         z = self.hyper_analysis(y)
         z_strings = self.entropy_bottleneck.compress(z)
         z_hat = self.entropy_bottleneck.decompress(z_strings, z.shape[-2:])
-        scales, means = self.hyper_synthesis(z_hat)
-        indexes = self.gaussian_conditional.build_indexes(scales)
-        y_strings = self.gaussian_conditional.compress(y, indexes, means=means)
+        y_strings = self.gaussian_conditional.write(y, *self.hyper_synthesis(z_hat))
         return {"strings": [y_strings, z_strings], "shape": z.shape[-2:]}
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
-        scales, means = self.hyper_synthesis(z_hat)
-        indexes = self.gaussian_conditional.build_indexes(scales)
-        y_hat = self.gaussian_conditional.decompress(strings[0], indexes, means=means)
+        y_hat = self.gaussian_conditional.read(strings[0], *self.hyper_synthesis(z_hat))
         return {"x_hat": self.g_s(y_hat).clamp(0, 1)}

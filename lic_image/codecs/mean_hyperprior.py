@@ -13,18 +13,21 @@ from lic_image.codecs.hyperprior import Hyperprior
 
 
 class MeanHyperprior(Hyperprior):
-    """Args: N channels inside the transforms and of z, M channels of y. Weights fit CompressAI's mbt2018-mean."""
+    """Args: as `Hyperprior`'s. Weights fit CompressAI's mbt2018-mean."""
 
-    def __init__(self, N: int, M: int) -> None:
-        super().__init__(N, M)
-        self.h_a = nn.Sequential(
+    parameters_per_latent = 2
+
+    def hyper_encoder(self, N: int, M: int) -> nn.Sequential:
+        return nn.Sequential(
             conv(M, N, stride=1, kernel_size=3),
             nn.LeakyReLU(inplace=True),
             conv(N, N),
             nn.LeakyReLU(inplace=True),
             conv(N, N),
         )
-        self.h_s = nn.Sequential(
+
+    def hyper_decoder(self, N: int, M: int) -> nn.Sequential:
+        return nn.Sequential(
             deconv(N, M),
             nn.LeakyReLU(inplace=True),
             deconv(M, M * 3 // 2),
@@ -34,7 +37,3 @@ class MeanHyperprior(Hyperprior):
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
         return self.h_a(y)
-
-    def hyper_synthesis(self, z_hat: Tensor) -> tuple[Tensor, Tensor | None]:
-        scales, means = self.h_s(z_hat).chunk(2, 1)
-        return scales, means

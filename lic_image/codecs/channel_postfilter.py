@@ -1,0 +1,32 @@
+"""`channel_postfilter`: the scale hyperprior with channel attention at the end of every transform, and a post-filter.
+
+    x ─ g_a ─ AB ─ y ─┬──── round ──── y_hat ─ g_s (AB before its last layer) ─ post-filter ─ x_hat
+                      └ |·| ─ h_a ─ AB ─ z ─ round ─ z_hat ─ h_s ─ AB ─ scales
+
+A. A. Wirabudi, N. R. Fachrurrozi, P. Dorand, M. Royhan: "Enhancement of images compression using channel attention and
+post-filtering based on deep autoencoder", 2024, figure 1, on the codec of Ballé et al. 2018. The paper's loss is
+printed without a rate; ours has one.
+"""
+
+from typing import Literal
+
+from lic_image.codecs.hyperprior import Hyperprior
+from lic_image.layers.blocks import Attention, Place, Refinement
+from lic_image.layers.channel_attention import ChannelAttention
+from lic_image.layers.post_filter import PostFilter
+
+
+class ChannelPostfilter(Hyperprior):
+    """The paper's codec; each block may be another or None. Args: as `Hyperprior`'s."""
+
+    def __init__(
+        self,
+        N: int = 192,
+        M: int = 320,
+        attention: Attention | None = ChannelAttention,
+        decoder_attention: Place = "last",
+        mixture: int = 1,
+        refinement: Refinement | None = PostFilter,
+        start: Literal["random", "pyramid"] = "random",
+    ) -> None:
+        super().__init__(N, M, attention, decoder_attention, mixture, refinement, start)

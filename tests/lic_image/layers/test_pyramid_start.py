@@ -1,0 +1,92 @@
+"""The pyramid start: a Haar transform that keeps its strongest coefficients, and its transpose."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from compressai.models.utils import conv, deconv
+from support import textured
+from torch import nn
+
+from common.layers.strided import analysis, synthesis
+from lic_image.codecs.adjacent import Adjacent
+from lic_image.codecs.factorized import Factorized
+from lic_image.codecs.hyperprior import Hyperprior
+from lic_image.layers.pyramid_start import start_as_pyramid
+
+
+def pictures(side: int = 64, count: int = 3) -> torch.Tensor:
+    crops = [torch.from_numpy(textured(side, side, seed)).permute(2, 0, 1).float() / 255 for seed in range(count)]
+    return torch.stack(crops)
+
+
+def test_without_gdn_and_with_all_coefficients_the_transforms_are_inverse() -> None:
+    g_a = nn.Sequential(conv(3, 12), conv(12, 48), conv(48, 192))
+    g_s = nn.Sequential(deconv(192, 48), deconv(48, 12), deconv(12, 3))
+    x = pictures()
+    start_as_pyramid(g_a, g_s, x, 0.013)
+    assert torch.allclose(g_s(g_a(x)), x, atol=1e-5)
+
+
+def test_scales_are_those_of_an_orthonormal_transform_over_the_optimal_step() -> None:
+    """An orthonormal transform keeps energy: Σ y² Δ² = Σ (x - 1/2)²."""
+    g_a = nn.Sequential(conv(3, 12), conv(12, 48))
+    g_s = nn.Sequential(deconv(48, 12), deconv(12, 3))
+    x = pictures()
+    start_as_pyramid(g_a, g_s, x, 0.02)
+    step = math.sqrt(18 / (0.02 * 255**2 * math.log(2)))
+    assert (g_a(x) * step).square().sum().item() == pytest.approx((x - 0.5).square().sum().item(), rel=1e-4)
+
+
+def test_the_strongest_coefficients_are_kept() -> None:
+    """Of 12 (4 for each colour) the 8 with the largest sum of squares: what is left out is below what is kept."""
+    g_a, g_s = nn.Sequential(conv(3, 8)), nn.Sequential(deconv(8, 3))
+    whole_a, whole_s = nn.Sequential(conv(3, 12)), nn.Sequential(deconv(12, 3))
+    x = pictures()
+    for transforms in ((g_a, g_s), (whole_a, whole_s)):
+        start_as_pyramid(*transforms, x, 0.013)
+    kept, all_of_them = (transform(x).square().mean((0, 2, 3)) for transform in (g_a, whole_a))
+    assert torch.allclose(kept, all_of_them[:8], rtol=1e-4)
+    assert kept.min() >= all_of_them[8:].max()
+
+
+@pytest.mark.parametrize("N, M", [(8, 12), (32, 48)])
+def test_starts_from_a_picture_not_from_noise(N: int, M: int) -> None:
+    x = pictures(128)
+    g_a, g_s = analysis(N, M), synthesis(N, M)
+    with torch.no_grad():
+        deviations = start_as_pyramid(g_a, g_s, x, 0.013)
+        psnr = -10 * (g_s(g_a(x).round()) - x).square().mean().log10()
+        assert torch.allclose(deviations, g_a(x).std((0, 2, 3)))
+    assert psnr > 20
+
+
+@pytest.mark.parametrize(
+    "codec",
+    [
+        lambda start: Adjacent(16, 24, start=start),
+        lambda start: Hyperprior(16, 24, start=start),
+        lambda start: Factorized(16, 24, start=start),
+    ],
+)
+def test_codecs_start_where_they_are_told_to(codec: Any) -> None:
+    x = pictures()
+    random, pyramid = codec("random"), codec("pyramid")
+    before = {name: p.clone() for name, p in random.named_parameters()}
+    for each in (random, pyramid):
+        each.start_from(x, 0.013)
+    assert all(torch.equal(p, before[name]) for name, p in random.named_parameters())
+    with torch.no_grad():
+        errors = [(each.eval()(x)["x_hat"] - x).square().mean() for each in (random, pyramid)]
+    assert errors[1] < 0.2 * errors[0]
+
+
+def test_scales_start_at_the_latents_deviations() -> None:
+    codec = Adjacent(16, 24, start="pyramid")
+    assert codec.merge is not None
+    codec.start_from(pictures(), 0.013)
+    bias = codec.merge.layers[-1].bias
+    with torch.no_grad():
+        deviations = codec.g_a(pictures()).std((0, 2, 3))
+    assert torch.allclose(bias[: 3 * 24].unflatten(0, (3, 24)), deviations.expand(3, 24), rtol=1e-4)
