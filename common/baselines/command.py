@@ -56,7 +56,8 @@ def _run(options: argparse.Namespace) -> int:
     from common.data.folders import find_pictures
     from common.data.identity import dataset_identity
     from common.rd.curves import Group, load
-    from common.rd.tables import bd_table, points_table, to_rich
+    from common.rd.tables import bd_table, points_table
+    from common.rd.terminal import to_rich
 
     console = Console()
     codecs = _codecs(options.codecs, console)
@@ -76,9 +77,9 @@ def _run(options: argparse.Namespace) -> int:
             step = partial(progress.advance, task)
             paths.append(bench(codec, pictures, dataset, out, qualities, options.workers, step))
     curves = [load(path) for path in paths]
-    console.print(to_rich(points_table(curves, dataset)))
+    console.print(*to_rich(points_table(curves, dataset), console.width), sep="\n")
     if table := bd_table(Group("image", dataset, tuple(curves))):
-        console.print(to_rich(table))
+        console.print(*to_rich(table, console.width), sep="\n")
         for note in table.notes:
             console.print(note, style="dim", highlight=False, markup=False)
     for path in paths:

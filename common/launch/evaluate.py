@@ -30,6 +30,7 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "
 
     from common.launch.track import track_result
     from common.launch.weights import load_weights
+    from common.metrics.complexity import gmacs
     from common.rd.points import aggregate
 
     codec = instantiate(cfg.model.codec)
@@ -49,7 +50,10 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "
         "curve": cfg.label,
         "system": cfg.system,
         "lmbda": cfg.lmbda,
+        "seed": cfg.seed,
+        **({"row": cfg.row} if cfg.get("study") else {}),
         "parameters": sum(p.numel() for p in codec.parameters()),
+        "gmacs": gmacs(codec),
         "images": records,
     }
     timing = {key: sum(values) / len(values) for key, values in seconds.items()}
@@ -77,8 +81,8 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
         if cfg.run is not None:
             trained = RunFolder(cfg.run).config()
             with open_dict(cfg):
-                for key in ("model", "system", "label", "lmbda", "distortion"):
-                    cfg[key] = trained[key]
+                for key in ("model", "system", "label", "lmbda", "distortion", "seed", "study", "row"):
+                    cfg[key] = trained.get(key)  # runs from before there were studies lack the last two
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
         OmegaConf.save(cfg, folder.config_file, resolve=True)
         with tracking(cfg) as logger:

@@ -5,6 +5,7 @@ checkpoints/        last.ckpt, Lightning's, for going on
 codec.ckpt          the trained network alone, with its coder's tables
 metrics.csv         training curves (logger=csv); tensorboard/ or wandb/ with those loggers
 pictures/ streams/  decoded photographs and the real files they came from
+bits/               where the bits went; attention/, refinement/: what the codec's blocks did to the first photographs
 result.json         there if and only if the run is finished; a function of the configuration alone
 timing.json         seconds, which differ from run to run
 failed.json         why the last attempt stopped, until the next one starts
@@ -28,9 +29,11 @@ from common.rd.points import write_json
 
 # Settings that may change between two attempts at the same run: they do not change what it computes.
 FREE = (
-    "logger", "runs", "overrides", "overwrite", "report", "callbacks.progress", "callbacks.checkpoint.dirpath",
+    "logger", "runs", "overrides", "overwrite", "report", "study", "callbacks.progress", "callbacks.checkpoint.dirpath",
     "trainer.enable_progress_bar", "data.num_workers",
 )  # fmt: skip
+# Folders of what a protocol draws for a photograph, `KIND/NAME.png`; a run has those its codec gives rise to.
+FIGURES = ("bits", "attention", "refinement")
 # Seconds that a killed run's loader processes may still hold its lock.
 PATIENCE = 5.0
 
@@ -91,7 +94,7 @@ class RunFolder:
             return
         for name in ("result.json", "timing.json", "failed.json", "codec.ckpt", "metrics.csv", "images.csv"):
             (self.path / name).unlink(missing_ok=True)
-        for name in ("checkpoints", "pictures", "bits", "streams", "tensorboard", "wandb"):
+        for name in ("checkpoints", "pictures", *FIGURES, "streams", "tensorboard", "wandb"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         attempt = self.path / ATTEMPT
         attempt.write_text(str(int(attempt.read_text()) + 1 if attempt.exists() else 1))

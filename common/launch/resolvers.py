@@ -2,7 +2,7 @@
 
 ${by_size:{tiny:32,base:192}}   the value for the chosen `size`
                                 ([low,high,6]: the second value from the list's sixth λ, "quality 6", on)
-${lic.experiment:}              last part of the chosen experiment's name, or "train"
+${lic.experiment:}              the chosen ablation, else the last part of the chosen experiment's name, else "train"
 ${lic.slug:}                    the run's folder name, from its overrides (not from the clock)
 ${lic.run_id:}                  an id that a tracker can resume, the same whenever the same folder is meant
 ${lic.wandb_mode:}              "online" where an API key is at hand, else "offline"
@@ -21,12 +21,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 # Overrides that change where or how loudly a run reports, never what it computes.
 SILENT = (
-    "hydra", "runs", "name", "logger", "experiment", "overwrite", "report",
+    "hydra", "runs", "name", "logger", "experiment", "ablation", "overwrite", "report",
     "callbacks.progress", "trainer.enable_progress_bar", "data.num_workers",
 )  # fmt: skip
 # Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
 UNNAMED = (
-    "lmbda", "model", "size", "trainer", "trainer.devices", "threads", "data", "data.test", "data.name",
+    "lmbda", "seed", "model", "size", "trainer", "trainer.devices", "threads", "data", "data.test", "data.name",
     "run", "weights",
 )  # fmt: skip
 # Counts how often a run folder was cleared: what is trained again is another run to a tracker.
@@ -35,11 +35,16 @@ LONGEST = 110  # with hash and "report-" a name of 127 characters; W&B takes 128
 
 
 def sorted_overrides(overrides: Iterable[str]) -> dict[str, str]:
-    """`key=value` overrides as a dict sorted by key, the last of each key winning, silent ones left out."""
+    """`key=value` overrides as a dict sorted by key, the last of each key winning, silent ones left out.
+
+    The row of an ablation's table (`ablation/TABLE=ROW`) goes under the key `row`, before all others: of a long folder
+    name the end is cut off.
+    """
     pairs = dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
+    pairs = {"row" if key.startswith("ablation/") else key: value for key, value in pairs.items()}
     return {
         key: pairs[key]
-        for key in sorted(pairs)
+        for key in sorted(pairs, key=lambda key: (key != "row", key))
         if not any(key == name or key.startswith(name + ".") for name in SILENT)
     }
 
@@ -83,7 +88,8 @@ def _quality(root: DictConfig) -> int:
 
 
 def _experiment() -> str:
-    choice = HydraConfig.get().runtime.choices.get("experiment")
+    choices = HydraConfig.get().runtime.choices
+    choice = choices.get("ablation") or choices.get("experiment")
     return str(choice).rsplit("/", 1)[-1] if choice else "train"
 
 
@@ -101,7 +107,7 @@ def _wandb_mode() -> str:
 
 
 def _label(name: str) -> str:
-    """How a run's curve is called: the system and whatever was overridden, but for the Lagrangian."""
+    """How a run's curve is called: the system and whatever was overridden, but for λ and the seed."""
     experiment = HydraConfig.get().runtime.choices.get("experiment")
     recipe = str(experiment).rsplit("/", 1)[-1] if experiment else ""
     named = [recipe] if recipe and not name.startswith(recipe) else []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
-from common.launch.folder import RunFolder, flatten
+from common.launch.folder import FIGURES, RunFolder, flatten
 from common.launch.resolvers import run_id
 
 if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
@@ -68,7 +68,7 @@ def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, re
 
 
 def track_report(config: DictConfig, report: "Report") -> None:
-    """One W&B run for the whole sweep, in the same group: its rate-distortion table and figures."""
+    """One W&B run for the whole sweep, in the same group: its rate-distortion table, its studies and figures."""
     if not (config.get("logger") and config.logger._target_.endswith("WandbLogger")):
         return
     import wandb
@@ -80,6 +80,10 @@ def track_report(config: DictConfig, report: "Report") -> None:
         "job_type": "report",
         "tags": sorted({section.group.protocol for section in report.sections if section.group.protocol}),
     }
+    tables: dict[str, Any] = {}
+    for study in (study for section in report.sections for study in section.studies):
+        name = f"study-{len(tables) + 1}" if tables else "study"
+        tables[name] = wandb.Table(columns=[*study.columns], data=study.rows)
     columns: list[str | int] = ["curve", "kind", "lmbda", "bpp", "psnr", "ms_ssim"]
     rows = [
         [curve.name, curve.kind, point.extra.get("lmbda"), point.bpp, point.psnr, point.ms_ssim]
@@ -90,7 +94,7 @@ def track_report(config: DictConfig, report: "Report") -> None:
     figures = {file.stem: wandb.Image(str(file)) for file in report.files if file.suffix == ".png"}
     with tracking(config, **identity) as logger:
         run: Any = logger.experiment  # type: ignore[union-attr]
-        run.log({"rate_distortion": wandb.Table(columns=columns, data=rows), **figures})
+        run.log({"rate_distortion": wandb.Table(columns=columns, data=rows), **tables, **figures})
 
 
 def _logger(cfg: DictConfig, identity: dict[str, Any]) -> "Logger | None":
@@ -122,13 +126,14 @@ def _close(logger: "Logger | None", status: int) -> None:
 def _settings(cfg: DictConfig, parameters: int) -> dict[str, Any]:
     """Flat, with slashes: W&B takes a dot in a name for a step into a nested value when it searches."""
     content = flatten(OmegaConf.to_container(cfg, resolve=True))
-    kept = {key.replace(".", "/"): value for key, value in content.items() if not key.startswith("logger.")}
+    said = ("logger.", "study.")  # who listens, and what a paper claims
+    kept = {key.replace(".", "/"): value for key, value in content.items() if not key.startswith(said)}
     return {**kept, "parameters": parameters}
 
 
 def _pictures(folder: RunFolder, name: str) -> dict[str, Path]:
-    """What the protocol has drawn of a photograph: its reconstruction and where the bits went."""
-    kinds = {"reconstruction": "pictures", "bits": "bits"}
+    """What the protocol has drawn of a photograph: its reconstruction, where the bits went, what blocks did."""
+    kinds = {"reconstruction": "pictures", **{kind: kind for kind in FIGURES}}
     files = {kind: folder.path / place / f"{name}.png" for kind, place in kinds.items()}
     return {kind: file for kind, file in files.items() if file.exists()}
 

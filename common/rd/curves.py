@@ -5,7 +5,7 @@ CompressAI's layout is `{"name", "description", "results": {"bpp": […], "psnr-
 and may lack PSNR). Ours adds top-level keys:
 
 - a run's `result.json`: "protocol", "dataset", "curve" (the label under which a sweep's points join),
-  "lmbda", "images"; beside it `timing.json` may lie, apart because `result.json` is reproducible to the bit;
+  "lmbda", "seed", "images"; beside it `timing.json` may lie, apart because `result.json` is reproducible to the bit;
 - a baseline's `NAME.baseline.json`: "kind": "baseline", "protocol", "dataset", "images".
 """
 
@@ -127,7 +127,7 @@ def load(path: Path) -> Curve:
         raise LicError(f'{path} has neither "psnr-rgb" nor "ms-ssim-rgb" in its "results".')
     _check_numbers(path, columns)
 
-    shared = {} if data.get("lmbda") is None else {"lmbda": data["lmbda"]}
+    shared = {key: data[key] for key in ("lmbda", "seed") if data.get(key) is not None}
     rows = [{key: values[i] for key, values in columns.items()} for i in range(len(bpp))]
     kind: Kind = "baseline" if data.get("kind") == "baseline" else "run" if "protocol" in data else "published"
     return Curve(

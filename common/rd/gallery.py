@@ -66,7 +66,7 @@ def _strip(row: Row) -> Image.Image:
     draw = ImageDraw.Draw(strip)
     for i, cell in enumerate(cells):
         x, y = GAP + i * (CELL + GAP), GAP
-        draw.text((x, y), _fitting(cell.caption, draw), fill=INK, font=_font())
+        draw.text((x, y), _fitting(cell.caption, draw), fill=INK, font=caption_font())
         y += LINE
         picture = Image.fromarray(cell.rgb)
         strip.paste(picture.resize(size, Image.Resampling.LANCZOS), (x, y))
@@ -79,12 +79,12 @@ def _strip(row: Row) -> Image.Image:
     return strip
 
 
-def _font() -> ImageFont.FreeTypeFont:
-    # matplotlib's wheel carries DejaVu, which unlike Pillow's built-in font knows λ
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), 13)
+def caption_font(size: int = 13) -> ImageFont.FreeTypeFont:
+    """DejaVu, which matplotlib's wheel carries and which unlike Pillow's built-in font knows λ."""
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), size)
 
 
 def _fitting(text: str, draw: ImageDraw.ImageDraw) -> str:
-    while len(text) > 1 and draw.textlength(text, font=_font()) > CELL:
+    while len(text) > 1 and draw.textlength(text, font=caption_font()) > CELL:
         text = text[:-2] + "…"
     return text

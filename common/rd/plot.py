@@ -50,7 +50,7 @@ def rd_figure(curves: Sequence[Curve], metric: Metric, path: Path, title: str = 
     axes.spines[["left", "bottom"]].set_color("#b7bec4")
     axes.tick_params(colors="#59636c", labelsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    figure.savefig(path, bbox_inches="tight", metadata={"Software": None})  # as wide as the names need
     return path
 
 

@@ -13,25 +13,37 @@ from rich.markup import escape
 from common.data.pictures import read_picture
 from common.errors import LicError
 from common.rd.bd import Method
+from common.rd.blocks import block_figures
 from common.rd.curves import METRICS, Collection, Curve, Failure, Group, Point, collect, group, load
 from common.rd.gallery import Reconstruction, Row, gallery
 from common.rd.page import page
 from common.rd.plot import rd_figure
 from common.rd.points import write_json, write_text
-from common.rd.tables import Table, bd_table, failures_table, points_csv, points_table, to_markdown, to_rich
+from common.rd.seeds import mean_over_seeds
+from common.rd.study import study_tables
+from common.rd.tables import Table, bd_table, failures_table, points_csv, points_table, to_markdown
+from common.rd.terminal import to_rich
 
+BLOCKS = "What the blocks do"
 MAX_PHOTOGRAPHS = 4
 MAX_RECONSTRUCTIONS = 4
 
 
 class Section(NamedTuple):
-    """What the report says of one protocol and set of pictures."""
+    """What the report says of one protocol and set of pictures; `group` holds means over seeds."""
 
     group: Group
     heading: str
+    studies: list[Table]
     points: Table
     bd: list[Table]
     figures: list[Path]
+    blocks: list[Path]  # what the codecs' blocks do to a photograph
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables, in the order in which they are shown."""
+        return [*self.studies, *self.bd, self.points]
 
 
 @dataclass(frozen=True)
@@ -76,23 +88,27 @@ def write_report(
     write_json(out / "report.json", _as_json(report))
     write_text(out / "points.csv", points_csv(groups))
     write_text(out / "report.md", _as_markdown(report))
-    write_text(out / "report.html", page(title, [_html_section(s) for s in sections], _failures(report)))
+    write_text(out / "report.html", page(title, _html_sections(sections), _failures(report)))
     report.files.extend(out / name for name in ("report.html", "report.md", "report.json", "points.csv"))
-    report.files.extend(figure for section in sections for figure in section.figures)
+    report.files.extend(figure for section in sections for figure in (*section.figures, *section.blocks))
     return report
 
 
 def print_report(report: Report, console: Console) -> None:
-    """The short version for a terminal: the runs' points (without runs, all), BD-rates, failures, path."""
+    """The short version for a terminal: studies, the runs' points (without runs, all), BD-rates, failures, path.
+
+    A table wider than the terminal is shown in parts.
+    """
     for section in report.sections:
         console.rule(escape(section.heading))
-        console.print(to_rich(points_table(section.group.of_kind("run") or section.group.curves)))
-        for table in section.bd:
-            console.print(to_rich(table))
-        for note in dict.fromkeys(note for table in section.bd for note in table.notes):
-            console.print(note, style="dim", highlight=False, markup=False)
+        points = points_table(section.group.of_kind("run") or section.group.curves)
+        for tables in (*([study] for study in section.studies), [points, *section.bd]):
+            for table in tables:
+                console.print(*to_rich(table, console.width), sep="\n")
+            for note in dict.fromkeys(note for table in tables for note in table.notes):
+                console.print(note, style="dim", highlight=False, markup=False)
     if report.failures:
-        console.print(to_rich(failures_table(report.failures)))
+        console.print(*to_rich(failures_table(report.failures), console.width), sep="\n")
     console.print(f"Report: {report.folder / 'report.html'}", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -111,7 +127,8 @@ def _gather(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
     return Collection([*found.curves, *fresh], found.failures)
 
 
-def _section(g: Group, method: Method, out: Path, suffix: str) -> Section:
+def _section(measured: Group, method: Method, out: Path, suffix: str) -> Section:
+    g = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
     heading = " · ".join(part for part in (g.protocol, g.dataset) if part) or "published curves"
     figures = [
         rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading),
@@ -121,7 +138,10 @@ def _section(g: Group, method: Method, out: Path, suffix: str) -> Section:
         figures.append(gallery(rows, out / f"gallery{suffix}.png"))
     tables = [bd_table(g, metric, method) for metric in METRICS]
     shown = [table for table in tables if table is not None]
-    return Section(g, heading, points_table(g.curves), shown, [figure for figure in figures if figure])
+    studies = study_tables(measured, method)
+    blocks = block_figures(g.of_kind("run"), out, suffix)
+    drawn = [figure for figure in figures if figure]
+    return Section(g, heading, studies, points_table(g.curves), shown, drawn, blocks)
 
 
 def gallery_rows(runs: Sequence[Curve]) -> list[Row]:
@@ -186,8 +206,9 @@ def _failures(report: Report) -> list[Table]:
     return [failures_table(report.failures)] if report.failures else []
 
 
-def _html_section(section: Section) -> tuple[str, list[Path], list[Table]]:
-    return section.heading, section.figures, [*section.bd, section.points]
+def _html_sections(sections: Sequence[Section]) -> list[tuple[str, list[Path], list[Table]]]:
+    shown = [(section.heading, section.figures, section.tables) for section in sections]
+    return shown + [(f"{BLOCKS} · {section.heading}", section.blocks, []) for section in sections if section.blocks]
 
 
 def _as_markdown(report: Report) -> str:
@@ -195,9 +216,16 @@ def _as_markdown(report: Report) -> str:
     for section in report.sections:
         parts.append(f"## {section.heading}\n")
         parts += [f"![{figure.stem}]({figure.name})\n" for figure in section.figures]
-        parts += [to_markdown(table) for table in (*section.bd, section.points)]
+        parts += [to_markdown(table) for table in section.tables]
+        if section.blocks:
+            parts.append(f"## {BLOCKS} · {section.heading}\n")
+            parts += [f"![{figure.stem}]({figure.name})\n" for figure in section.blocks]
     parts += [to_markdown(table) for table in _failures(report)]
     return "\n".join(parts)
+
+
+def _table_json(table: Table) -> dict[str, Any]:
+    return {"title": table.title, "columns": table.columns, "rows": table.rows, "notes": list(table.notes)}
 
 
 def _as_json(report: Report) -> dict[str, Any]:
@@ -208,15 +236,8 @@ def _as_json(report: Report) -> dict[str, Any]:
                 "protocol": section.group.protocol,
                 "dataset": section.group.dataset,
                 "curves": [curve.to_json() for curve in section.group.curves],
-                "bd": [
-                    {
-                        "title": table.title,
-                        "columns": table.columns,
-                        "rows": table.rows,
-                        "notes": list(table.notes),
-                    }
-                    for table in section.bd
-                ],
+                "studies": [_table_json(table) for table in section.studies],
+                "bd": [_table_json(table) for table in section.bd],
             }
             for section in report.sections
         ],

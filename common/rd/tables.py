@@ -1,13 +1,10 @@
-"""Tables of points, BD-rates and failures: made once as rows of text, shown as rich, Markdown or HTML."""
+"""Tables of points, BD-rates and failures: made once as rows of text, shown as Markdown, HTML or in a terminal."""
 
 import csv
 import io
 from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
-
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from common.rd.bd import MIN_OVERLAP, BDRate, Method, bd_matrix
 from common.rd.curves import Curve, Failure, Group, Metric, Point
@@ -31,11 +28,11 @@ class Table(NamedTuple):
 
 
 def points_table(curves: Sequence[Curve], title: str = "Points: PSNR and MS-SSIM in dB, seconds per picture") -> Table:
-    """One row per point: λ or quality, bpp from the files, estimated bpp, PSNR, MS-SSIM, seconds per image.
+    """One row per point: λ or quality, number of seeds, bpp from the files, estimated bpp, PSNR, MS-SSIM, seconds.
 
     Columns that no point fills are left out.
     """
-    columns = ["curve", "λ / q", "bpp", "est. bpp", "PSNR", "MS-SSIM", "enc. s", "dec. s"]
+    columns = ["curve", "λ / q", "seeds", "bpp", "est. bpp", "PSNR", "MS-SSIM", "enc. s", "dec. s"]
     rows: list[list[str]] = []
     breaks = set()
     for curve in curves:
@@ -51,6 +48,7 @@ def _figures(point: Point) -> list[str]:
     setting = next((extra[key] for key in ("lmbda", "quality", "qp", "crf") if extra.get(key) is not None), None)
     return [
         "" if setting is None else f"{setting:g}" if isinstance(setting, (int, float)) else str(setting),
+        _format(extra.get("seeds"), "d"),
         f"{point.bpp:.4f}",
         _format(extra.get("bpp_estimated"), ".4f"),
         _format(point.psnr, ".2f"),
@@ -67,12 +65,12 @@ def _format(value: Any, spec: str) -> str:
 def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima") -> Table | None:
     """BD-rates of the runs (columns; without runs, of every curve) against every curve (rows) of the group.
 
-    None when there is nothing to compare.
+    None when there is nothing to compare: no two curves, or no run of more than one point.
     """
     known = [c for c in group.curves if any(point.quality(metric) is not None for point in c.points)]
     tests = [c for c in known if c.kind == "run"] or known
     anchors = [c for c in known if c.kind != "run"] + ([c for c in known if c.kind == "run"] if len(tests) > 1 else [])
-    if not tests or not anchors or anchors == tests[:1]:
+    if not anchors or anchors == tests[:1] or not any(len(curve.points) > 1 for curve in tests):
         return None
     matrix = bd_matrix(anchors, tests, metric, method)
     notes = dict.fromkeys(
@@ -85,7 +83,7 @@ def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima"
             f"In brackets: part of the quality range that both curves cover, where below {MIN_OVERLAP:.0%}; "
             "such a figure speaks for that part only."
         )
-    rows = [[a.name, *(_percent(result) for result in row)] for a, row in zip(anchors, matrix)]
+    rows = [[a.name, *(percent(result) for result in row)] for a, row in zip(anchors, matrix)]
     title = f"BD-rate, {LABELS[metric]}"
     return Table(title, ["against", *(c.name for c in tests)], rows, notes=(*legend, *notes))
 
@@ -98,30 +96,28 @@ def _only_overlap(result: BDRate) -> bool:
     return _partial(result) and ";" not in result.note
 
 
-def _percent(result: BDRate | None) -> str:
+def percent(result: BDRate | None) -> str:
+    """A BD-rate as a table's cell, with the overlap in brackets where it is small; a dash for a curve with itself."""
     if result is None:
         return "—"
     if result.percent is None:
         return "not comparable"
-    text = f"{result.percent:+.1f} %".replace("-", "−")
-    return f"{text} ({int(100 * result.overlap)} %)" if _partial(result) else text
+    return signed(result.percent, ".1f", " %") + overlapping(result.overlap)
+
+
+def signed(value: float, spec: str, unit: str = "") -> str:
+    """`value` with its sign, a true minus."""
+    return format(value, f"+{spec}").replace("-", "−") + unit
+
+
+def overlapping(overlap: float) -> str:
+    """What a Bjøntegaard delta carries where the curves share little of their range: ` (42 %)`."""
+    return f" ({int(100 * overlap)} %)" if overlap < MIN_OVERLAP else ""
 
 
 def failures_table(failures: Sequence[Failure]) -> Table:
     """Points without a result, and why."""
     return Table("Failed", ["folder", "reason"], [[str(f.folder), f.reason] for f in failures], labels=2)
-
-
-def to_rich(table: Table) -> RichTable:
-    """For the terminal, without the notes, which a narrow table would wrap into a column."""
-    shown = RichTable(title=Text(table.title), title_justify="left")
-    for i, column in enumerate(table.columns):
-        shown.add_column(Text(column), justify="left" if i < table.labels else "right")
-    for i, row in enumerate(table.rows):
-        if i in table.breaks:
-            shown.add_section()
-        shown.add_row(*(Text(cell) for cell in row))
-    return shown
 
 
 def to_markdown(table: Table) -> str:

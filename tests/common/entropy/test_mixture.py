@@ -62,6 +62,70 @@ def test_hostile_parameters(seed: int) -> None:
     np.testing.assert_array_equal(mixture.decode(stream, *parameters), symbols)
 
 
+@pytest.mark.parametrize("small", [0.0, -1.0, 1e-45, 1e-30])
+@pytest.mark.parametrize("alone", range(3))
+def test_weights_of_next_to_nothing_leave_one_gaussian(small: float, alone: int) -> None:
+    symbols, scales, means, _ = realistic(3, 2000)
+    weights = np.full_like(means, small)
+    weights[alone] = 1
+    stream = mixture.encode(symbols, scales, means, weights)
+    assert stream == mixture.encode(symbols, scales[alone : alone + 1], means[alone : alone + 1])
+    np.testing.assert_array_equal(mixture.decode(stream, scales, means, weights), symbols)
+
+
+@pytest.mark.parametrize("weight", [1e-45, 1e-30, 1e38])
+def test_weights_count_by_their_share(weight: float) -> None:
+    symbols, scales, means, weights = realistic(3, 2000)
+    weights[:] = 1
+    expected = mixture.encode(symbols, scales, means, weights)
+    assert mixture.encode(symbols, scales, means, np.full_like(weights, weight)) == expected
+
+
+@pytest.mark.parametrize("scale", [0.11, 0.1, 1e-30, 0.0, -0.0, -3.0, -np.inf])
+def test_scales_at_the_bound_and_below_it(scale: float) -> None:
+    """At 0.11, a mean in the middle of a symbol leaves next to nothing to the others: 2000 symbols in few bytes."""
+    symbols, _, _, weights = realistic(3, 2000)
+    means = np.repeat(symbols[None].astype(np.float32), 3, 0)
+    scales = np.full_like(means, scale)
+    stream = mixture.encode(symbols, scales, means, weights)
+    assert stream == mixture.encode(symbols, np.full_like(means, 0.11), means, weights) and len(stream) < 60
+    np.testing.assert_array_equal(mixture.decode(stream, scales, means, weights), symbols)
+    missed = symbols + 1 + np.arange(2000, dtype=np.int32) % 7
+    stream = mixture.encode(missed, scales, means, weights)
+    np.testing.assert_array_equal(mixture.decode(stream, scales, means, weights), missed)
+
+
+@pytest.mark.parametrize("mean", [1e6, -1e6, 2.0**31, -(2.0**31), 3e38, -3e38])
+def test_means_far_from_the_symbols(mean: float) -> None:
+    """Also where another component is at the symbols: too far apart for one window, the heavier one has it."""
+    symbols, scales, means, weights = realistic(3, 500)
+    limits = np.array([-(2**31), 2**31 - 1, int(np.clip(mean, -(2.0**31), 2.0**31 - 1))], np.int32)
+    symbols[:300] = np.tile(limits, 100)
+    for far in ([0], [0, 1], [0, 1, 2]):
+        means[far] = mean
+        stream = mixture.encode(symbols, scales, means, weights)
+        np.testing.assert_array_equal(mixture.decode(stream, scales, means, weights), symbols)
+
+
+def test_components_of_very_different_widths() -> None:
+    """A spike in a wide bell: symbols at the spike, in the bell and out of both.
+
+    The window is 2 · 4.5 · 256 symbols wide and keeps a slot for each, which is what a spike costs beyond its one bit.
+    """
+    n = 3000
+    random = np.random.default_rng(0)
+    scales = np.repeat([[0.11], [256.0], [1e30]], n, 1).astype(np.float32)
+    means = np.repeat([[3.0], [-50.0], [0.0]], n, 1).astype(np.float32)
+    weights = np.repeat([[0.5], [0.5], [0.0]], n, 1).astype(np.float32)
+    wide = np.rint(random.normal(-50, 256, n))
+    symbols = np.choose(np.arange(n) % 3, [np.full(n, 3), wide, random.integers(-(10**6), 10**6, n)]).astype(np.int32)
+    stream = mixture.encode(symbols, scales, means, weights)
+    np.testing.assert_array_equal(mixture.decode(stream, scales, means, weights), symbols)
+    spikes = np.full(n, 3, np.int32)
+    bits = n * (1 + math.log2(65536 / (65536 - 9 * 256)))
+    assert len(mixture.encode(spikes, scales, means, weights)) == pytest.approx(bits / 8 + 8, abs=4)
+
+
 def test_one_component_needs_no_weights() -> None:
     symbols, scales, means, weights = realistic(1, 500)
     assert mixture.encode(symbols, scales, means) == mixture.encode(symbols, scales, means, weights)

@@ -52,3 +52,14 @@ def test_a_result_ends_a_failure(tmp_path: Path) -> None:
 def test_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(LicError, match=r"no config\.yaml"):
         RunFolder(tmp_path).config()
+
+
+def test_a_cleared_folder_keeps_nothing_of_the_earlier_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.adopt(OmegaConf.create({"seed": 0}))
+    for name in ("pictures", "bits", "attention", "refinement", "streams"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.png").touch()
+    folder.finish({"name": "x"}, {})
+    folder.clear()
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["config.yaml"]

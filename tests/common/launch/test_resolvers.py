@@ -29,6 +29,16 @@ def test_names_that_a_file_system_refuses_stay_distinct() -> None:
     assert len(long) < LONGEST + 20 and long != slug([f"model.codec.N={'1' * 301}"])
 
 
+def test_a_row_of_an_ablation_is_named_without_its_table() -> None:
+    table = "ablation=adjacent_table3_modules"
+    row = "ablation/adjacent_table3_modules=aab"
+    assert slug([table, row, "seed=1", "lmbda=0.1"]) == "row-aab+lmbda-0.1+seed-1"
+    cfg = compose(table, row, "seed=1", "size=tiny", "trainer.max_steps=9")
+    assert (cfg.name, cfg.row) == ("adjacent_table3_modules", "aab")
+    assert cfg.label == "adjacent_tiny row=aab trainer.max_steps=9"
+    assert cfg.hydra.run.dir == "runs/adjacent_table3_modules/row-aab+seed-1+size-tiny+trainer.max_steps-9"
+
+
 @pytest.mark.parametrize(("lmbda", "N"), [(0.0018, 128), (0.013, 128), (0.025, 192), (0.18, 192)])
 def test_published_widths_follow_the_rate(lmbda: float, N: int) -> None:
     cfg = compose("model=image/mean_hyperprior", f"lmbda={lmbda}")

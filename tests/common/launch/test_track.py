@@ -12,7 +12,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from common.data.pictures import read_picture
 from common.launch.resolvers import _wandb_mode, run_id
-from common.launch.track import track_configuration, tracking
+from common.launch.track import track_configuration, track_report, tracking
+from common.rd.curves import Group
+from common.rd.report import Report, Section
+from common.rd.tables import Table
 from lic_image.evaluate import ImageProtocol
 from lic_image.module import ImageCodec
 
@@ -167,6 +170,22 @@ def test_tensorboard_has_curves_and_pictures_in_one_folder(
     assert not before & set(folder.glob("events.out.*")), "an overwritten run's curves are gone"
 
 
+def test_what_a_codecs_blocks_do_has_panels(lic: Lic, tmp_path: Path) -> None:
+    command = ["model=image/adjacent", "debug=step"]
+    assert lic("train", *command, "logger=wandb") == 0
+    (run,) = tracked_runs(tmp_path, 1)
+    folder = run.folder.parents[1]
+    for panel in ("attention/one", "refinement/two"):
+        shown = run.folder / "files" / run.summary[panel]["path"]
+        assert shown.read_bytes() == (folder / f"{panel}.png").read_bytes()
+        assert run.summary[panel]["caption"].startswith(panel[-3:])
+
+    assert lic("train", *command, "logger=tensorboard", "overwrite=true") == 0
+    (place,) = {file.parent for file in tmp_path.glob("**/events.out.*")}
+    images = EventAccumulator(str(place)).Reload().Tags()["images"]
+    assert {"attention/one", "attention/two", "refinement/one", "refinement/two"} < set(images)
+
+
 def test_a_stopped_run_is_told_from_a_failed_one(tmp_path: Path) -> None:
     wandb = {"_target_": "lightning.pytorch.loggers.WandbLogger", "id": "a", "save_dir": str(tmp_path)}
     cfg = OmegaConf.create({"model": {"N": 8}, "logger": wandb})
@@ -176,6 +195,18 @@ def test_a_stopped_run_is_told_from_a_failed_one(tmp_path: Path) -> None:
     (run,) = tracked_runs(tmp_path, 1)
     assert (run.id, run.exit_code) == ("a", 255)
     assert (run.config["model/N"], run.config["parameters"]) == (8, 1)
+
+
+def test_the_tables_of_studies_are_tracked_with_the_report(tmp_path: Path) -> None:
+    tables = [Table(f"Table {n}", ["row", "paper: PSNR"], [["baseline", "26.27"], ["aab", f"{n}"]]) for n in (2, 3)]
+    section = Section(Group("image", "kodak", ()), "image", tables, tables[0], [], [], [])
+    wandb = {"_target_": "lightning.pytorch.loggers.WandbLogger", "group": "modules"}
+    track_report(OmegaConf.create({"logger": wandb}), Report("Modules", tmp_path, [section], []))
+    (run,) = tracked_runs(tmp_path, 1)
+    assert (run.group, run.job_type) == ("modules", "report")
+    for name, table in (("study", tables[0]), ("study-2", tables[1])):
+        stored = json.loads((run.folder / "files" / run.summary[name]["path"]).read_text())
+        assert (stored["columns"], stored["data"]) == (table.columns, table.rows)
 
 
 def test_a_missing_package_is_one_sentence(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

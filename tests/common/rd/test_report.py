@@ -10,8 +10,9 @@ from PIL import Image
 from rich.console import Console
 
 from common.errors import LicError
+from common.rd.blocks import block_figures
 from common.rd.command import main
-from common.rd.curves import load
+from common.rd.curves import Curve, Point, load
 from common.rd.points import aggregate, results, write_json
 from common.rd.report import print_report, write_report
 
@@ -167,3 +168,36 @@ def test_command_says_when_there_is_nothing(tmp_path: Path) -> None:
     with pytest.raises(LicError, match=r"No result\.json"):
         main([str(tmp_path)])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_photograph_shows_what_the_blocks_of_a_curve_do(sweep: Path, tmp_path: Path) -> None:
+    colours = {"attention": (250, 0, 0), "refinement": (0, 0, 250)}
+    for kind, colour in colours.items():
+        for lmbda, _, _, _ in SWIFT[1:]:
+            place = sweep / f"lmbda={lmbda}" / kind
+            place.mkdir()
+            for name in ("cat", "dog"):
+                Image.new("RGB", (90 if kind == "attention" else 60, 30), colour).save(place / f"{name}.png")
+    out = tmp_path / "out"
+    report = write_report([sweep], out)
+    assert out / "blocks-1.png" in report.files and not (out / "blocks-2.png").exists()
+    sheet = np.asarray(Image.open(out / "blocks-1.png").convert("RGB"))
+    assert sheet.shape[1] == 90 and (sheet[0] == 255).all()
+    red, blue = ((sheet == colour).all(axis=2) for colour in colours.values())
+    assert red.sum() == 90 * 30 and blue.sum() == 60 * 30 and red.nonzero()[0].max() < blue.nonzero()[0].min()
+    markdown, html = (out / "report.md").read_text(), (out / "report.html").read_text()
+    assert f"## What the blocks do · image · {DATASET}\n\n![blocks-1](blocks-1.png)" in markdown
+    assert f"<h2>What the blocks do · image · {DATASET}</h2>" in html and html.count("data:image/png;base64,") == 4
+
+
+def test_only_the_first_curves_show_their_blocks(tmp_path: Path) -> None:
+    runs = []
+    for n in range(6):
+        folder = tmp_path / f"{n}"
+        (folder / "refinement").mkdir(parents=True)
+        if n != 1:
+            Image.new("RGB", (90, 30)).save(folder / "refinement" / "cat.png")
+        runs.append(Curve(f"curve {n}", "run", (Point(1.0, 30.0, source=folder / "result.json"),)))
+    written = block_figures(runs, tmp_path / "out", "-2")
+    assert [path.name for path in written] == [f"blocks-2-{n}.png" for n in (1, 2, 3, 4)]
+    assert all(path.exists() for path in written)

@@ -1,0 +1,49 @@
+"""What a codec's blocks do to a photograph: the figures that an evaluation leaves in a run folder, as one sheet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from common.rd.curves import Curve
+from common.rd.gallery import GAP, INK, LINE, PAPER, caption_font
+
+KINDS = ("attention", "refinement")
+MAX_SHEETS = 4
+
+
+def block_figures(runs: Sequence[Curve], out: Path, suffix: str = "") -> list[Path]:
+    """Write `out`/blocks-1.png, …: for each of the first curves that have such figures, those of one photograph.
+
+    A run folder holds `attention/<name>.png` and `refinement/<name>.png` where its codec has such blocks. Shown is
+    the curve's middle point.
+    """
+    written: list[Path] = []
+    for curve in runs:
+        point = curve.points[len(curve.points) // 2]
+        if point.source is None or len(written) == MAX_SHEETS:
+            continue
+        folder = point.source.parent
+        name = next((file.name for kind in KINDS for file in sorted((folder / kind).glob("*.png"))), None)
+        figures = [folder / kind / name for kind in KINDS if name and (folder / kind / name).is_file()]
+        if name is None or not figures:
+            continue
+        lmbda = f" · λ {point.extra['lmbda']:g}" if point.extra.get("lmbda") is not None else ""
+        title = f"{curve.name}{lmbda} · {Path(name).stem}"
+        written.append(stacked(title, figures, out / f"blocks{suffix}-{len(written) + 1}.png"))
+    return written
+
+
+def stacked(title: str, figures: Sequence[Path], path: Path) -> Path:
+    """Write the `figures` below each other under a title."""
+    pictures = [Image.open(figure).convert("RGB") for figure in figures]
+    size = (max(p.width for p in pictures), LINE + GAP + sum(p.height for p in pictures))
+    sheet = Image.new("RGB", size, PAPER)
+    ImageDraw.Draw(sheet).text((14, GAP), title, fill=INK, font=caption_font(15))
+    top = LINE + GAP
+    for picture in pictures:
+        sheet.paste(picture, (0, top))
+        top += picture.height
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path, optimize=True)
+    return path

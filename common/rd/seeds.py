@@ -1,0 +1,68 @@
+"""Runs that differ in their seed alone: how they stand in figures and tables."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from common.rd.curves import Curve, Point
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation (dividing by n - 1) of `n` figures; the deviation is None for one."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+def spread(values: Sequence[float | None]) -> Spread | None:
+    """The spread of `values`; None where there are none or one is not known."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if not known or len(known) < len(values):
+        return None
+    return Spread(mean(known), stdev(known) if len(known) > 1 else None, len(known))
+
+
+def mean_over_seeds(curve: Curve) -> Curve:
+    """`curve` with one point for each λ: means of bpp, of PSNR and MS-SSIM in dB, and of every other figure.
+
+    A point of several seeds carries their number as "seeds" in place of "seed", and the file of the first, whose
+    pictures stand for it. One run measured twice counts once. Points stay as they are where λ or seed is not said,
+    or where two runs of one seed differ: they were made with other settings.
+    """
+    groups: dict[object, list[Point]] = {}
+    for point in curve.points:
+        said = point.extra.get("lmbda") is not None and point.extra.get("seed") is not None
+        groups.setdefault(point.extra["lmbda"] if said else id(point), []).append(point)
+    return replace(curve, points=tuple(point for points in groups.values() for point in _joined(points)))
+
+
+def _joined(points: list[Point]) -> list[Point]:
+    distinct = {(point.extra.get("seed"), point.bpp, point.psnr): point for point in points}
+    if len(distinct) == 1:
+        return points[:1]
+    seeds = {seed for seed, _, _ in distinct}
+    return [_mean_point(list(distinct.values()))] if len(seeds) == len(distinct) else list(distinct.values())
+
+
+def _mean_point(points: list[Point]) -> Point:
+    points = sorted(points, key=lambda point: point.extra["seed"])
+    decibels = _mean([point.quality("ms-ssim-rgb") for point in points])
+    known = [key for key in points[0].extra if key not in ("lmbda", "seed")]
+    figures = {key: _mean([point.extra.get(key) for point in points]) for key in known}
+    extra = {"lmbda": points[0].extra["lmbda"], "seeds": len(points), **figures}
+    return Point(
+        bpp=mean(point.bpp for point in points),
+        psnr=_mean([point.psnr for point in points]),
+        ms_ssim=None if decibels is None else 1 - 10 ** (-decibels / 10),
+        extra={key: value for key, value in extra.items() if value is not None},
+        source=points[0].source,
+    )
+
+
+def _mean(values: Sequence[object]) -> float | None:
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    found = spread(numbers) if len(numbers) == len(values) else None
+    return None if found is None else found.mean

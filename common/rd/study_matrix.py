@@ -1,0 +1,46 @@
+"""Studies whose table is a matrix of BD-rates: every curve against every anchor."""
+
+from collections.abc import Mapping, Sequence
+
+from common.rd.bd import Method, bd_rate
+from common.rd.curves import Curve
+from common.rd.study_runs import Study
+from common.rd.tables import Table, percent, signed
+
+
+def matrix_table(study: Study, method: Method = "akima") -> Table:
+    """BD-rate of every curve (columns) against every anchor: a line of ours, below it the paper's claims."""
+    names = list(study.spec["curves"])
+    ours = _curves(study)
+    claims: Mapping[str, Sequence[float]] = study.spec["bd_rate"]
+    rows: list[list[str]] = []
+    breaks = set()
+    for name in [*claims, *(name for name in ours if name not in claims)]:
+        breaks.add(len(rows))
+        if anchor := ours.get(name):
+            rows.append([name, "ours", *(_rate(anchor, ours.get(other), method) for other in names)])
+        if name in claims:
+            rows.append(["" if anchor else name, "paper", *(signed(claim, ".2f", " %") for claim in claims[name])])
+    notes = (
+        f"Bits at equal PSNR compared with the row's curve ({method}); negative: fewer bits. In brackets: part of the "
+        "quality range that both curves cover, where it is small.",
+        *study.sources,
+    )
+    return Table(study.title, ["against", "figures", *names], rows, 2, frozenset(breaks - {0}), notes)
+
+
+def _curves(study: Study) -> dict[str, Curve]:
+    """The paper's name of a curve -> ours, for those that were run or measured."""
+    rows = study.curves()
+    baselines = {curve.name: curve for curve in study.baselines}
+    found = {
+        name: rows.get(what.get("row", "")) or baselines.get(what.get("baseline", ""))
+        for name, what in study.spec["curves"].items()
+    }
+    return {name: curve for name, curve in found.items() if curve is not None}
+
+
+def _rate(anchor: Curve, test: Curve | None, method: Method) -> str:
+    if test is None:
+        return ""
+    return percent(None if test is anchor else bd_rate(anchor, test, method=method))

@@ -1,0 +1,152 @@
+"""The finished runs of ablation studies, found by what their run folders say.
+
+A run of a study has, in the `config.yaml` beside its result.json, `row` (its row in the table) and `study`:
+
+    title: what is compared, and in which table of which paper
+    source: where the claims are printed
+    reference: the row that the others are compared with
+    columns: [AAB, GMB]                 # what the table calls a row by
+    claims: {psnr: PSNR, bpp: bpp}      # key in `rows` -> heading
+    rows:                               # in the paper's order; without `row` where there is no code for it
+      - {row: baseline, cells: [no, no], lmbda: 2.41, psnr: 27.23, bpp: 0.201}
+    notes: [what to know of the claims]
+
+or, for a matrix of BD-rates, in place of reference, columns, claims and rows:
+
+    curves: {Ballé: {row: neither}, JPEG: {baseline: JPEG}, Tawfik: {}}   # what each is here
+    bd_rate: {Ballé: [0.0, 163.28, 9.63]}   # percent: anchor -> the claim for each curve, in their order
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from common.errors import LicError
+from common.rd.curves import Curve, Group, Point
+from common.rd.seeds import mean_over_seeds
+
+MATRIX = ("title", "source", "curves", "bd_rate")
+ROWS = ("title", "source", "reference", "columns", "claims", "rows")
+
+
+class Run(NamedTuple):
+    """One finished run: where it stands in a study, and its figures; `gmacs` and `cost` are None where not known."""
+
+    row: str
+    lmbda: float
+    seed: int
+    point: Point
+    cost: float | None
+    parameters: int
+    gmacs: float | None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The same for a run that was measured twice: by its training and by `lic eval`."""
+        return self.row, self.lmbda, self.seed, self.point.bpp, self.point.psnr
+
+
+@dataclass
+class Study:
+    """The runs that share a table: one study, one loss, and the same settings but for row, λ and seed.
+
+    Attributes:
+        spec: `study` of the runs' configuration.
+        settings: what all runs were made with, as labels say it: "tiny trainer.max_steps=4000".
+        distortion: "mse" or "ms_ssim", what was trained for.
+        baselines: classical codecs on the same pictures.
+    """
+
+    spec: Mapping[str, Any]
+    settings: str
+    distortion: str
+    runs: list[Run] = field(default_factory=list)
+    baselines: Sequence[Curve] = ()
+
+    @property
+    def title(self) -> str:
+        """What is compared, and under which settings."""
+        loss = {"mse": "MSE", "ms_ssim": "MS-SSIM"}[self.distortion]
+        return f"{self.spec['title']} ({', '.join(part for part in (self.settings, f'trained for {loss}') if part)})"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Notes below the table: whose the claims are, and what to know of them."""
+        mark = f"“paper” is the claim of {self.spec['source']}; all else was measured here."
+        return (mark, *self.spec.get("notes", ()))
+
+    def curves(self) -> dict[str, Curve]:
+        """Row -> its curve over λ, means over seeds."""
+        points: dict[str, list[Point]] = {}
+        for run in self.runs:
+            points.setdefault(run.row, []).append(run.point)
+        return {row: mean_over_seeds(Curve(row, "run", tuple(found))) for row, found in points.items()}
+
+
+def find_studies(group: Group) -> list[Study]:
+    """The studies among the runs of `group`, in the order in which they are met.
+
+    Raises:
+        LicError: a run's configuration or its description of the study lacks something.
+    """
+    found: dict[tuple[str, ...], Study] = {}
+    for point in (point for curve in group.of_kind("run") for point in curve.points):
+        config = _config(point.source)
+        if not config.get("study"):
+            continue
+        spec = _checked(config["study"], point.source)
+        key = (spec["title"], _settings(config), config["distortion"])
+        study = found.setdefault(key, Study(spec, *key[1:], baselines=group.of_kind("baseline")))
+        run = _run(point, config)
+        if run.identity not in {other.identity for other in study.runs}:
+            study.runs.append(run)
+    return list(found.values())
+
+
+def rd_cost(images: Sequence[Mapping[str, Any]], lmbda: float, distortion: str) -> float | None:
+    """What training minimises, on whole pictures in 8 bit: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM).
+
+    Args:
+        images: "bpp" of each picture and "psnr" (dB, None where nothing was lost) or "ms_ssim" (None for small ones).
+
+    Returns:
+        The mean over the pictures, each counting the same; None where a picture's MS-SSIM is not defined.
+    """
+    if distortion == "mse":
+        lost = [255**2 * (0.0 if image["psnr"] is None else 10 ** (-image["psnr"] / 10)) for image in images]
+    elif any(image["ms_ssim"] is None for image in images):
+        return None
+    else:
+        lost = [1 - image["ms_ssim"] for image in images]
+    return sum(image["bpp"] + lmbda * d for image, d in zip(images, lost)) / len(images) if images else None
+
+
+def _config(result: Path | None) -> dict[str, Any]:
+    file = result.parent / "config.yaml" if result else None
+    if file is None or not file.is_file():
+        return {}
+    content = OmegaConf.to_container(OmegaConf.load(file))
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+
+
+def _checked(spec: Mapping[str, Any], result: Path | None) -> Mapping[str, Any]:
+    missing = [key for key in (MATRIX if "bd_rate" in spec else ROWS) if key not in spec]
+    if missing:
+        raise LicError(f"{result and result.parent}: its `study` lacks {', '.join(missing)}; see conf/ablation.")
+    return spec
+
+
+def _settings(config: Mapping[str, Any]) -> str:
+    words = str(config["label"]).removeprefix(str(config["system"])).lstrip("_").split()
+    return " ".join(word for word in words if word != f"row={config['row']}")
+
+
+def _run(point: Point, config: Mapping[str, Any]) -> Run:
+    result = json.loads(point.source.read_text(encoding="utf-8")) if point.source else {}
+    lmbda, seed = float(config["lmbda"]), int(config["seed"])
+    cost = rd_cost(result.get("images", []), lmbda, config["distortion"])
+    return Run(str(config["row"]), lmbda, seed, point, cost, result["parameters"], result.get("gmacs"))

@@ -1,0 +1,103 @@
+"""The papers' ablation tables: every row composes, names what it says, and a sweep of rows ends in the table."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from support import compose
+
+import conf
+from common.rd.command import main as report
+from common.rd.study_runs import MATRIX, ROWS
+
+Lic = Callable[..., int]
+ROOT = Path(conf.__file__).parent / "ablation"
+TABLES = sorted(file.stem for file in ROOT.glob("*.yaml"))
+
+
+def rows_of(table: str) -> list[str]:
+    return sorted(file.stem for file in (ROOT / table).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_row_composes_and_has_its_place_in_the_study(table: str) -> None:
+    for row in rows_of(table):
+        cfg = compose(f"ablation={table}", f"ablation/{table}={row}", "size=tiny")
+        assert cfg.row == row and cfg.name == table and cfg.trainer.max_steps > 0
+        OmegaConf.to_container(cfg.model, resolve=True, throw_on_missing=True)
+    study = OmegaConf.to_container(cfg.study, resolve=True)
+    assert (MATRIX if "bd_rate" in study else ROWS) == tuple(key for key in study if key in {*MATRIX, *ROWS})
+    if "bd_rate" in study:
+        placed = {what["row"] for what in study["curves"].values() if "row" in what}
+        assert {len(claims) for claims in study["bd_rate"].values()} == {len(study["curves"])}
+        assert set(study["bd_rate"]) <= set(study["curves"])
+    else:
+        placed = {claim["row"] for claim in study["rows"] if "row" in claim}
+        assert {len(claim["cells"]) for claim in study["rows"]} == {len(study["columns"])}
+        assert study["reference"] in placed
+        assert all(set(study["claims"]) <= claim.keys() for claim in study["rows"])
+    assert placed == set(rows_of(table))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_sweep_starts_with_the_default_row(table: str) -> None:
+    cfg = compose(f"ablation={table}")
+    swept = cfg.hydra.sweeper.params[f"ablation/{table}"].split(",")
+    assert cfg.row == swept[0] and set(swept) <= set(rows_of(table))
+
+
+@pytest.mark.parametrize(
+    ("row", "blocks"),
+    [
+        ("baseline", (None, 1, None)),
+        ("aab", ("AdjacentAttention", 1, None)),
+        ("gmb", (None, 3, None)),
+        ("dirb", (None, 1, "DecodedRefinement")),
+        ("aab_gmb_dirb", ("AdjacentAttention", 3, "DecodedRefinement")),
+    ],
+)
+def test_modules_are_what_the_row_is_called(row: str, blocks: tuple[str | None, int, str | None]) -> None:
+    codec = compose("ablation=adjacent_table3_modules", f"ablation/adjacent_table3_modules={row}").model.codec
+    found = (codec.attention, codec.mixture, codec.refinement)
+    assert tuple(b._target_.rsplit(".", 1)[-1] if OmegaConf.is_config(b) else b for b in found) == blocks
+
+
+def test_the_loss_brings_its_own_lmbda() -> None:
+    for table, distortion, lmbda in (
+        ("adjacent_table2_attention", "ms_ssim", "2.41,8.31"),
+        ("adjacent_table3_modules", "mse", "0.0483"),
+        ("adjacent_table3_modules", "ms_ssim", "60.56"),
+    ):
+        cfg = compose(f"ablation={table}", f"distortion={distortion}")
+        assert cfg.hydra.sweeper.params.lmbda == lmbda and cfg.distortion == distortion
+
+
+def test_a_sweep_of_rows_ends_in_the_papers_table(
+    lic: Lic, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "ablation/adjacent_table3_modules=baseline,gmb"
+    assert lic("train", "-m", "ablation=adjacent_table3_modules", rows, "seed=0,1", "debug=step", "name=modules") == 0
+    files = {file.parent: json.loads(file.read_text()) for file in tmp_path.glob("runs/modules/row-*/result.json")}
+    results = {(result["row"], result["seed"]): result for result in files.values()}
+    assert set(results) == {("baseline", 0), ("baseline", 1), ("gmb", 0), ("gmb", 1)} and len(files) == 4
+    assert results["baseline", 0]["gmacs"] == results["baseline", 1]["gmacs"] < results["gmb", 0]["gmacs"]
+    assert "Modules, table 3 of adjacent" in capsys.readouterr().out
+    (written,) = tmp_path.glob("runs/modules/report*/report.json")
+    study = json.loads(written.read_text())["groups"][0]["studies"][0]
+    table = [dict(zip(study["columns"], row)) for row in study["rows"]]
+    assert [row["paper: PSNR"] for row in table] == [
+        "26.27", "27.95", "26.89", "30.33", "32.51", "31.23", "33.96", "35.89",
+    ]  # fmt: skip
+    assert [bool(row["bpp"]) for row in table] == [True, False, True] + 5 * [False]
+    assert "±" in table[0]["bpp"] and "Mean ± sample standard deviation of 2 seeds." in study["notes"]
+
+    for folder in (folder for folder, result in files.items() if result["seed"] == 1):
+        assert lic("eval", f"run='{folder}'", f"data.test={photographs / 'one.png'}") == 0
+    assert report([str(tmp_path / "runs/eval")]) == 0
+    again = json.loads((tmp_path / "runs/eval/report/report.json").read_text())["groups"][0]["studies"][0]
+    assert again["title"] == study["title"] and again["columns"][:4] == study["columns"][:4]
+    assert [bool(row[4]) for row in again["rows"]] == [True, False, True] + 5 * [False]
+    measured = [json.loads(file.read_text()) for file in tmp_path.glob("runs/eval/*/result.json")]
+    assert {(result["row"], result["seed"]) for result in measured} == {("baseline", 1), ("gmb", 1)}
