@@ -7,26 +7,27 @@ decoded 8-bit picture, bpp is the whole file's; both are averaged over photograp
 import csv
 import logging
 import time
-from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from compressai.models import CompressionModel
-from matplotlib import colormaps
 from rich.progress import track
-from torch import Tensor
-from torch.nn import functional as F
 
 from common.data.pictures import read_picture, write_picture
 from common.errors import LicError
 from common.metrics.image import ms_ssim, psnr, rate
 from common.rd.points import finite
 from lic_image.data import Photographs
+from lic_image.figures import attention_picture, bit_picture, refinement_picture
 from lic_image.files import ImageFiles, exact_convolutions, to_input, to_picture
+from lic_image.watch import Seen, watching
 
 log = logging.getLogger(__name__)
+
+MAX_FIGURES = 4  # photographs on which a codec's blocks are shown at work: drawing takes as long as coding
 
 
 class ImageProtocol:
@@ -34,7 +35,8 @@ class ImageProtocol:
 
     Args:
         name: what results of this protocol are marked with; tables never mix two.
-        keep_pictures: write reconstructions to `pictures/` and files to `streams/` of the run folder.
+        keep_pictures: write reconstructions to `pictures/` and files to `streams/` of the run folder, where the bits
+            went to `bits/`, and of the first photographs what the codec's blocks do to `attention/` and `refinement/`.
     """
 
     def __init__(self, name: str = "image", keep_pictures: bool = True) -> None:
@@ -47,9 +49,9 @@ class ImageProtocol:
         names = unique_names(sources)
         files = ImageFiles(codec, model)
         files.decode(files.encode(np.zeros((1, 1, 3), np.uint8)))  # the coder compiles on first use: not to be timed
-        records = []
+        records: list[dict[str, Any]] = []
         for source, name in track(list(zip(sources, names)), description=f"coding {len(sources)} photographs"):
-            records.append(self.measure(files, source, name, out))
+            records.append(self.measure(files, source, name, out, len(records) < MAX_FIGURES))
         different = [record["file"] for record in records if not record.pop("identical")]
         if different:
             raise LicError(
@@ -60,7 +62,7 @@ class ImageProtocol:
         return records
 
     @torch.inference_mode()
-    def measure(self, files: ImageFiles, source: Path, name: str, out: Path) -> dict[str, Any]:
+    def measure(self, files: ImageFiles, source: Path, name: str, out: Path, figures: bool) -> dict[str, Any]:
         picture = read_picture(source, background="white")
         height, width = picture.rgb.shape[:2]
         started = time.perf_counter()
@@ -68,7 +70,8 @@ class ImageProtocol:
         encoded = time.perf_counter()
         decoded = files.decode(stream).rgb
         finished = time.perf_counter()
-        with exact_convolutions():
+        figures = figures and self.keep_pictures
+        with exact_convolutions(), watching(files.codec) if figures else nullcontext(Seen()) as seen:
             forward = files.codec(to_input(picture.rgb, files.codec.downsampling, files.device))
         # Single precision sums and logarithms differ in the last place with where memory lies; a result must not.
         exact = {name: p.double() for name, p in forward["likelihoods"].items()}
@@ -79,6 +82,7 @@ class ImageProtocol:
             write_picture(out / "pictures" / f"{name}.png", decoded)
             write_picture(out / "bits" / f"{name}.png", bit_picture(forward, height, width))
             (out / "streams" / f"{name}.lic").write_bytes(stream)
+            write_figures(seen, picture.rgb, forward["x_hat"].shape[-2:], name, out)
         x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture.rgb, decoded))
         return {
             "file": name,
@@ -96,30 +100,22 @@ class ImageProtocol:
         }
 
 
-def bit_map(out: Mapping[str, Any]) -> Tensor:
-    """Where the bits go: (H, W) bits per pixel, every latent's bits spread evenly over the pixels it stands for.
-
-    `out` is what a codec's forward pass gives for one image: x_hat (1, 3, H, W) and likelihoods (1, C, h, w).
-    """
-    height, width = out["x_hat"].shape[-2:]
-    total = torch.zeros(1, 1, height, width)
-    for p in out["likelihoods"].values():
-        bits = -p.float().cpu().log2().sum(1, keepdim=True)
-        total += F.interpolate(bits, size=(height, width), mode="nearest") * bits[0, 0].numel() / (height * width)
-    return total[0, 0]
-
-
-def bit_picture(out: Mapping[str, Any], height: int, width: int) -> np.ndarray:
-    """The bit map as uint8 (height, width, 3), from black (none) over red to pale yellow (the most)."""
-    bits = bit_map(out)[:height, :width]
-    scaled = (bits / bits.max().clamp_min(1e-9)).numpy()
-    return (colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
-
-
 def unique_names(sources: list[Path]) -> list[str]:
     """Stems of the files, with the parent's name before those that would otherwise be the same."""
     stems = [source.stem for source in sources]
     return [f"{s.parent.name}-{s.stem}" if stems.count(s.stem) > 1 else s.stem for s in sources]
+
+
+def write_figures(seen: Seen, rgb: np.ndarray, padded: tuple[int, int], name: str, out: Path) -> None:
+    """Write attention/NAME.png and refinement/NAME.png where the codec has such blocks and they were watched."""
+    figures = {
+        "attention": attention_picture(seen, rgb, padded),
+        "refinement": None if seen.refined is None else refinement_picture(seen.refined, rgb),
+    }
+    for kind, figure in figures.items():
+        if figure is not None:
+            (out / kind).mkdir(exist_ok=True)
+            write_picture(out / kind / f"{name}.png", figure)
 
 
 def write_table(path: Path, records: list[dict[str, Any]]) -> None:

@@ -6,22 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from compressai.models import CompressionModel
 from PIL import Image
+from support import textured
 from torch import Tensor
 
 from common.errors import LicError
+from lic_image.codecs.adjacent import Adjacent
+from lic_image.codecs.channel_postfilter import ChannelPostfilter
 from lic_image.codecs.factorized import Factorized
 from lic_image.data import Photographs
-from lic_image.evaluate import ImageProtocol, bit_map, unique_names
-
-
-def test_bit_map_holds_all_bits_where_they_belong() -> None:
-    y = torch.full((1, 2, 2, 2), 0.5)  # one bit each, two channels: two bits a position, four pixels each
-    y[..., 0, 0] = 0.25
-    z = torch.full((1, 1, 1, 1), 2.0**-16)
-    bits = bit_map({"x_hat": torch.zeros(1, 3, 4, 4), "likelihoods": {"y": y, "z": z}})
-    assert bits.shape == (4, 4) and bits.sum().item() == pytest.approx(4 + 3 * 2 + 16)
-    assert bits[0, 0].item() == pytest.approx(4 / 4 + 1) and bits[3, 3].item() == pytest.approx(2 / 4 + 1)
+from lic_image.evaluate import MAX_FIGURES, ImageProtocol, unique_names
 
 
 def test_pictures_of_the_same_name_stay_apart() -> None:
@@ -60,3 +55,27 @@ def test_records_agree_with_the_files(photographs: Path, tmp_path: Path) -> None
         assert record["psnr"] == pytest.approx(10 * np.log10(255**2 / ((original - decoded) ** 2).mean()), abs=1e-4)
         assert record["ms_ssim"] is None  # a side below 161
         assert record["bytes"] == (tmp_path / "streams" / f"{record['file']}.lic").stat().st_size
+
+
+@pytest.mark.parametrize("codec", [Adjacent(4, 8, mixture=1), ChannelPostfilter(4, 8)])
+def test_what_blocks_do_is_drawn_for_the_first_photographs(codec: CompressionModel, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for n in range(MAX_FIGURES + 1):
+        Image.fromarray(textured(1 if n else 20, 1 if n == 1 else 30, n)[..., n % 3]).save(folder / f"{n}.png")
+    data = Photographs(None, str(folder), "test", crop=64, batch_size=1)
+    ImageProtocol()(codec, "blocks", data, tmp_path)
+    for kind in ("attention", "refinement"):
+        drawn = sorted((tmp_path / kind).iterdir())
+        assert [file.stem for file in drawn] == [str(n) for n in range(MAX_FIGURES)]
+        assert all(Image.open(file).width >= 500 for file in drawn)
+    assert len(list((tmp_path / "bits").iterdir())) == MAX_FIGURES + 1
+    assert not any(module._forward_hooks for module in codec.modules())
+
+
+def test_a_codec_without_blocks_leaves_no_figures(photographs: Path, tmp_path: Path) -> None:
+    data = Photographs(None, str(photographs), "test", crop=64, batch_size=1)
+    ImageProtocol()(Factorized(4, 4), "plain", data, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bits", "images.csv", "pictures", "streams"]
+    ImageProtocol(keep_pictures=False)(Adjacent(4, 8, mixture=1), "kept", data, tmp_path / "bits")
+    assert not (tmp_path / "bits" / "attention").exists()
