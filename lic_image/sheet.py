@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from PIL import Image, ImageDraw
 
 CELL = 360  # pixels, largest side of a panel
 NARROWEST = 250  # pixels that a panel's title needs
@@ -48,12 +48,7 @@ def sheet(
             x = GAP + i * (cell + GAP)
             if panel.title:
                 canvas.text(x, y - 8, panel.title)
-            axes = canvas.axes(x, y, width, height)
-            axes.imshow(panel.rgb, aspect="auto", interpolation="antialiased")
-            axes.set_axis_off()
-            if panel.mark:
-                left, top, side = panel.mark
-                axes.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, ec=MARK, lw=1.5))
+            canvas.paste(x, y, _shown(panel, width, height))
         if colours is not None and ticks is not None:
             axes = canvas.axes(GAP + len(row) * (cell + GAP), y, 14, space)
             bar = canvas.figure.colorbar(colours, cax=axes, ticks=list(ticks))
@@ -94,6 +89,18 @@ def _size(rgb: np.ndarray) -> tuple[int, int]:
     return max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
 
 
+def _shown(panel: Panel, width: int, height: int) -> np.ndarray:
+    """The panel's picture at the size at which it is shown; pixels that are enlarged stay squares."""
+    larger = width > panel.rgb.shape[1]
+    picture = Image.fromarray(panel.rgb)
+    shown = picture.resize((width, height), Image.Resampling.NEAREST if larger else Image.Resampling.LANCZOS)
+    if panel.mark:
+        left, top, side = (round(v * width / panel.rgb.shape[1]) for v in panel.mark)
+        corner = (min(left + side, width - 1), min(top + side, height - 1))
+        ImageDraw.Draw(shown).rectangle(((left, top), corner), outline=MARK, width=2)
+    return np.asarray(shown)
+
+
 def _title(row: Sequence[Panel]) -> int:
     return TITLE if any(panel.title for panel in row) else 0
 
@@ -106,6 +113,7 @@ class _Canvas:
         self.width, self.height = width, height + GAP + len(lines) * LINE + GAP
         self.figure = Figure((self.width / DPI, self.height / DPI), DPI, facecolor="white")
         self.canvas = FigureCanvasAgg(self.figure)
+        self.pasted: list[tuple[int, int, np.ndarray]] = []
         for i, line in enumerate(lines):
             self.text(GAP, height + GAP + (i + 1) * LINE - 4, line, SOFT)
 
@@ -116,6 +124,13 @@ class _Canvas:
     def text(self, x: int, y: int, text: str, colour: str = INK) -> None:
         self.figure.text(x / self.width, 1 - y / self.height, text, color=colour, fontsize=9, va="baseline")
 
+    def paste(self, x: int, y: int, rgb: np.ndarray) -> None:
+        """Put `rgb` there as it is, which is faster than drawing it."""
+        self.pasted.append((x, y, rgb))
+
     def pixels(self) -> np.ndarray:
         self.canvas.draw()
-        return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
+        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
+        for x, y, rgb in self.pasted:
+            pixels[y : y + rgb.shape[0], x : x + rgb.shape[1]] = rgb
+        return pixels
