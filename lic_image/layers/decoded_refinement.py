@@ -5,14 +5,24 @@
 A. A. Jeny, M. B. Islam, M. S. Junayed, D. Das: "Improving Image Compression with Adjacent Attention and Refinement
 Block", IEEE Access 2022, section III-C: a non-local block on the decoded picture. At full resolution its scores for a
 256x256 picture would take 17 GB. Our reading: the positions i and j are 8x8 patches (pixel unshuffle: 192 channels),
-keys and values are pooled where a picture has more than 4096 of them, and an output projection starts at zero, so
-that training starts from the codec without the block.
+those that others are compared with are thinned out where a picture has more than 4096 of them, and an output
+projection starts at zero, so that training starts from the codec without the block.
+
+Read as printed (similarity="product") the block learns next to nothing: trained with a tiny codec for 4000 steps, it
+adds one constant patch to every patch (99.99 % of its change on two Kodak pictures). The default is the reading that
+works, similarity="distance", see `lic_image.layers.nonlocal_differences`. Gain of a block trained for 600 steps behind
+a frozen, trained tiny codec, 100 held-out crops of 128x128 at 31.2 dB: as printed 0.01 dB, products of unit vectors
+0.02, distances without differences 0.02, differences of printed similarities 0.00, both 0.40; for comparison a
+post-filter of 16 channels 0.13.
 """
+
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lic_image.layers.nonlocal_block import NonLocal
+from lic_image.layers.nonlocal_differences import NonLocalDifferences
 
 
 class DecodedRefinement(nn.Module):
@@ -20,13 +30,17 @@ class DecodedRefinement(nn.Module):
 
     Args:
         patch: side of the patches.
-        keys: how many patches others are compared with at most; larger pictures pool them.
+        keys: how many patches others are compared with at most.
+        similarity: "distance", or "product", as printed.
     """
 
-    def __init__(self, patch: int = 8, keys: int = 4096) -> None:
+    def __init__(
+        self, patch: int = 8, keys: int = 4096, similarity: Literal["distance", "product"] = "distance"
+    ) -> None:
         super().__init__()
         self.patch = patch
-        self.similar = NonLocal(3 * patch**2, 3 * patch**2, keys=keys)
+        C = 3 * patch**2
+        self.similar = NonLocalDifferences(C, keys) if similarity == "distance" else NonLocal(C, C, keys=keys)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pixel_shuffle(self.similar(F.pixel_unshuffle(x, self.patch)), self.patch)

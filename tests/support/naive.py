@@ -48,7 +48,8 @@ def unreached(block: nn.Module, x: Tensor) -> set[str]:
 
 def conv(layer: nn.Conv2d, x: Array) -> Array:
     """(C, H, W) -> (O, H, W): odd kernel, stride 1, zeros around."""
-    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    weight = layer.weight.detach().numpy()
+    bias = np.zeros(len(weight)) if layer.bias is None else layer.bias.detach().numpy()
     k = weight.shape[-1]
     padded = np.pad(x, ((0, 0), (k // 2, k // 2), (k // 2, k // 2)))
     out = np.empty((len(weight), *x.shape[1:]))
@@ -83,6 +84,18 @@ def non_local(block: nn.Module, x: Array, side: int) -> Array:
         weights = softmax(float(alpha[:, i, j] @ beta[:, m, n]) for m, n in places)
         improved[:, i, j] = sum(w * gamma[:, m, n] for w, (m, n) in zip(weights, places))
     return x + conv(block.output, improved)
+
+
+def non_local_differences(block: nn.Module, x: Array, side: int) -> Array:
+    """x_i + W_o sum_j softmax_j(-τ |θ(x_i) - θ(x_j)|²) (γ(x_j) - γ(x_i)), with j in every `side`-th row and column."""
+    theta, gamma, tau = conv(block.theta, x), conv(block.gamma, x), block.log_tau.exp().item()
+    places = [(m, n) for m, n in np.ndindex(*x.shape[1:]) if m % side == 0 and n % side == 0]
+    moved = np.empty_like(gamma)
+    for i, j in np.ndindex(*x.shape[1:]):
+        here = theta[:, i, j]
+        weights = softmax(-tau * float(((here - theta[:, m, n]) ** 2).sum()) for m, n in places)
+        moved[:, i, j] = sum(w * (gamma[:, m, n] - gamma[:, i, j]) for w, (m, n) in zip(weights, places))
+    return x + conv(block.output, moved)
 
 
 def residual_unit(unit: nn.Module, x: Array) -> Array:
