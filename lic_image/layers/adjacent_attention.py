@@ -13,7 +13,8 @@ Block", IEEE Access 2022, section III-A. The cost is that of two axial attention
 Where the paper is silent: (7) prints its fourth part as "(w_s, w_r)", which the text calls the maximum. d is a 1x1
 convolution with C channels; q and k have C/8. The products are not scaled, as printed. The average pool has stride 1
 and counts only what lies inside the picture; the block is added to its input, and its merging convolution starts at
-zero, so that training starts from the codec without the block.
+zero, so that training starts from the codec without the block. Figure 2 gives the decoder's block 192 channels, figure
+1 has it in front of the decoder, where y_hat has 320: taken for 320.
 """
 
 import torch

@@ -6,9 +6,10 @@
 
 A. A. Jeny, M. B. Islam, M. S. Junayed, D. Das: "Improving Image Compression with Adjacent Attention and Refinement
 Block", IEEE Access 2022, section III-B. The printed channel counts (6N; 5N + N; 4GN) contradict each other; ours are
-640 → 640 → 800 → 3·G·M for M = 320, and no activation at the end. The printed weights (a sigmoid W and 1 - W) fit two
-components only, the softmax of its general case fits all. Scales are bounded below by the entropy model (0.11), as
-everywhere. With G = 1 this is a plain Gaussian, and coded as one.
+640 → 640 → 800 → 3·G·M for M = 320, and no activation at the end, where the text counts three LeakyReLU. The printed
+weights (a sigmoid W and 1 - W) fit two components only, the softmax of its general case fits all. Scales are bounded
+below by the entropy model (0.11), as everywhere. With G = 1 this is a plain Gaussian, and coded as one: around its
+mean, where several components leave no one mean to round around and y_hat is round(y).
 """
 
 from typing import NamedTuple
