@@ -24,6 +24,7 @@ from common.rd.curves import Curve, Metric
 Method = Literal["akima", "cubic", "pchip"]
 METHODS: tuple[Method, ...] = ("akima", "cubic", "pchip")
 MIN_OVERLAP = 0.75
+SHARED = "the curves share"  # how the note on a small overlap begins
 
 
 class BDRate(NamedTuple):
@@ -109,7 +110,7 @@ def _prepare(anchor: Curve, test: Curve, metric: Metric, method: Method, axis: L
     if overlap <= 0:
         notes.append(f"the {'rates' if axis == 0 else 'qualities'} of {anchor.name} and {test.name} do not overlap")
     elif overlap < MIN_OVERLAP:
-        notes.append(f"the curves share {int(100 * overlap)} % of their range")
+        notes.append(f"{SHARED} {int(100 * overlap)} % of their range")
     return _Prepared(a, b, method, overlap, overlap > 0, "; ".join(notes))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from common.rd.bd import MIN_OVERLAP, BDRate, Method, bd_matrix
+from common.rd.bd import MIN_OVERLAP, SHARED, BDRate, Method, bd_matrix
 from common.rd.curves import Curve, Failure, Group, Metric, Point
 
 LABELS: dict[Metric, str] = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
@@ -73,9 +73,8 @@ def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima"
     if not anchors or anchors == tests[:1] or not any(len(curve.points) > 1 for curve in tests):
         return None
     matrix = bd_matrix(anchors, tests, metric, method)
-    notes = dict.fromkeys(
-        result.note for row in matrix for result in row if result and result.note and not _only_overlap(result)
-    )
+    said = (part for row in matrix for result in row if result for part in result.note.split("; "))
+    notes = dict.fromkeys(part for part in said if part and not part.startswith(SHARED))  # the cell shows those
     bracketed = any(result and _partial(result) for row in matrix for result in row)
     legend = [f"Bits at equal quality compared with the row's codec ({method}); negative: fewer bits."]
     if bracketed:
@@ -90,10 +89,6 @@ def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima"
 
 def _partial(result: BDRate) -> bool:
     return result.percent is not None and result.overlap < MIN_OVERLAP
-
-
-def _only_overlap(result: BDRate) -> bool:
-    return _partial(result) and ";" not in result.note
 
 
 def percent(result: BDRate | None) -> str:
