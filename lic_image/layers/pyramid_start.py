@@ -8,7 +8,8 @@ start spends its first thousands of steps on finding this. Values stay within ±
 close to the identity; the last layer scales y so that rounding it costs what λ allows: the step Δ of an orthonormal
 coefficient that is optimal at high rate, Δ² = 18 / (λ·255²·ln 2) (derived in `lic_image.codecs.swift`).
 
-Measured on 128x128 crops: see "Measured" in the README.
+Measured with `adjacent` tiny without its blocks, λ 0.0483, 4 crops of 128x128 a step: a loss of 12.6 after 400 steps at
+3e-4, which a random start reached after 2800 (1e-3 for 2440 steps, then 1e-4; at 3e-4 it had 48 after 500).
 """
 
 import math
