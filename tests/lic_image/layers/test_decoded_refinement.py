@@ -55,7 +55,7 @@ def test_starts_as_the_identity(similarity: str) -> None:
 
 def test_gradients_reach_all_but_what_the_softmax_cancels() -> None:
     assert unreached(DecodedRefinement(2, similarity="product"), picture(3, 8, 10)) == {"similar.beta.bias"}
-    assert unreached(DecodedRefinement(2), picture(3, 8, 10)) == set()
+    assert unreached(DecodedRefinement(2, similarity="distance"), picture(3, 8, 10)) == set()
 
 
 def test_pictures_must_be_whole_patches() -> None:
