@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from common.rd.curves import Curve
-from common.rd.gallery import GAP, INK, LINE, PAPER, caption_font
+from common.rd.gallery import GAP, INK, LINE, PAPER, caption_font, save_stacked
 
 KINDS = ("attention", "refinement")
 MAX_SHEETS = 4
@@ -37,13 +37,6 @@ def block_figures(runs: Sequence[Curve], out: Path, suffix: str = "") -> list[Pa
 def stacked(title: str, figures: Sequence[Path], path: Path) -> Path:
     """Write the `figures` below each other under a title."""
     pictures = [Image.open(figure).convert("RGB") for figure in figures]
-    size = (max(p.width for p in pictures), LINE + GAP + sum(p.height for p in pictures))
-    sheet = Image.new("RGB", size, PAPER)
-    ImageDraw.Draw(sheet).text((14, GAP), title, fill=INK, font=caption_font(15))
-    top = LINE + GAP
-    for picture in pictures:
-        sheet.paste(picture, (0, top))
-        top += picture.height
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, optimize=True)
-    return path
+    heading = Image.new("RGB", (max(p.width for p in pictures), LINE + GAP), PAPER)
+    ImageDraw.Draw(heading).text((14, GAP), title, fill=INK, font=caption_font(15))
+    return save_stacked([heading, *pictures], path)

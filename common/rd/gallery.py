@@ -33,11 +33,16 @@ class Row(NamedTuple):
 def gallery(rows: Sequence[Row], path: Path) -> Path:
     """Write one PNG: a strip of pictures per row, below each the crop where the reconstructions err most."""
     strips = [_strip(row) for row in rows]
-    sheet = Image.new("RGB", (max(s.width for s in strips), sum(s.height for s in strips)), PAPER)
+    return save_stacked(strips, path)
+
+
+def save_stacked(pictures: Sequence[Image.Image], path: Path) -> Path:
+    """Write one PNG with the pictures below each other; folders are made."""
+    sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), PAPER)
     top = 0
-    for strip in strips:
-        sheet.paste(strip, (0, top))
-        top += strip.height
+    for picture in pictures:
+        sheet.paste(picture, (0, top))
+        top += picture.height
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path, optimize=True)
     return path

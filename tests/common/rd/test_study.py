@@ -15,7 +15,6 @@ from common.rd.bd import bd_psnr, bd_rate
 from common.rd.curves import Curve, Point, collect, group
 from common.rd.points import aggregate, results, write_json
 from common.rd.report import print_report, write_report
-from common.rd.seeds import mean_over_seeds, spread
 from common.rd.study import study_tables
 from common.rd.study_runs import rd_cost
 from common.rd.tables import Table
@@ -205,18 +204,3 @@ def test_studies_are_in_every_form_of_the_report(tmp_path: Path) -> None:
     assert len(heads) == 2 and all("year ┃ λ" in head for head in heads), "every part says its rows"
     assert any("0.4200 ± 0.0200" in line for line in lines), "no figure is broken over lines"
     assert "Mean ± sample standard deviation of 3 seeds." in lines
-
-
-def test_spread() -> None:
-    assert spread([1.0]) == (1.0, None, 1)
-    assert spread([1.0, 2.0, 6.0]) == (3.0, pytest.approx(7.0**0.5), 3)  # (4 + 1 + 9) / 2
-    assert spread([]) is None and spread([1.0, None]) is None
-
-
-def test_curves_of_means_keep_what_cannot_be_joined() -> None:
-    plain = (Point(0.1, 30.0), Point(0.1, 31.0))
-    seeds = tuple(Point(b, 30.0, extra={"lmbda": 1.0, "seed": s}) for b, s in ((0.2, 0), (0.4, 1)))
-    clash = tuple(Point(b, 33.0, extra={"lmbda": 2.0, "seed": 0}) for b in (0.5, 0.6))
-    curve = mean_over_seeds(Curve("x", "run", (*plain, *seeds, *clash)))
-    assert [point.bpp for point in curve.points] == [0.1, 0.1, pytest.approx(0.3), 0.5, 0.6]
-    assert curve.points[2].extra == {"lmbda": 1.0, "seeds": 2}
