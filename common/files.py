@@ -106,11 +106,11 @@ def describe(path: Path) -> None:
         data = path.read_bytes()
     except OSError as error:
         raise LicError(f"{path} cannot be read: {error.strerror}.") from error
-    header, streams, _ = unpack(data, max_pixels=sys.maxsize)
+    header, streams, _, version = unpack(data, max_pixels=sys.maxsize)
     pixels = header.width * header.height
     print(
         f"{path}: {header.width}x{header.height}{' grey' if header.grey else ''}, {len(data)} bytes, "
-        f"{8 * len(data) / pixels:.4f} bpp"
+        f"{8 * len(data) / pixels:.4f} bpp, format version {version}"
     )
     print(f"  model    {header.model}, weights {header.digest.hex()}")
     print(

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from common.data.pictures import read_picture, write_picture
 from common.entropy.container import IMAGE, Header, pack, unpack, weights_digest
+from common.entropy.models import as_in_version
 from common.entropy.streams import symbol_checksum
 from common.errors import LicError, StreamError
 
@@ -67,7 +68,7 @@ class ImageFiles:
     @torch.inference_mode()
     def decode(self, data: bytes, max_pixels: int = 2**28) -> Decoded:
         """The bytes of a .lic file -> the picture; raises StreamError for anything but a whole file of this model."""
-        header, streams, symbols = unpack(data, max_pixels)
+        header, streams, symbols, version = unpack(data, max_pixels)
         if header.digest != self.digest:
             raise StreamError(
                 f"this file was written by '{header.model}' with weights {header.digest.hex()}, the checkpoint is "
@@ -75,7 +76,7 @@ class ImageFiles:
             )
         step = self.codec.downsampling
         shape = (-(-header.height // step), -(-header.width // step))
-        with symbol_checksum() as checksum, exact_convolutions():
+        with as_in_version(version, self.codec), symbol_checksum() as checksum, exact_convolutions():
             try:
                 x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
             except (IndexError, AssertionError) as error:

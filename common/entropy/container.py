@@ -1,10 +1,12 @@
-"""The `.lic` file, format version 1. Changed bytes are a new version, and old versions stay readable.
+"""The `.lic` file, format version 2. Changed bytes are a new version, and old versions stay readable.
+
+Version 1 has the same layout; its Gaussians' scales are rounded up, see `common.entropy.models.as_in_version`.
 
 ========  ===========  =============================================================================
 bytes     name         meaning
 ========  ===========  =============================================================================
 3         magic        the letters LIC
-1         version      1
+1         version      2
 1         kind         the letter I: one image (V is reserved for video)
 1         flags        bit 0: greyscale; all others zero
 varint    name length  in bytes, at most 255
@@ -35,7 +37,7 @@ from torch import Tensor
 
 from common.errors import StreamError
 
-MAGIC, VERSION = b"LIC", 1
+MAGIC, VERSION = b"LIC", 2
 IMAGE = b"I"
 _NOT_WEIGHTS = ("_quantized_cdf", "_cdf_length", "_offset", "_tables_digest")
 
@@ -57,6 +59,7 @@ class Packet(NamedTuple):
     header: Header
     streams: list[bytes]
     symbols: int  # the checksum of the decoded symbols
+    version: int = VERSION  # of the file
 
 
 def pack(header: Header, streams: list[bytes], symbols: int) -> bytes:
@@ -84,9 +87,10 @@ def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
     """What is in a file; raises `StreamError` for anything but an intact file of at most `max_pixels`."""
     if data[:3] != MAGIC or len(data) < 4:
         raise StreamError("This is not a .lic file: it does not begin with the letters LIC and a version.")
-    if data[3] != VERSION:
+    version = data[3]
+    if not 0 < version <= VERSION:
         raise StreamError(
-            f"This file has format version {data[3]}, and this program reads {VERSION}: update the program."
+            f"This file has format version {version}, and this program reads up to {VERSION}: update the program."
         )
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise StreamError("The file is damaged: its check sum does not fit its content. Copy or download it again.")
@@ -118,7 +122,7 @@ def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
         streams.append(rest)
     elif rest:
         raise StreamError(_INCONSISTENT)
-    return Packet(Header(kind, model, digest, width, height, bool(flags)), streams, symbols)
+    return Packet(Header(kind, model, digest, width, height, bool(flags)), streams, symbols, version)
 
 
 def weights_digest(state_dict: Mapping[str, Tensor]) -> bytes:

@@ -13,6 +13,8 @@ from PIL import Image
 from support import textured
 
 from common.entropy.container import Header, pack
+from common.entropy.models import as_in_version
+from common.files import open_files
 from common.launch.folder import RunFolder
 from common.launch.weights import save_weights
 from lic_image.codecs.swift import Swift
@@ -62,6 +64,17 @@ def test_grey_stays_grey(run_folder: Path, tmp_path: Path, lic: Lic) -> None:
     assert lic("compress", "grey.png", "grey.lic", "--checkpoint", str(run_folder)) == 0
     assert lic("decompress", "grey.lic", "back.png", "--checkpoint", str(run_folder)) == 0
     assert Image.open(tmp_path / "back.png").mode == "L"
+
+
+def test_files_of_version_1_are_read(run_folder: Path, stream: Path, tmp_path: Path, lic: Lic) -> None:
+    files = open_files(run_folder, "cpu")
+    picture = textured(40, 56)
+    with as_in_version(1, files.codec):
+        body = files.encode(picture)[:-4]
+    body = body[:3] + b"\x01" + body[4:]
+    old = body + zlib.crc32(body).to_bytes(4, "little")
+    assert old[4:-4] != stream.read_bytes()[4:-4]
+    assert np.array_equal(files.decode(old).rgb, files.decode(stream.read_bytes()).rgb)
 
 
 def test_info_describes_files_and_runs(stream: Path, run_folder: Path, lic: Lic, capsys: pytest.CaptureFixture) -> None:

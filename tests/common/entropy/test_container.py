@@ -1,4 +1,4 @@
-"""The .lic container, and the bytes of version 1, which must be decoded for ever."""
+"""The .lic container, and the bytes of every version, which must be decoded for ever."""
 
 import copy
 import zlib
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from common.entropy import container, mixture, rans
-from common.entropy.container import Header, pack, unpack, weights_digest
+from common.entropy.container import VERSION, Header, pack, unpack, weights_digest
 from common.entropy.streams import symbol_checksum
 from common.errors import StreamError
 
@@ -39,6 +39,15 @@ GOLDEN = (
 )
 
 
+def in_version(version: int) -> bytes:
+    """GOLDEN, whose layout all versions share."""
+    return signed(b"LIC" + bytes([version]) + bytes.fromhex(GOLDEN)[4:-4])
+
+
+def signed(body: bytes) -> bytes:
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
 def write_golden() -> bytes:
     with symbol_checksum() as checksum:
         streams = [
@@ -48,9 +57,10 @@ def write_golden() -> bytes:
     return pack(HEADER, streams, checksum.value)
 
 
-def test_version_1_decodes_for_ever() -> None:
-    packet = unpack(bytes.fromhex(GOLDEN))
-    assert packet.header == HEADER
+@pytest.mark.parametrize("version", [1, VERSION])
+def test_every_version_decodes_for_ever(version: int) -> None:
+    packet = unpack(in_version(version))
+    assert packet.header == HEADER and packet.version == version
     symbols, indexes = golden_symbols()
     with symbol_checksum() as checksum:
         assert rans.decode(packet.streams[0], indexes, tables()).tolist() == symbols.tolist()
@@ -58,16 +68,16 @@ def test_version_1_decodes_for_ever() -> None:
     assert checksum.value == packet.symbols
 
 
-def test_version_1_is_what_is_written() -> None:
+def test_the_present_version_is_what_is_written() -> None:
     """A difference here is a new format version."""
-    assert write_golden().hex() == GOLDEN
+    assert write_golden() == in_version(VERSION)
 
 
 @pytest.mark.parametrize("streams", [[], [b""], [b"abc"], [b"", b""], [b"x" * 1000, b"", b"yz"]])
 @pytest.mark.parametrize("grey", [False, True])
 def test_round_trip(streams: list[bytes], grey: bool) -> None:
     header = HEADER._replace(grey=grey, model="compressai/größe", width=1, height=2**20)
-    assert unpack(pack(header, streams, 2**32 - 1)) == (header, streams, 2**32 - 1)
+    assert unpack(pack(header, streams, 2**32 - 1)) == (header, streams, 2**32 - 1, VERSION)
 
 
 def test_overhead() -> None:
@@ -87,10 +97,6 @@ def test_every_flipped_bit_and_every_cut() -> None:
     for more in (b"\0", data, b"garbage"):
         with pytest.raises(StreamError):
             unpack(data + more)
-
-
-def signed(body: bytes) -> bytes:
-    return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def test_hostile_files_with_a_right_check_sum() -> None:
@@ -121,8 +127,8 @@ def test_messages() -> None:
         unpack(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(StreamError, match=r"not a \.lic file"):
         unpack(b"")
-    with pytest.raises(StreamError, match="version 2"):
-        unpack(signed(b"LIC\x02" + bytes(40)))
+    with pytest.raises(StreamError, match=r"version 3.*up to 2"):
+        unpack(signed(b"LIC\x03" + bytes(40)))
     with pytest.raises(StreamError, match="damaged"):
         unpack(pack(HEADER, [b"abc"], 0)[:-1])
 

@@ -11,7 +11,13 @@ from support import shaken
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional, adopt
+from common.entropy.models import (
+    EntropyBottleneck,
+    GaussianConditional,
+    GaussianMixtureConditional,
+    adopt,
+    as_in_version,
+)
 from common.errors import LicError, StreamError
 
 SHAPE = (2, 6, 5, 7)
@@ -99,7 +105,7 @@ def test_gaussian_codes_what_forward_gives(with_means: bool) -> None:
     assert ours.compress(*channels_last, m) == strings
 
 
-def test_indexes_are_compressais() -> None:
+def test_indexes_are_of_the_nearest_scale_and_in_version_1_compressais() -> None:
     table = get_scale_table()
     between = (table[1:] + table[:-1]) / 2
     special = torch.tensor([-1.0, 0, 1e-30, 0.11, 0.1099, 256, 257, 1e30, float("inf"), -float("inf")])
@@ -107,8 +113,28 @@ def test_indexes_are_compressais() -> None:
     scales = torch.cat([table, between, special, neighbours, torch.rand(5000) * 20])[None]
     for mine in (None, [0.5, 0.51, 0.52, 3.0, 200.0], [1.0]):
         ours, theirs = GaussianConditional(mine), peer.GaussianConditional(mine or table.tolist())
-        assert torch.equal(ours.build_indexes(scales), theirs.build_indexes(scales))
-        assert ours.build_indexes(scales).dtype == torch.int32
+        with as_in_version(1, ours):
+            assert torch.equal(ours.build_indexes(scales), theirs.build_indexes(scales))
+        indexes = ours.build_indexes(scales)
+        assert indexes.dtype == torch.int32
+        steps = torch.log2(scales.double().clamp(0.11, 1e300)[..., None] / ours.scale_table.double()).abs()
+        chosen = steps.gather(2, indexes.long()[..., None])[..., 0]
+        torch.testing.assert_close(chosen, steps.amin(2), rtol=0, atol=1e-6)
+
+
+def test_what_is_written_is_what_the_likelihoods_promise() -> None:
+    """Over Gaussians between the table's scales; rounding up, as CompressAI does, writes more."""
+    random = torch.Generator().manual_seed(0)
+    scales = torch.exp(torch.rand(1, 8, 256, 256, generator=random) * 6 - 2)
+    y = scales * torch.randn(1, 8, 256, 256, generator=random)
+    model = GaussianConditional()
+    promised = -model(y, scales, training=False)[1].log2().sum() / 8
+    written = len(model.write(y, scales)[0])
+    assert abs(written / promised - 1) < 0.002
+    with as_in_version(1, model):
+        strings = model.write(y, scales)
+        assert torch.equal(model.read(strings, scales), y.round())
+    assert len(strings[0]) > written
 
 
 def test_half_precision_is_widened() -> None:
