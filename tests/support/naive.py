@@ -74,7 +74,7 @@ def max_pooled(x: Array, side: int) -> Array:
     return np.array([[[c[i : i + side, j : j + side].max() for j in columns] for i in rows] for c in x])
 
 
-def non_local(block: nn.Module, x: Array, side: int) -> Array:
+def non_local(block: nn.Module, x: Array, side: int = 1) -> Array:
     """x_i + W_o sum_j softmax_j(α(x_i) · β(x_j)) γ(x_j), with j over windows of `side`."""
     pooled = max_pooled(x, side)
     alpha, beta, gamma = conv(block.alpha, x), conv(block.beta, pooled), conv(block.gamma, pooled)
@@ -86,10 +86,10 @@ def non_local(block: nn.Module, x: Array, side: int) -> Array:
     return x + conv(block.output, improved)
 
 
-def non_local_differences(block: nn.Module, x: Array, side: int) -> Array:
-    """x_i + W_o sum_j softmax_j(-τ |θ(x_i) - θ(x_j)|²) (γ(x_j) - γ(x_i)), with j in every `side`-th row and column."""
+def non_local_differences(block: nn.Module, x: Array) -> Array:
+    """x_i + W_o sum_j softmax_j(-τ |θ(x_i) - θ(x_j)|²) (γ(x_j) - γ(x_i))."""
     theta, gamma, tau = conv(block.theta, x), conv(block.gamma, x), block.log_tau.exp().item()
-    places = [(m, n) for m, n in np.ndindex(*x.shape[1:]) if m % side == 0 and n % side == 0]
+    places = list(np.ndindex(*x.shape[1:]))
     moved = np.empty_like(gamma)
     for i, j in np.ndindex(*x.shape[1:]):
         here = theta[:, i, j]

@@ -44,7 +44,7 @@ ATTENTION: dict[str, dict[str, Any]] = {
 }
 REFINEMENT: dict[str, Any] = {
     "none": None,
-    "nonlocal": partial(DecodedRefinement, keys=50),  # fewer than the pictures have patches
+    "nonlocal": partial(DecodedRefinement, window=3),  # which does not divide the pictures' patches
     "postfilter": partial(PostFilter, N=8),
 }
 FAST: dict[str, Callable[[], CompressionModel]] = {
