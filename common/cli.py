@@ -13,6 +13,7 @@ VERBS = {
     "eval": ("common.launch.evaluate", "evaluate a finished run or a weights file (a Hydra application)"),
     "compress": ("common.files", "code a picture into a .lic file"),
     "decompress": ("common.files", "decode a .lic file into a picture"),
+    "flow": ("lic_flow.files", "estimate the optical flow between two pictures"),
     "info": ("common.files", "say what a .lic file or a run folder holds"),
     "report": ("common.rd.command", "turn finished runs into curves, tables and a page"),
     "bench": ("common.baselines.command", "measure the classical codecs on a folder of pictures"),
@@ -30,6 +31,7 @@ verbs:
   lic train -m experiment=image/demo          its whole rate-distortion sweep
   lic compress photo.png photo.lic --checkpoint runs/demo/lmbda-0.013
   lic decompress photo.lic decoded.png --checkpoint runs/demo/lmbda-0.013
+  lic train model=flow/deeppynet_small size=tiny    optical flow, trained on procedural pairs
 """
 
 

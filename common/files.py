@@ -17,7 +17,7 @@ from common.errors import LicError
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="lic", description="Code pictures into .lic files and back.")
     verbs = top.add_subparsers(dest="verb", required=True)
-    run_help = "folder of the training run whose codec is used, or a codec.ckpt inside one"
+    run_help = "folder of the training run whose codec is used, or a weights.ckpt inside one"
 
     one = verbs.add_parser("compress", help="code a picture", description="Code a picture into a .lic file.")
     one.add_argument("source", type=Path, help="PNG, JPEG, WebP, TIFF, AVIF, BMP or PPM, 8 bits a channel")
@@ -61,27 +61,14 @@ def main(argv: Sequence[str]) -> int:
 
 def open_files(checkpoint: Path, device: str) -> Any:
     """The file coder of the run that `checkpoint` names, with its trained weights."""
-    from common.launch.folder import RunFolder
-    from common.launch.quiet import quiet
-
-    quiet()
-    if device.startswith("cuda") and not cuda():
-        raise LicError("there is no GPU here: leave --device out.")
-    folder = RunFolder(checkpoint if checkpoint.is_dir() else checkpoint.parent)
-    cfg = folder.config()
     from hydra.utils import instantiate
 
-    from common.launch.weights import load_weights, weights_file
+    from common.launch.weights import trained_network
 
-    codec = instantiate(cfg.model.codec)
-    load_weights(codec, weights_file(checkpoint))
-    return instantiate(cfg.files, codec=codec.to(device), model=cfg.system)
-
-
-def cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
+    codec, cfg = trained_network(checkpoint, device)
+    if "files" not in cfg:
+        raise LicError(f"{checkpoint} is a run of {cfg.system}, which codes no pictures: give a codec's run.")
+    return instantiate(cfg.files, codec=codec, model=cfg.system)
 
 
 def describe(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch.utils.data import Dataset
 
 from common.data.folders import find_pictures, readable
 from common.data.identity import dataset_identity
-from common.data.module import ResumableDataModule
+from common.data.module import Repeated, ResumableDataModule
 from common.data.pictures import read_picture
 from common.data.samples import held_out_photographs, train_photographs
 from common.data.training import TrainingCrops
@@ -39,17 +38,6 @@ def centre_crop(rgb: np.ndarray, size: int) -> np.ndarray:
     crop = rgb[top : top + size, left : left + size]
     short = ((0, size - crop.shape[0]), (0, size - crop.shape[1]), (0, 0))
     return np.ascontiguousarray(np.pad(crop, short, mode="edge"))
-
-
-class Repeated(Dataset):
-    """The first `count` samples of an endless list, again and again."""
-
-    def __init__(self, dataset: Dataset, count: int) -> None:
-        self.dataset = dataset
-        self.count = count
-
-    def __getitem__(self, n: int) -> dict[str, Any]:
-        return self.dataset[n % self.count]
 
 
 class Photographs(ResumableDataModule):

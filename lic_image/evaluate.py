@@ -4,7 +4,6 @@ Every photograph is coded into a .lic file and decoded from those bytes. PSNR (R
 decoded 8-bit picture, bpp is the whole file's; both are averaged over photographs, as for Kodak in the papers.
 """
 
-import csv
 import logging
 import time
 from contextlib import nullcontext
@@ -18,8 +17,9 @@ from rich.progress import track
 
 from common.data.pictures import read_picture, write_picture
 from common.errors import LicError
+from common.metrics.complexity import gmacs
 from common.metrics.image import ms_ssim, psnr, rate
-from common.rd.points import finite
+from common.rd.points import Evaluation, aggregate, finite, write_csv
 from lic_image.data import Photographs
 from lic_image.figures import attention_picture, bit_picture, refinement_picture
 from lic_image.files import ImageFiles, exact_convolutions, to_input, to_picture
@@ -43,8 +43,8 @@ class ImageProtocol:
         self.name = name
         self.keep_pictures = keep_pictures
 
-    def __call__(self, codec: CompressionModel, model: str, data: Photographs, out: Path) -> list[dict[str, Any]]:
-        """One record a photograph, in CompressAI's units; pictures, streams and images.csv under `out`."""
+    def __call__(self, codec: CompressionModel, model: str, data: Photographs, out: Path) -> Evaluation:
+        """Means in CompressAI's units, a record a photograph; pictures, streams and images.csv under `out`."""
         sources = data.test_files()
         names = unique_names(sources)
         files = ImageFiles(codec, model)
@@ -58,8 +58,10 @@ class ImageProtocol:
                 f"{len(different)} of {len(records)} photographs decode to other pixels than the forward pass gives "
                 f"({', '.join(different[:3])}): the codec's compress/decompress do not match its forward."
             )
-        write_table(out / "images.csv", records)
-        return records
+        write_csv(out / "images.csv", records)
+        times = {key: [record.pop(key) for record in records] for key in ("encoding_time", "decoding_time")}
+        timing = {key: sum(values) / len(values) for key, values in times.items()}
+        return Evaluation(aggregate(records), {"gmacs": gmacs(codec), "images": records}, timing)
 
     @torch.inference_mode()
     def measure(self, files: ImageFiles, source: Path, name: str, out: Path, figures: bool) -> dict[str, Any]:
@@ -116,10 +118,3 @@ def write_figures(seen: Seen, rgb: np.ndarray, padded: tuple[int, int], name: st
         if figure is not None:
             (out / kind).mkdir(exist_ok=True)
             write_picture(out / kind / f"{name}.png", figure)
-
-
-def write_table(path: Path, records: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(records[0]))
-        writer.writeheader()
-        writer.writerows(records)

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from common.metrics.image import psnr
 from common.rd.gallery import worst_crop
+from common.sheet import Panel, bar_chart, sheet
 from lic_image.files import to_picture
-from lic_image.sheet import Panel, bar_chart, sheet
 from lic_image.watch import Refined, Seen
 
 CROP = 96  # pixels of the photograph that are shown enlarged

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-import lightning
 import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
@@ -12,20 +11,14 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from common.errors import LicError
 from common.metrics.image import MS_SSIM_MIN_SIDE, MSSSIM, PSNR, ms_ssim, rate
+from common.module import GuardedModule
 
 # What one unit of 1 - MS-SSIM is worth in squared error on the usual scales: the published λ lists pair up so
 # (CompressAI: 0.013 for MSE stands beside 16.64 for MS-SSIM).
 MS_SSIM_PER_MSE = 1280.0
 
 
-ADVICE = "its last checkpoint is from before: try a lower model.optimizer.lr or trainer.gradient_clip_val."
-
-
-class NonFiniteLoss(Exception):
-    """Training diverged."""
-
-
-class ImageCodec(lightning.LightningModule):
+class ImageCodec(GuardedModule):
     """Trains `codec` on rate + λ·distortion.
 
     Loss: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM), on x in [0, 1]; plus whatever the codec returns under
@@ -93,12 +86,11 @@ class ImageCodec(lightning.LightningModule):
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         terms = self.losses(batch["image"])
         aux = self.codec.aux_loss()
-        if not torch.isfinite(terms["loss"] + aux):
-            raise NonFiniteLoss(f"the loss is {terms['loss'].item()} at step {self.global_step}; {ADVICE}")
+        loss = self.checked(terms["loss"] + aux)
         shown = {f"train/{name}": value.detach() for name, value in terms.items()}
         self.log_dict(shown, prog_bar=True, sync_dist=True)
         self.log("train/aux", aux.detach())
-        return terms["loss"] + aux
+        return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         x = batch["image"]
@@ -123,20 +115,6 @@ class ImageCodec(lightning.LightningModule):
         if quantiles and isinstance(scheduler, LambdaLR):
             scheduler.lr_lambdas[1] = constant
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip the main group only: the quantiles' gradients are large and would shrink everything else's."""
-        main = optimizer.param_groups[0]["params"]
-        norm = nn.utils.clip_grad_norm_(main, gradient_clip_val or float("inf"))
-        # Half precision overflows now and then, and its scaler skips those steps.
-        if not torch.isfinite(norm) and self.trainer.precision != "16-mixed":
-            raise NonFiniteLoss(f"the gradient is {norm.item()} at step {self.global_step}; {ADVICE}")
-        self.log("train/grad_norm", norm)
 
 
 def constant(step: int) -> float:

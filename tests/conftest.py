@@ -31,12 +31,17 @@ def lic(tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
     monkeypatch.chdir(tmp_path)
     small = [
-        "size=tiny", "data.crop=64", "data.batch_size=2", "data.num_workers=0", f"data.test={photographs}",
+        "size=tiny", "data.batch_size=2", "data.num_workers=0",
         "trainer.enable_progress_bar=false", "callbacks.progress=null", "report.baselines=[]",
     ]  # fmt: skip
+    images = ["data.crop=64", f"data.test={photographs}"]
+    pairs = ["data.test_limit=1", "data.val_limit=1"]
 
     def run(verb: str, *arguments: str) -> int:
-        extra = small if verb == "train" else []
+        about_flow = any(word in argument for argument in arguments for word in ("flow/", "=deeppynet"))
+        side = 128 if any("raft" in argument for argument in arguments) else 64  # RAFT takes no smaller ones
+        sizes = [f"data.crop=[{side},{side}]", f"data.canvas=[{side + 16},{side + 16}]"]
+        extra = [*small, *([*pairs, *sizes] if about_flow else images)] if verb == "train" else []
         return main([verb, *arguments, *extra])
 
     yield run

@@ -1,11 +1,23 @@
 """The base of every DataModule: one loader factory, resumable batches, augmentation on the device."""
 
 from collections.abc import Callable
+from typing import Any
 
 import lightning
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from common.data.training import StepBatches
+
+
+class Repeated(Dataset):
+    """The first `count` samples of an endless list, again and again."""
+
+    def __init__(self, dataset: Dataset, count: int) -> None:
+        self.dataset = dataset
+        self.count = count
+
+    def __getitem__(self, n: int) -> Any:
+        return self.dataset[n % self.count]
 
 
 class ResumableDataModule(lightning.LightningDataModule):

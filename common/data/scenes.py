@@ -73,10 +73,7 @@ def still(seed: int, index: int, height: int, width: int) -> NDArray[np.uint8]:
 
 def render(scene: Scene, t: float = 0.0) -> NDArray[np.uint8]:
     """The picture ``(H, W, 3)`` of a scene at time ``t``."""
-    light, _ = raster.composite(scene.layers, noise_tiles(), float(t), scene.height, scene.width)
-    if scene.camera["band_limit"][0]:
-        raster.band_limit(light, float(scene.camera["band_limit"][0]))
-    return raster.photograph(light, scene.camera[0], noise_tiles(), sensor_noise(), float(t))
+    return _photograph(scene, t, _composite(scene, t)[0])
 
 
 def motion(scene: Scene, start: float, end: float) -> Motion:
@@ -85,16 +82,39 @@ def motion(scene: Scene, start: float, end: float) -> Motion:
     A pixel belongs to the front-most layer that covers half of it. It is occluded when its place at ``end`` is out of
     the frame, or when that layer is seen at none of the four pixels around the place.
     """
-    ids, later_ids = (
-        raster.composite(scene.layers, noise_tiles(), float(t), scene.height, scene.width)[1] for t in (start, end)
-    )
-    layer = scene.layers[ids]
-    y, x = np.mgrid[: scene.height, : scene.width]
-    dx, dy = x - layer["cx"] - layer["vx"] * start, y - layer["cy"] - layer["vy"] * start
-    turn = layer["spin"] * (end - start)
-    zoom = np.exp(layer["growth"] * (end - start))
-    to_x = layer["cx"] + layer["vx"] * end + zoom * (np.cos(turn) * dx - np.sin(turn) * dy)
-    to_y = layer["cy"] + layer["vy"] * end + zoom * (np.sin(turn) * dx + np.cos(turn) * dy)
+    return _motion(scene, start, end, _composite(scene, start)[1], _composite(scene, end)[1])
+
+
+def pair(scene: Scene, start: float, end: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Motion]:
+    """Both pictures and ``motion`` from ``start`` to ``end``: as ``render`` and ``motion``, in half the time."""
+    (light, ids), (later_light, later_ids) = _composite(scene, start), _composite(scene, end)
+    seen = _motion(scene, start, end, ids, later_ids)
+    return _photograph(scene, start, light), _photograph(scene, end, later_light), seen
+
+
+def _composite(scene: Scene, t: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    light, ids = raster.composite(scene.layers, noise_tiles(), float(t), scene.height, scene.width)
+    return light, ids
+
+
+def _photograph(scene: Scene, t: float, light: NDArray[np.float32]) -> NDArray[np.uint8]:
+    if scene.camera["band_limit"][0]:
+        raster.band_limit(light, float(scene.camera["band_limit"][0]))
+    picture: NDArray[np.uint8] = raster.photograph(light, scene.camera[0], noise_tiles(), sensor_noise(), float(t))
+    return picture
+
+
+def _motion(scene: Scene, start: float, end: float, ids: NDArray[np.int32], later_ids: NDArray[np.int32]) -> Motion:
+    """Each layer moves by one similarity, x -> (along, across; -across, along) x + shift: four numbers a pixel."""
+    layers = scene.layers
+    turn, zoom = layers["spin"] * (end - start), np.exp(layers["growth"] * (end - start))
+    along, across = zoom * np.cos(turn), zoom * np.sin(turn)
+    from_x, from_y = layers["cx"] + layers["vx"] * start, layers["cy"] + layers["vy"] * start
+    shift_x = layers["cx"] + layers["vx"] * end - along * from_x + across * from_y
+    shift_y = layers["cy"] + layers["vy"] * end - across * from_x - along * from_y
+    y, x = np.arange(scene.height, dtype=np.float64)[:, None], np.arange(scene.width, dtype=np.float64)
+    along, across = along[ids], across[ids]
+    to_x, to_y = along * x - across * y + shift_x[ids], across * x + along * y + shift_y[ids]
     inside = (to_x >= 0) & (to_x <= scene.width - 1) & (to_y >= 0) & (to_y <= scene.height - 1)
     left = np.clip(np.floor(to_x).astype(np.int64), 0, scene.width - 1)
     top = np.clip(np.floor(to_y).astype(np.int64), 0, scene.height - 1)

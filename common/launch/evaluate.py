@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -15,6 +15,8 @@ from common.launch.folder import RunFolder
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
+    from common.rd.points import Evaluation
+
 log = logging.getLogger(__name__)
 
 
@@ -25,26 +27,22 @@ def evaluate_run(folder: RunFolder, logger: "Logger | None") -> None:
 
 
 def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "Logger | None") -> None:
-    """Measure the codec that `cfg` describes, tell `logger`, and write result.json and timing.json into `folder`."""
+    """Measure the network that `cfg` describes, tell `logger`, and write result.json and timing.json into `folder`."""
     from hydra.utils import instantiate
 
     from common.launch.track import track_result
-    from common.launch.weights import load_weights
-    from common.metrics.complexity import gmacs
-    from common.rd.points import aggregate
+    from common.launch.weights import load_weights, network_name
 
-    codec = instantiate(cfg.model.codec)
+    network = instantiate(cfg.model[network_name(cfg.model)])
     if weights is not None:
-        load_weights(codec, weights)
-    codec.to(device(cfg))
+        load_weights(network, weights)
+    network.to(device(cfg))
     data = instantiate(cfg.data)
-    records: list[dict[str, Any]] = instantiate(cfg.protocol)(codec, cfg.system, data, folder.path)
-    seconds = {key: [record.pop(key) for record in records] for key in ("encoding_time", "decoding_time")}
-    means = aggregate(records)
+    measured: Evaluation = instantiate(cfg.protocol)(network, cfg.system, data, folder.path)
     result = {
         "name": cfg.label,
-        "description": f"{cfg.system}, lambda {cfg.lmbda:g} ({cfg.distortion})",
-        "results": {key: [value] for key, value in means.items()},
+        "description": cfg.system if cfg.lmbda is None else f"{cfg.system}, lambda {cfg.lmbda:g} ({cfg.distortion})",
+        "results": {key: [value] for key, value in measured.results.items()},
         "protocol": cfg.protocol.name,
         "dataset": data.identity(),
         "curve": cfg.label,
@@ -52,18 +50,16 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "
         "lmbda": cfg.lmbda,
         "seed": cfg.seed,
         **({"row": cfg.row} if cfg.get("study") else {}),
-        "parameters": sum(p.numel() for p in codec.parameters()),
-        "gmacs": gmacs(codec),
-        "images": records,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        **measured.details,
     }
-    timing = {key: sum(values) / len(values) for key, values in seconds.items()}
     track_result(logger, cfg, folder, result)  # first: a finished run is not looked at again
-    folder.finish(result, timing)
-    log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in means.items() if v is not None))
+    folder.finish(result, measured.timing)
+    log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in measured.results.items() if v is not None))
 
 
 def device(cfg: DictConfig) -> str:
-    """Where a codec is measured: on the GPU that trained it, else on the CPU."""
+    """Where a network is measured: on the GPU that trained it, else on the CPU."""
     return "cuda" if cfg.trainer.accelerator in ("gpu", "cuda") else "cpu"
 
 
@@ -83,6 +79,10 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
             with open_dict(cfg):
                 for key in ("model", "system", "label", "lmbda", "distortion", "seed", "study", "row"):
                     cfg[key] = trained.get(key)  # runs from before there were studies lack the last two
+                if trained.protocol._target_ != cfg.protocol._target_:  # of another kind than the default's
+                    cfg.protocol = trained.protocol
+                    if not any(override.startswith("data=") for override in HydraConfig.get().overrides.task):
+                        cfg.data = trained.data
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
         OmegaConf.save(cfg, folder.config_file, resolve=True)
         with tracking(cfg) as logger:

@@ -16,7 +16,7 @@ from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
 from common.launch.folder import RunFolder
 from common.launch.track import track_configuration, tracking
-from common.launch.weights import checkpoint_step, load_weights, save_weights, warm_start_file
+from common.launch.weights import checkpoint_step, load_weights, network_name, save_weights, warm_start_file
 
 log = logging.getLogger(__name__)
 
@@ -74,23 +74,25 @@ def fit(folder: RunFolder, logger: Logger | None) -> None:
         raise
     trained_on = trainer.global_step > before
     if trainer.is_global_zero:
+        network = getattr(module, network_name(cfg.model))
         if resuming and not trained_on:  # Lightning puts averaged weights in place only when it has trained
-            load_weights(module.codec, folder.checkpoint)  # type: ignore[arg-type]
-        save_weights(module.codec, folder.weights, cfg.system)  # type: ignore[arg-type]
+            load_weights(network, folder.checkpoint)
+        save_weights(network, folder.weights, cfg.system)
 
 
 def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
     """What a run begins from: another run's weights, or what the training data suggests."""
     source = warm_start_file(cfg, folder)
+    network = getattr(module, network_name(cfg.model))
     if source is not None:
-        load_weights(module.codec, source)
+        load_weights(network, source)
         log.info("starts from %s", source)
         trained = RunFolder(source.parent)
-        if hasattr(module.codec, "move") and trained.config_file.exists():
+        if hasattr(network, "move") and trained.config_file.exists():
             before = trained.config()
             if before.distortion == cfg.distortion:
-                module.codec.move(cfg.lmbda / before.lmbda)
-    elif hasattr(module.codec, "start_from"):
+                network.move(cfg.lmbda / before.lmbda)
+    elif hasattr(network, "start_from"):
         data.setup("fit")
         images = data.starting_images()
-        module.codec.start_from(images, module.mse_equivalent_lmbda)
+        network.start_from(images, module.mse_equivalent_lmbda)

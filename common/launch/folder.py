@@ -2,10 +2,12 @@
 
 config.yaml         what the run computes, resolved
 checkpoints/        last.ckpt, Lightning's, for going on
-codec.ckpt          the trained network alone, with its coder's tables
+weights.ckpt        the trained network alone, with its coder's tables
 metrics.csv         training curves (logger=csv); tensorboard/ or wandb/ with those loggers
 pictures/ streams/  decoded photographs and the real files they came from
 bits/               where the bits went; attention/, refinement/: what the codec's blocks did to the first photographs
+flow/ submission/   a flow network's first pairs of every test set, and what benchmark servers take
+images.csv          the records of all photographs; pairs.csv: of all pairs
 result.json         there if and only if the run is finished; a function of the configuration alone
 timing.json         seconds, which differ from run to run
 failed.json         why the last attempt stopped, until the next one starts
@@ -30,10 +32,10 @@ from common.rd.points import write_json
 # Settings that may change between two attempts at the same run: they do not change what it computes.
 FREE = (
     "logger", "runs", "overrides", "overwrite", "report", "study", "callbacks.progress", "callbacks.checkpoint.dirpath",
-    "trainer.enable_progress_bar", "data.num_workers",
+    "trainer.enable_progress_bar", "data.num_workers", "data.roots",
 )  # fmt: skip
-# Folders of what a protocol draws for a photograph, `KIND/NAME.png`; a run has those its codec gives rise to.
-FIGURES = ("bits", "attention", "refinement")
+# Folders of what a protocol draws for a photograph or a pair, `KIND/NAME.png`; a run has those it gives rise to.
+FIGURES = ("bits", "attention", "refinement", "flow")
 # Seconds that a killed run's loader processes may still hold its lock.
 PATIENCE = 5.0
 
@@ -45,7 +47,7 @@ class RunFolder:
         self.path = Path(path)
         self.config_file = self.path / "config.yaml"
         self.checkpoint = self.path / "checkpoints" / "last.ckpt"
-        self.weights = self.path / "codec.ckpt"
+        self.weights = self.path / "weights.ckpt"
         self.result = self.path / "result.json"
         self.failure = self.path / "failed.json"
 
@@ -92,9 +94,10 @@ class RunFolder:
         """Forget an earlier run: the next attempt starts at step 0, and is another run to a tracker."""
         if not self.config_file.exists():
             return
-        for name in ("result.json", "timing.json", "failed.json", "codec.ckpt", "metrics.csv", "images.csv"):
+        files = ("result.json", "timing.json", "failed.json", "weights.ckpt", "metrics.csv", "images.csv", "pairs.csv")
+        for name in files:
             (self.path / name).unlink(missing_ok=True)
-        for name in ("checkpoints", "pictures", *FIGURES, "streams", "tensorboard", "wandb"):
+        for name in ("checkpoints", "pictures", *FIGURES, "streams", "submission", "tensorboard", "wandb"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         attempt = self.path / ATTEMPT
         attempt.write_text(str(int(attempt.read_text()) + 1 if attempt.exists() else 1))

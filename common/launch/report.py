@@ -23,7 +23,7 @@ def sweep_report(folders: Sequence[Path], out: Path, config: DictConfig) -> Repo
     console = Console()
     measured = measure_baselines(folders, list(config.report.baselines), Path(config.runs) / "baselines", console)
     published = [Path(file) for file in config.report.published]
-    report = write_report(list(folders), out, published, measured, title=f"{config.name}: rate and distortion")
+    report = write_report(list(folders), out, published, measured, title=str(config.name))
     print_report(report, console)
     from common.launch.track import track_report
 
@@ -36,13 +36,16 @@ def measure_baselines(folders: Sequence[Path], names: list[str], out: Path, cons
     from common.baselines.codecs import available
     from common.baselines.measure import bench
 
+    sets = evaluated_sets(folders)
+    if not sets:
+        return []
     works, missing = available()
     for name in names:
         if name not in works:
             console.print(f"Left out: {missing.get(name, f'there is no classical codec {name!r}.')}", markup=False)
     codecs = [works[name] for name in names if name in works]
     files = []
-    for dataset, sources in evaluated_sets(folders).items():
+    for dataset, sources in sets.items():
         with Progress(console=console) as progress:
             for codec in codecs:
                 total = len(sources) * len(codec.qualities)
@@ -54,13 +57,13 @@ def measure_baselines(folders: Sequence[Path], names: list[str], out: Path, cons
 
 
 def evaluated_sets(folders: Sequence[Path]) -> dict[str, list[Path]]:
-    """Identity of every data set among the finished runs -> its files, where they are still to be found."""
+    """Identity of every set of photographs among the finished runs -> its files, where they are still to be found."""
     sets: dict[str, list[Path]] = {}
     for folder in folders:
         result = RunFolder(folder).result
         if result.exists():
             content: dict[str, Any] = json.loads(result.read_text())
-            sources = [Path(image["source"]) for image in content["images"]]
-            if all(source.exists() for source in sources):
+            sources = [Path(image["source"]) for image in content.get("images", [])]
+            if sources and all(source.exists() for source in sources):
                 sets[content["dataset"]] = sources
     return sets

@@ -1,7 +1,7 @@
 """What the configuration computes for itself: OmegaConf resolvers. Nothing here imports torch.
 
 ${by_size:{tiny:32,base:192}}   the value for the chosen `size`
-                                ([low,high,6]: the second value from the list's sixth λ, "quality 6", on)
+${by_quality:128,192,6}         the second value from the sixth λ of the list, CompressAI's "quality 6", on
 ${lic.experiment:}              the chosen ablation, else the last part of the chosen experiment's name, else "train"
 ${lic.slug:}                    the run's folder name, from its overrides (not from the clock)
 ${lic.run_id:}                  an id that a tracker can resume, the same whenever the same folder is meant
@@ -17,12 +17,12 @@ from typing import Any
 from urllib.parse import urlparse
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-# Overrides that change where or how loudly a run reports, never what it computes.
+# Overrides that change where a run reads and reports, and how loudly, never what it computes.
 SILENT = (
     "hydra", "runs", "name", "logger", "experiment", "ablation", "overwrite", "report",
-    "callbacks.progress", "trainer.enable_progress_bar", "data.num_workers",
+    "callbacks.progress", "trainer.enable_progress_bar", "data.num_workers", "data.roots",
 )  # fmt: skip
 # Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
 UNNAMED = (
@@ -75,10 +75,10 @@ def run_id(folder: str | Path) -> str:
 
 
 def _by_size(table: DictConfig, *, _root_: DictConfig) -> object:
-    value = table[_root_.size.name]
-    if not isinstance(value, list | ListConfig):
-        return value
-    low, high, first_high = value
+    return table[_root_.size.name]
+
+
+def _by_quality(low: object, high: object, first_high: int, *, _root_: DictConfig) -> object:
     return high if _quality(_root_) >= first_high else low
 
 
@@ -120,6 +120,7 @@ def register() -> None:
     """Make the resolvers known to OmegaConf; calling it again changes nothing."""
     resolvers: dict[str, Callable[..., Any]] = {
         "by_size": _by_size,
+        "by_quality": _by_quality,
         "lic.overrides": lambda: OmegaConf.create(list(HydraConfig.get().overrides.task)),
         "lic.experiment": _experiment,
         "lic.system": _system,

@@ -1,4 +1,4 @@
-"""What a tracker is told beyond training curves: results, reconstructions, bit maps, the sweep's table.
+"""What a tracker is told beyond training curves: results, what was drawn, the sweep's tables.
 
 Lightning's loggers write the curves. A run has one logger from its first step to its evaluation, opened and closed
 here, so that every point of a sweep is one tracked run and a failure shows as one. With logger=csv the run folder
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
     from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
     from common.rd.report import Report
+    from common.rd.tables import Table
 
 # Larger sets are in the run folder; a tracker is for looking at a few.
 MAX_PICTURES = 8
@@ -53,7 +54,7 @@ def track_configuration(logger: "Logger | None", cfg: DictConfig, parameters: in
 
 
 def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, result: dict[str, Any]) -> None:
-    """Put a run's figures (`test/bpp`, …) and pictures where its training curves are."""
+    """Put a run's figures (`test/bpp`, `test/SET/epe`, …) and pictures where its training curves are."""
     from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
     figures = {f"test/{key}": value for key, (value,) in result["results"].items() if value is not None}
@@ -61,17 +62,20 @@ def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, re
     step = cfg.trainer.max_steps
     if isinstance(logger, WandbLogger):
         logger.log_hyperparams(settings)
-        logger.log_metrics({**figures, **_photographs(folder, result["images"])}, step)
+        pictures = _photographs(folder, result["images"]) if result.get("images") else _panels(folder, result)
+        logger.log_metrics({**figures, **pictures}, step)
     elif isinstance(logger, TensorBoardLogger):
         logger.log_hyperparams(settings, figures, step)
-        _draw(logger, folder, result["images"], step)
+        _draw(logger, folder, result, step)
 
 
 def track_report(config: DictConfig, report: "Report") -> None:
-    """One W&B run for the whole sweep, in the same group: its rate-distortion table, its studies and figures."""
+    """One W&B run for the whole sweep, in the same group: its points and scores, its studies and figures."""
     if not (config.get("logger") and config.logger._target_.endswith("WandbLogger")):
         return
     import wandb
+
+    from common.rd.sections import ScoreSection, Section
 
     identity = {
         "id": run_id(report.folder),
@@ -80,21 +84,29 @@ def track_report(config: DictConfig, report: "Report") -> None:
         "job_type": "report",
         "tags": sorted({section.group.protocol for section in report.sections if section.group.protocol}),
     }
-    tables: dict[str, Any] = {}
-    for study in (study for section in report.sections for study in section.studies):
-        name = f"study-{len(tables) + 1}" if tables else "study"
-        tables[name] = wandb.Table(columns=[*study.columns], data=study.rows)
-    columns: list[str | int] = ["curve", "kind", "lmbda", "bpp", "psnr", "ms_ssim"]
     rows = [
         [curve.name, curve.kind, point.extra.get("lmbda"), point.bpp, point.psnr, point.ms_ssim]
         for section in report.sections
+        if isinstance(section, Section)
         for curve in section.group.curves
         for point in curve.points
     ]
+    columns: list[str | int] = ["curve", "kind", "lmbda", "bpp", "psnr", "ms_ssim"]
+    points = {"rate_distortion": wandb.Table(columns=columns, data=rows)} if rows else {}
+    studies = _tables("study", [study for section in report.sections for study in section.studies])
+    scores = _tables("scores", [section.scores for section in report.sections if isinstance(section, ScoreSection)])
     figures = {file.stem: wandb.Image(str(file)) for file in report.files if file.suffix == ".png"}
     with tracking(config, **identity) as logger:
         run: Any = logger.experiment  # type: ignore[union-attr]
-        run.log({"rate_distortion": wandb.Table(columns=columns, data=rows), **tables, **figures})
+        run.log({**points, **scores, **studies, **figures})
+
+
+def _tables(name: str, tables: "list[Table]") -> dict[str, Any]:
+    """W&B's tables NAME, NAME-2, …."""
+    import wandb
+
+    shown = [wandb.Table(columns=[*table.columns], data=table.rows) for table in tables]
+    return {f"{name}-{n}" if n > 1 else name: table for n, table in enumerate(shown, 1)}
 
 
 def _logger(cfg: DictConfig, identity: dict[str, Any]) -> "Logger | None":
@@ -164,10 +176,25 @@ def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, A
     return {"photographs": wandb.Table(columns=[*columns, *drawn], data=rows), **panels}
 
 
-def _draw(logger: "TensorBoardLogger", folder: RunFolder, images: list[dict[str, Any]], step: int) -> None:
+def _sheets(folder: RunFolder, result: dict[str, Any]) -> dict[str, Path]:
+    """`flow/NAME` -> what was drawn of a few pairs of every test set."""
+    from common.rd.sheets import mixed, sheets
+
+    files = mixed(sheets(folder.path, result["dataset"]))[:MAX_PICTURES]
+    return {f"{file.parent.name}/{file.stem}": file for file in files}
+
+
+def _panels(folder: RunFolder, result: dict[str, Any]) -> dict[str, Any]:
+    """W&B's panels of pairs."""
+    import wandb
+
+    return {name: wandb.Image(str(file), caption=file.stem) for name, file in _sheets(folder, result).items()}
+
+
+def _draw(logger: "TensorBoardLogger", folder: RunFolder, result: dict[str, Any], step: int) -> None:
     from common.data.pictures import read_picture
 
-    for image in images[:MAX_PICTURES]:
-        for kind, file in _pictures(folder, image["file"]).items():
-            tag = f"{kind}/{image['file']}"
-            logger.experiment.add_image(tag, read_picture(file).rgb, step, dataformats="HWC")
+    names = [image["file"] for image in result.get("images", [])[:MAX_PICTURES]]
+    shown = {f"{kind}/{name}": file for name in names for kind, file in _pictures(folder, name).items()}
+    for tag, file in (shown or _sheets(folder, result)).items():
+        logger.experiment.add_image(tag, read_picture(file).rgb, step, dataformats="HWC")

@@ -1,32 +1,38 @@
-"""Weights by themselves: `codec.ckpt` of a run folder, and weights files from elsewhere."""
+"""Weights by themselves: `weights.ckpt` of a run folder, and weights files from elsewhere."""
 
 import logging
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from common.errors import LicError
 from common.launch.folder import RunFolder
+from common.launch.quiet import quiet
 from common.launch.resolvers import slug
 
 log = logging.getLogger(__name__)
 
 
-def save_weights(codec: nn.Module, path: Path, system: str) -> None:
-    """Write `codec`'s state, the tables of its entropy coder included, so that a kill leaves no half file."""
+def network_name(model: Any) -> str:
+    """What the module configured as `model` calls the network that a run is about: codec, or network."""
+    return "codec" if "codec" in model else "network"
+
+
+def save_weights(network: nn.Module, path: Path, system: str) -> None:
+    """Write `network`'s state, the tables of a codec's entropy coder included, so that a kill leaves no half file."""
     part = path.with_suffix(".part")
-    torch.save({"system": system, "state_dict": codec.state_dict()}, part)
+    torch.save({"system": system, "state_dict": network.state_dict()}, part)
     part.replace(path)
 
 
 def read_state_dict(path: Path) -> dict[str, Any]:
-    """The codec's state in a `codec.ckpt`, in a CompressAI checkpoint (bare or under "state_dict"), or in a
-    Lightning checkpoint (names beginning with `codec.`)."""
+    """The network's state in a `weights.ckpt`, in a published checkpoint (bare or under "state_dict"), or in one of
+    Lightning's (names beginning with `codec.` or `network.`)."""
     if not path.is_file():
-        raise LicError(f"there are no weights at {path}; give a run folder, a codec.ckpt or a CompressAI checkpoint.")
+        raise LicError(f"there are no weights at {path}; give a run folder, a weights.ckpt or a published checkpoint.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
@@ -36,8 +42,7 @@ def read_state_dict(path: Path) -> dict[str, Any]:
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict):
         raise LicError(f"{path} holds no state dict.")
-    prefix = "codec."
-    ours = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+    ours = {key.partition(".")[2]: value for key, value in state.items() if key.startswith(("codec.", "network."))}
     return ours or {key.removeprefix("module."): value for key, value in state.items()}
 
 
@@ -46,13 +51,30 @@ def checkpoint_step(path: Path) -> int:
     return int(torch.load(path, map_location="cpu", weights_only=False)["global_step"])
 
 
-def load_weights(codec: nn.Module, path: Path) -> None:
-    """Load `path` into `codec`; every parameter must be there and fit."""
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load `path` into `network`; every parameter must be there and fit."""
     try:
-        codec.load_state_dict(read_state_dict(path))
+        network.load_state_dict(read_state_dict(path))
     except (RuntimeError, KeyError) as error:
         first = str(error).strip().splitlines()[-1].strip()
-        raise LicError(f"the weights in {path} do not fit {type(codec).__name__}: {first}") from error
+        raise LicError(f"the weights in {path} do not fit {type(network).__name__}: {first}") from error
+
+
+def trained_network(checkpoint: Path, device: str) -> tuple[nn.Module, DictConfig]:
+    """The network of the run that `checkpoint`, a run folder or a file in one, names, and the run's configuration.
+
+    Raises:
+        LicError: there is no such run, it is not finished, or there is no such device.
+    """
+    from hydra.utils import instantiate
+
+    quiet()
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise LicError("there is no GPU here: leave --device out.")
+    cfg = RunFolder(checkpoint if checkpoint.is_dir() else checkpoint.parent).config()
+    network = instantiate(cfg.model[network_name(cfg.model)])
+    load_weights(network, weights_file(checkpoint))
+    return network.to(device), cfg
 
 
 def weights_file(place: str | Path) -> Path:
@@ -68,20 +90,22 @@ def weights_file(place: str | Path) -> Path:
 def warm_start_file(cfg: DictConfig, folder: RunFolder) -> Path | None:
     """The weights that the run begins with, if it is to begin with any.
 
-    `warm_start` is a run folder, a weights file, or a λ: then the run of the same sweep with that λ, which must be
-    finished (list it first in the sweep); that run itself begins from nothing.
+    `warm_start` is a run folder, a weights file, or names a run of the same sweep by the overrides in which it differs
+    from this one (`{stage: chairs}`; a number is a λ): that must be finished (list it first in the sweep). The run that
+    it names itself begins from nothing.
     """
-    if cfg.warm_start is None:
+    start = cfg.warm_start
+    if start is None or isinstance(start, str):
+        return None if start is None else weights_file(start)
+    other = {"lmbda": start} if isinstance(start, (int, float)) else dict(start)
+    said = ", ".join(f"{key}={value}" for key, value in other.items())
+    overrides = [str(override) for override in cfg.overrides]
+    source = folder.path.parent / slug([*overrides, *(f"{key}={value}" for key, value in other.items())])
+    if source == folder.path or float(cfg.lmbda or 0) == float(other.get("lmbda", "nan")):
         return None
-    if not isinstance(cfg.warm_start, (int, float)):
-        return weights_file(cfg.warm_start)
-    if float(cfg.warm_start) == float(cfg.lmbda):
-        return None
-    overrides = OmegaConf.to_container(cfg.overrides)
-    source = folder.path.parent / slug([*map(str, overrides), f"lmbda={cfg.warm_start}"])  # type: ignore[arg-type]
     if not RunFolder(source).weights.exists():
         raise LicError(
-            f"warm_start={cfg.warm_start} needs the run with lmbda={cfg.warm_start} to be finished first "
-            f"(expected in {source}): list that λ first in the sweep."
+            f"warm_start={{{said}}} needs the run with {said} to be finished first (expected in {source}): "
+            "list it first in the sweep."
         )
     return RunFolder(source).weights

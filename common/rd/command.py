@@ -6,8 +6,8 @@ from pathlib import Path
 DESCRIPTION = """\
 Collects every finished run below the given folders (result.json), the points that failed (failed.json) and
 the classical codecs measured with `lic bench` (*.baseline.json), joins the points of a sweep to curves, and
-writes report.html, report.md, report.json, points.csv and the figures. Results of different protocols or
-pictures never share a table."""
+writes report.html, report.md, report.json, the figures, points.csv of what has a rate and scores.csv of what
+has none (optical flow). Results of different protocols, pictures or test sets never share a table."""
 
 
 def main(argv: list[str]) -> int:
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
         default="akima",
         help="interpolation of BD-rates; cubic compares with older papers (default: %(default)s)",
     )
-    parser.add_argument("--title", default="Rate-distortion report", help="heading of the page")
+    parser.add_argument("--title", default="Report", help="heading of the page")
     options = parser.parse_args(argv)
 
     from rich.console import Console

@@ -9,7 +9,6 @@ and may lack PSNR). Ours adds top-level keys:
 - a baseline's `NAME.baseline.json`: "kind": "baseline", "protocol", "dataset", "images".
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from common.errors import LicError
-from common.rd.points import decibel
+from common.rd.points import decibel, read_json
 
 Kind = Literal["run", "baseline", "published"]
 Metric = Literal["psnr-rgb", "ms-ssim-rgb"]
@@ -77,13 +76,6 @@ class Curve:
         return head | {"protocol": self.protocol, "dataset": self.dataset, "results": known}
 
 
-class Failure(NamedTuple):
-    """A point of a sweep that has no result, and why."""
-
-    folder: Path
-    reason: str
-
-
 class Group(NamedTuple):
     """Curves that may share a table: one protocol, one set of pictures."""
 
@@ -95,13 +87,6 @@ class Group(NamedTuple):
         return [curve for curve in self.curves if curve.kind in kinds]
 
 
-class Collection(NamedTuple):
-    """What `collect` found below some folders."""
-
-    curves: list[Curve]
-    failures: list[Failure]
-
-
 def load(path: Path) -> Curve:
     """Read a file in CompressAI's layout: ours or theirs.
 
@@ -110,7 +95,7 @@ def load(path: Path) -> Curve:
     Raises:
         LicError: the file is missing, not JSON, lacks keys, or its lists differ in length or hold no numbers.
     """
-    data = _read_json(path)
+    data = read_json(path)
     results = data.get("results") if isinstance(data, dict) else None
     if not isinstance(results, dict):
         raise LicError(
@@ -155,72 +140,6 @@ def _check_numbers(path: Path, columns: Mapping[str, list[Any]]) -> None:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not (number or (value is None and key != "bpp")):
                 raise LicError(f'{path}: "{key}" holds {value!r} where a number is expected.')
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise LicError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise LicError(f"{path} is not JSON: {error}.") from error
-
-
-def collect(folders: Sequence[Path]) -> Collection:
-    """Everything measured below `folders`: runs joined to curves, baselines, and points that failed.
-
-    Hidden folders are not entered. Run points of the same (curve, protocol, dataset) make one curve. A result
-    that cannot be read counts as a failure with that reason; `failed.json` counts unless a result lies beside
-    it.
-
-    Raises:
-        LicError: one of the folders does not exist.
-    """
-    found: dict[tuple[str, str | None, str | None], list[Curve]] = {}
-    baselines: list[Curve] = []
-    failures: list[Failure] = []
-    for path in _files(folders):
-        try:
-            if path.name == "result.json":
-                run = _with_timing(load(path), path.parent / "timing.json")
-                found.setdefault((run.name, run.protocol, run.dataset), []).append(run)
-            elif path.name.endswith(".baseline.json"):
-                baselines.append(load(path))
-            elif path.name == "failed.json" and not (path.parent / "result.json").exists():
-                failures.append(Failure(path.parent, _reason(path)))
-        except LicError as error:
-            failures.append(Failure(path.parent, str(error)))
-    runs = []
-    for curves in found.values():
-        points = tuple(point for curve in curves for point in curve.points)
-        runs.append(replace(curves[0], kind="run", points=points))
-    return Collection(runs + baselines, failures)
-
-
-def _files(folders: Sequence[Path]) -> list[Path]:
-    files: dict[Path, None] = {}  # a folder and its parent may both be given
-    for folder in folders:
-        if not folder.exists():
-            raise LicError(f"{folder} does not exist; give folders of finished runs.")
-        below = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
-        for path in below:
-            if not any(part.startswith(".") for part in path.relative_to(folder).parts):
-                files.setdefault(path.resolve())
-    return list(files)
-
-
-def _with_timing(run: Curve, timing: Path) -> Curve:
-    if not timing.exists():
-        return run
-    data = _read_json(timing)
-    if not isinstance(data, dict):
-        raise LicError(f'{timing} should hold {{"encoding_time": seconds, "decoding_time": seconds}}.')
-    return replace(run, points=tuple(replace(p, extra={**p.extra, **data}) for p in run.points))
-
-
-def _reason(path: Path) -> str:
-    data = _read_json(path)
-    return str(data.get("reason") if isinstance(data, dict) else data)
 
 
 def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Group]:

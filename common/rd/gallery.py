@@ -1,13 +1,20 @@
 """Photographs beside what came back from their files, with a crop where the eye should look."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from common.data.pictures import read_picture
+from common.errors import LicError
+from common.rd.curves import Curve, Point
+
+MAX_PHOTOGRAPHS = 4
+MAX_RECONSTRUCTIONS = 4
 CELL = 300  # pixels, width and at most height of a picture in the gallery
 CROP = 100  # pixels of the photograph, shown three times as large
 GAP = 10
@@ -34,6 +41,64 @@ def gallery(rows: Sequence[Row], path: Path) -> Path:
     """Write one PNG: a strip of pictures per row, below each the crop where the reconstructions err most."""
     strips = [_strip(row) for row in rows]
     return save_stacked(strips, path)
+
+
+def gallery_rows(runs: Sequence[Curve]) -> list[Row]:
+    """Photographs that the runs have reconstructed, as rows of the gallery.
+
+    A run folder holds `pictures/<stem>.png`; `images[i]["source"]` of its result.json is the original's path.
+    Pictures without an original (moved since) or of another size are skipped.
+    """
+    originals: dict[str, tuple[str, np.ndarray]] = {}
+    shown: dict[str, list[Reconstruction]] = {}
+    for curve, point in _chosen(runs):
+        for image in _images(point):
+            source, name = str(image.get("source", "")), Path(str(image.get("file", ""))).stem
+            if (
+                source not in originals
+                and len(originals) < MAX_PHOTOGRAPHS
+                and (rgb := _read(Path(source))) is not None
+            ):
+                originals[source] = (name, rgb)
+            if source not in originals or point.source is None:
+                continue
+            decoded = _read(point.source.parent / "pictures" / f"{name}.png")
+            if decoded is not None and decoded.shape == originals[source][1].shape:
+                label = f"{curve.name} · " if len(runs) > 1 else ""
+                shown.setdefault(source, []).append(Reconstruction(label + _caption(point, image), decoded))
+    return [Row(originals[source][0], originals[source][1], cells) for source, cells in shown.items()]
+
+
+def _chosen(runs: Sequence[Curve]) -> list[tuple[Curve, Point]]:
+    """Points to show: of one curve some from lowest to highest rate, of several the middle one of each."""
+    if len(runs) > 1:
+        return [(curve, curve.points[len(curve.points) // 2]) for curve in runs[:MAX_RECONSTRUCTIONS]]
+    pairs = [(curve, point) for curve in runs for point in curve.points]
+    picked = np.linspace(0, len(pairs) - 1, min(len(pairs), MAX_RECONSTRUCTIONS)).round().astype(int)
+    return [pairs[i] for i in picked]
+
+
+def _images(point: Point) -> list[dict[str, Any]]:
+    if point.source is None:
+        return []
+    images = json.loads(point.source.read_text(encoding="utf-8")).get("images")
+    return [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+
+
+def _read(path: Path) -> np.ndarray | None:
+    if not path.is_file():
+        return None
+    try:
+        return read_picture(path).rgb
+    except LicError:
+        return None
+
+
+def _caption(point: Point, image: dict[str, Any]) -> str:
+    parts = [f"λ {point.extra['lmbda']:g}"] if isinstance(point.extra.get("lmbda"), (int, float)) else []
+    parts += [f"{image['bpp']:.3f} bpp"] if isinstance(image.get("bpp"), (int, float)) else []
+    parts += [f"{image['psnr']:.1f} dB"] if isinstance(image.get("psnr"), (int, float)) else []
+    return " · ".join(parts)
 
 
 def save_stacked(pictures: Sequence[Image.Image], path: Path) -> Path:

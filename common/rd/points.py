@@ -4,16 +4,27 @@ Learned codecs and classical ones share these functions, so that both are averag
 here: a report starts quickly.
 """
 
+import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.data.pictures import write_atomically
+from common.errors import LicError
 
 # key of an image's record -> key of the list in a CompressAI file
 RESULT_KEYS = {"bpp": "bpp", "bpp_estimated": "bpp_estimated", "psnr": "psnr-rgb", "ms_ssim": "ms-ssim-rgb"}
+
+
+class Evaluation(NamedTuple):
+    """What a protocol found out about a trained network: a figure under each name, what else result.json is to hold,
+    and seconds, which differ from run to run."""
+
+    results: Mapping[str, float | None]
+    details: Mapping[str, Any]
+    timing: Mapping[str, float]
 
 
 def decibel(v: float) -> float:
@@ -71,6 +82,24 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, text.encode())
 
 
+def read_json(path: Path) -> Any:
+    """What a file holds; LicError where it cannot be read or is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LicError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise LicError(f"{path} is not JSON: {error}.") from error
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write strict JSON (no NaN: pass numbers through `finite`), atomically, keys in the given order."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write `records`, which have the same keys, as a table with a heading."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(records[0]))
+        writer.writeheader()
+        writer.writerows(records)

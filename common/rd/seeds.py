@@ -1,12 +1,14 @@
-"""Runs that differ in their seed alone: how they stand in figures and tables."""
+"""Runs that differ in their seed alone: which of them join, and what their figures become."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import mean, stdev
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from common.rd.curves import Curve, Point
+
+R = TypeVar("R")
 
 
 class Spread(NamedTuple):
@@ -25,6 +27,22 @@ def spread(values: Sequence[float | None]) -> Spread | None:
     return Spread(mean(known), stdev(known) if len(known) > 1 else None, len(known))
 
 
+def averaged(runs: Sequence[R], identity: Callable[[R], tuple[object, ...]]) -> list[list[R]]:
+    """`runs` of the same settings in lists over each of which figures are averaged.
+
+    All in one where each has a seed of its own. Where two of one seed differ, they were made with other settings, and
+    each is a list.
+
+    Args:
+        identity: seed and figures of a run; the same for one that was measured twice, which counts once.
+    """
+    distinct: dict[tuple[object, ...], R] = {}
+    for run in runs:
+        distinct.setdefault(identity(run), run)
+    seeds = {seed for seed, *_ in distinct}
+    return [list(distinct.values())] if len(seeds) == len(distinct) else [[run] for run in distinct.values()]
+
+
 def mean_over_seeds(curve: Curve) -> Curve:
     """`curve` with one point for each λ: means of bpp, of PSNR and MS-SSIM in dB, and of every other figure.
 
@@ -36,18 +54,17 @@ def mean_over_seeds(curve: Curve) -> Curve:
     for point in curve.points:
         said = point.extra.get("lmbda") is not None and point.extra.get("seed") is not None
         groups.setdefault(point.extra["lmbda"] if said else id(point), []).append(point)
-    return replace(curve, points=tuple(point for points in groups.values() for point in _joined(points)))
+    runs = [run for points in groups.values() for run in averaged(points, _identity)]
+    return replace(curve, points=tuple(_mean_point(points) for points in runs))
 
 
-def _joined(points: list[Point]) -> list[Point]:
-    distinct = {(point.extra.get("seed"), point.bpp, point.psnr): point for point in points}
-    if len(distinct) == 1:
-        return points[:1]
-    seeds = {seed for seed, _, _ in distinct}
-    return [_mean_point(list(distinct.values()))] if len(seeds) == len(distinct) else list(distinct.values())
+def _identity(point: Point) -> tuple[object, ...]:
+    return point.extra.get("seed"), point.bpp, point.psnr
 
 
 def _mean_point(points: list[Point]) -> Point:
+    if len(points) == 1:
+        return points[0]
     points = sorted(points, key=lambda point: point.extra["seed"])
     decibels = _mean([point.quality("ms-ssim-rgb") for point in points])
     known = [key for key in points[0].extra if key not in ("lmbda", "seed")]

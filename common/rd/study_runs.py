@@ -11,13 +11,13 @@ A run of a study has, in the `config.yaml` beside its result.json, `row` (its ro
       - {row: baseline, cells: [no, no], lmbda: 2.41, psnr: 27.23, bpp: 0.201}
     notes: [what to know of the claims]
 
-or, for a matrix of BD-rates, in place of reference, columns, claims and rows:
+Claims on a run without a rate are called as its figures are, `claims: {sintel_clean/epe: Sintel clean}`, and there is
+no lmbda. For a matrix of BD-rates there is, in place of reference, columns, claims and rows:
 
     curves: {Ballé: {row: neither}, JPEG: {baseline: JPEG}, Tawfik: {}}   # what each is here
     bd_rate: {Ballé: [0.0, 163.28, 9.63]}   # percent: anchor -> the claim for each curve, in their order
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ from omegaconf import OmegaConf
 
 from common.errors import LicError
 from common.rd.curves import Curve, Group, Point
+from common.rd.points import read_json
+from common.rd.scores import Score, ScoreGroup
 from common.rd.seeds import mean_over_seeds
 
 MATRIX = ("title", "source", "curves", "bd_rate")
@@ -34,44 +36,55 @@ ROWS = ("title", "source", "reference", "columns", "claims", "rows")
 
 
 class Run(NamedTuple):
-    """One finished run: where it stands in a study, and its figures; `gmacs` and `cost` are None where not known."""
+    """One finished run: where it stands in a study, and its figures, None where not known.
+
+    Attributes:
+        lmbda: None without a rate.
+        results: of its evaluation: bpp, psnr (dB), ms_ssim_db and cost (see `rd_cost`), or every SET/FIGURE.
+        costs: parameters, gmacs, and seconds by name.
+        point: its rate-distortion point, if it has a rate.
+    """
 
     row: str
-    lmbda: float
+    lmbda: float | None
     seed: int
-    point: Point
-    cost: float | None
-    parameters: int
-    gmacs: float | None
+    results: Mapping[str, float | None]
+    costs: Mapping[str, float | None]
+    point: Point | None = None
 
     @property
     def identity(self) -> tuple[object, ...]:
         """The same for a run that was measured twice: by its training and by `lic eval`."""
-        return self.row, self.lmbda, self.seed, self.point.bpp, self.point.psnr
+        return self.row, self.lmbda, self.seed, *self.results.items()
+
+    @property
+    def figures(self) -> Mapping[str, float | None]:
+        return {**self.results, **self.costs}
 
 
 @dataclass
 class Study:
-    """The runs that share a table: one study, one loss, and the same settings but for row, λ and seed.
+    """The runs that share a table: one study, one system and loss, and the same settings but for row, λ and seed.
 
     Attributes:
         spec: `study` of the runs' configuration.
         settings: what all runs were made with, as labels say it: "tiny trainer.max_steps=4000".
-        distortion: "mse" or "ms_ssim", what was trained for.
+        distortion: "mse" or "ms_ssim", what was trained for; None without a rate.
         baselines: classical codecs on the same pictures.
     """
 
     spec: Mapping[str, Any]
     settings: str
-    distortion: str
+    distortion: str | None
     runs: list[Run] = field(default_factory=list)
     baselines: Sequence[Curve] = ()
 
     @property
     def title(self) -> str:
         """What is compared, and under which settings."""
-        loss = {"mse": "MSE", "ms_ssim": "MS-SSIM"}[self.distortion]
-        return f"{self.spec['title']} ({', '.join(part for part in (self.settings, f'trained for {loss}') if part)})"
+        loss = {"mse": "trained for MSE", "ms_ssim": "trained for MS-SSIM", None: ""}[self.distortion]
+        said = ", ".join(part for part in (self.settings, loss) if part)
+        return f"{self.spec['title']} ({said})" if said else str(self.spec["title"])
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -83,27 +96,36 @@ class Study:
         """Row -> its curve over λ, means over seeds."""
         points: dict[str, list[Point]] = {}
         for run in self.runs:
-            points.setdefault(run.row, []).append(run.point)
+            if run.point is not None:
+                points.setdefault(run.row, []).append(run.point)
         return {row: mean_over_seeds(Curve(row, "run", tuple(found))) for row, found in points.items()}
 
 
-def find_studies(group: Group) -> list[Study]:
+def find_studies(group: Group | ScoreGroup) -> list[Study]:
     """The studies among the runs of `group`, in the order in which they are met.
 
     Raises:
         LicError: a run's configuration or its description of the study lacks something.
     """
+    runs: Sequence[Point | Score]
+    if isinstance(group, ScoreGroup):
+        runs, baselines = group.scores, []
+    else:
+        runs, baselines = [p for curve in group.of_kind("run") for p in curve.points], group.of_kind("baseline")
     found: dict[tuple[str, ...], Study] = {}
-    for point in (point for curve in group.of_kind("run") for point in curve.points):
-        config = _config(point.source)
+    for measured in runs:
+        config = _config(measured.source)
         if not config.get("study"):
             continue
-        spec = _checked(config["study"], point.source)
-        key = (spec["title"], _settings(config), config["distortion"])
-        study = found.setdefault(key, Study(spec, *key[1:], baselines=group.of_kind("baseline")))
-        run = _run(point, config)
+        spec = _checked(config["study"], measured.source)
+        key = (spec["title"], config["system"], _settings(config), str(config["distortion"]))
+        study = found.setdefault(key, Study(spec, _settings(config), config["distortion"], baselines=baselines))
+        run = _run(measured, config) if isinstance(measured, Point) else _scored(measured, config)
         if run.identity not in {other.identity for other in study.runs}:
             study.runs.append(run)
+    for (title, system, settings, _), study in found.items():
+        if any(other[0] == title and other[1] != system for other in found):
+            study.settings = f"{system} {settings}".strip()
     return list(found.values())
 
 
@@ -146,7 +168,14 @@ def _settings(config: Mapping[str, Any]) -> str:
 
 
 def _run(point: Point, config: Mapping[str, Any]) -> Run:
-    result = json.loads(point.source.read_text(encoding="utf-8")) if point.source else {}
-    lmbda, seed = float(config["lmbda"]), int(config["seed"])
-    cost = rd_cost(result.get("images", []), lmbda, config["distortion"])
-    return Run(str(config["row"]), lmbda, seed, point, cost, result["parameters"], result.get("gmacs"))
+    result = read_json(point.source) if point.source else {}
+    lmbda = float(config["lmbda"])
+    results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
+    results["cost"] = rd_cost(result.get("images", []), lmbda, config["distortion"])
+    seconds = {key: point.extra.get(key) for key in ("encoding_time", "decoding_time")}
+    costs = {"parameters": result["parameters"], "gmacs": result.get("gmacs"), **seconds}
+    return Run(str(config["row"]), lmbda, int(config["seed"]), results, costs, point)
+
+
+def _scored(score: Score, config: Mapping[str, Any]) -> Run:
+    return Run(str(config["row"]), None, int(config["seed"]), score.results, score.costs)

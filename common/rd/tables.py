@@ -7,7 +7,8 @@ from html import escape
 from typing import Any, NamedTuple
 
 from common.rd.bd import MIN_OVERLAP, SHARED, BDRate, Method, bd_matrix
-from common.rd.curves import Curve, Failure, Group, Metric, Point
+from common.rd.collect import Failure
+from common.rd.curves import Curve, Group, Metric, Point
 
 LABELS: dict[Metric, str] = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
 

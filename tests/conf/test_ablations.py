@@ -38,6 +38,8 @@ def test_every_row_composes_and_has_its_place_in_the_study(table: str) -> None:
         assert {len(claim["cells"]) for claim in study["rows"]} == {len(study["columns"])}
         assert study["reference"] in placed
         assert all(set(study["claims"]) <= claim.keys() for claim in study["rows"])
+        if cfg.lmbda is None:  # claims go by SET/FIGURE
+            assert {key.partition("/")[0] for key in study["claims"]} <= set(cfg.data.sets)
     assert placed == set(rows_of(table))
 
 
@@ -62,6 +64,44 @@ def test_modules_are_what_the_row_is_called(row: str, blocks: tuple[str | None, 
     codec = compose("ablation=adjacent_table3_modules", f"ablation/adjacent_table3_modules={row}").model.codec
     found = (codec.attention, codec.mixture, codec.refinement)
     assert tuple(b._target_.rsplit(".", 1)[-1] if OmegaConf.is_config(b) else b for b in found) == blocks
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "pyramids", "repaired"),
+    [
+        ("deeppynet_table78_pyramids", "left_middle", 2, []),
+        ("deeppynet_table78_pyramids", "left_middle_repair", 2, [2, 3, 4]),
+        ("deeppynet_table78_pyramids", "three", 3, []),
+        ("deeppynet_table78_pyramids", "three_repair", 3, [2, 3, 4]),
+        ("deeppynet_table79_levels", "levels_1", 3, [1]),
+        ("deeppynet_table79_levels", "levels_12", 3, [1, 2]),
+        ("deeppynet_table79_levels", "levels_1234", 3, [1, 2, 3, 4]),
+        ("deeppynet_table79_levels", "levels_234", 3, [2, 3, 4]),
+    ],
+)
+@pytest.mark.parametrize("model", ["deeppynet", "deeppynet_small"])
+def test_pyramids_are_what_the_row_is_called(
+    table: str, row: str, pyramids: int, repaired: list[int], model: str
+) -> None:
+    cfg = compose(f"ablation={table}", f"ablation/{table}={row}", f"model=flow/{model}")
+    assert (cfg.model.network.pyramids, cfg.model.network.repaired) == (pyramids, repaired)
+    assert (cfg.system, cfg.distortion, cfg.protocol.name) == (model, None, "flow")
+    assert [claim["cells"][-1] for claim in cfg.study.rows if claim["row"] == row] == [
+        {"deeppynet_table78_pyramids": "✓" if repaired else "×"}.get(table, " + ".join(map(str, repaired)))
+    ]
+
+
+@pytest.mark.parametrize("table", [table for table in TABLES if table.startswith("deeppynet")])
+def test_pyramids_are_trained_on_procedural_pairs_or_as_in_the_thesis(table: str) -> None:
+    assert list(compose(f"ablation={table}").data.train) == ["procedural"]
+    tests = "[flyingchairs_val,sintel_clean,sintel_final]"
+    cfg = compose(f"ablation={table}", "stage=chairs", "data=flow/published", f"data.test={tests}")
+    recipe = compose("experiment=flow/deeppynet", "stage=chairs")
+    assert list(cfg.data.train) == ["flyingchairs"]
+    for part in ("train", "crop", "canvas", "augmentation", "batch_size"):
+        assert cfg.data[part] == recipe.data[part]
+    assert cfg.trainer.max_steps == recipe.trainer.max_steps and cfg.model.optimizer == recipe.model.optimizer
+    assert {f"{name}/epe" for name in cfg.data.test} == set(cfg.study.claims)
 
 
 def test_the_loss_brings_its_own_lmbda() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from support import compose
+from support.flow_folders import fake_flyingchairs
 
 import conf
 
@@ -27,21 +28,32 @@ def test_every_model_runs(model: str, lic: Lic, tmp_path: Path) -> None:
     assert lic("train", f"model={model}", "debug=step") == 0
     (result,) = tmp_path.glob("runs/debug/*/result.json")
     content = json.loads(result.read_text())
-    assert content["system"] == model.removeprefix("image/")
-    assert content["results"]["bpp"][0] > 0 and content["results"]["psnr-rgb"][0] > 4
+    kind, _, system = model.partition("/")
+    assert content["system"] == system
+    if kind == "image":
+        assert content["results"]["bpp"][0] > 0 and content["results"]["psnr-rgb"][0] > 4
+    else:
+        assert content["results"]["stereo/epe"][0] > 1 and content["results"]["procedural_test/epe"][0] > 0
 
 
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_recipe_runs(experiment: str, lic: Lic, tmp_path: Path, photographs: Path) -> None:
-    assert lic("train", f"experiment={experiment}", "debug=step", f"data.train={photographs}") == 0
+    if experiment.startswith("image/"):
+        data = [f"data.train={photographs}"]
+    else:
+        data = [f"data.roots.flyingchairs={fake_flyingchairs(tmp_path / 'chairs')}"]
+    assert lic("train", f"experiment={experiment}", "debug=step", *data) == 0
     assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1
 
 
 @pytest.mark.parametrize("model", options("model"))
 @pytest.mark.parametrize("size", options("size"))
 def test_every_network_is_built_in_both_sizes(model: str, size: str) -> None:
-    codec = instantiate(compose(f"model={model}", f"size={size}").model.codec)
-    assert codec.downsampling in (16, 32, 64)
+    configured = compose(f"model={model}", f"size={size}").model
+    if model.startswith("image/"):
+        assert instantiate(configured.codec).downsampling in (16, 32, 64)
+    else:
+        assert instantiate(configured.network).multiple in (8, 16, 64)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +78,16 @@ def test_every_other_choice_composes(choice: str) -> None:
     assert cfg.trainer.max_steps > 0
 
 
+@pytest.mark.parametrize("stage", options("stage"))
+def test_every_stage_starts_from_the_one_before(stage: str) -> None:
+    order = ["chairs", "things", "sintel", "kitti"]
+    cfg = compose("experiment=flow/deeppynet", f"stage={stage}")
+    place = order.index(stage)
+    assert cfg.warm_start == ({"stage": order[place - 1]} if place else None)
+    assert set(cfg.data.train) | set(cfg.data.test) <= set(cfg.data.sets)
+    assert all(side % 16 == 0 for side in cfg.data.crop)
+
+
 def test_recipes_carry_the_published_lists() -> None:
     for experiment in ("factorized", "hyperprior", "mean_hyperprior"):
         cfg = compose(f"experiment=image/{experiment}", "distortion=ms_ssim", "data.train=x", "data.test=y")
@@ -84,7 +106,7 @@ def test_moving_average_of_the_weights(lic: Lic, tmp_path: Path) -> None:
     assert lic("train", *budget, "name=average", "callbacks=ema", "callbacks.ema.decay=0.999999") == 0
     assert lic("train", *budget, "name=last") == 0
     begin, average, last = (
-        torch.load(next(tmp_path.glob(f"runs/{name}/*/codec.ckpt")), weights_only=False)["state_dict"]["g_a.0.weight"]
+        torch.load(next(tmp_path.glob(f"runs/{name}/*/weights.ckpt")), weights_only=False)["state_dict"]["g_a.0.weight"]
         for name in ("begin", "average", "last")
     )
     assert torch.allclose(average, begin, atol=1e-4) and not torch.allclose(last, begin, atol=1e-3)

@@ -32,7 +32,7 @@ class Inconsistent(Factorized):
 
 def test_a_codec_that_decodes_something_else_is_found_out(photographs: Path, tmp_path: Path) -> None:
     data = Photographs(None, str(photographs), "test", crop=64, batch_size=1)
-    assert len(ImageProtocol()(Factorized(4, 4), "ok", data, tmp_path)) == 2
+    assert len(ImageProtocol()(Factorized(4, 4), "ok", data, tmp_path).details["images"]) == 2
     with pytest.raises(LicError, match="do not match its forward"):
         ImageProtocol()(Inconsistent(4, 4), "bad", data, tmp_path)
 
@@ -42,14 +42,14 @@ def test_a_lossless_picture_is_no_number_in_json(
 ) -> None:
     monkeypatch.setattr("lic_image.evaluate.psnr", lambda *_: torch.tensor([float("inf")]))
     data = Photographs(None, str(photographs), "test", crop=64, batch_size=1)
-    records = ImageProtocol()(Factorized(4, 4), "f", data, tmp_path)
+    records = ImageProtocol()(Factorized(4, 4), "f", data, tmp_path).details["images"]
     assert [record["psnr"] for record in records] == [None, None] and json.dumps(records, allow_nan=False)
 
 
 def test_records_agree_with_the_files(photographs: Path, tmp_path: Path) -> None:
     data = Photographs(None, str(photographs), "test", crop=64, batch_size=1)
     torch.manual_seed(0)
-    for record in ImageProtocol()(Factorized(4, 4), "f", data, tmp_path):
+    for record in ImageProtocol()(Factorized(4, 4), "f", data, tmp_path).details["images"]:
         original = np.asarray(Image.open(record["source"]).convert("RGB")).astype(float)
         decoded = np.asarray(Image.open(tmp_path / "pictures" / f"{record['file']}.png")).astype(float)
         assert record["psnr"] == pytest.approx(10 * np.log10(255**2 / ((original - decoded) ** 2).mean()), abs=1e-4)

@@ -137,7 +137,7 @@ def compose_digest(run_folder: Path) -> bytes:
     from common.entropy.container import weights_digest
     from common.launch.weights import read_state_dict
 
-    return weights_digest(read_state_dict(run_folder / "codec.ckpt"))
+    return weights_digest(read_state_dict(run_folder / "weights.ckpt"))
 
 
 @pytest.mark.parametrize(

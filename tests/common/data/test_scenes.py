@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.data import raster
-from common.data.scenes import CAMERA, LAYER, Scene, motion, render, scene, still
+from common.data.scenes import CAMERA, LAYER, Scene, motion, pair, render, scene, still
 from common.data.textures import noise_tiles
 
 
@@ -144,3 +144,11 @@ def test_noise_tiles() -> None:
     np.testing.assert_allclose(tiles.std((1, 2)), 1, atol=0.05)
     for tile in tiles:  # periodic: the step across the border is like any other
         assert np.abs(tile[0] - tile[-1]).mean() < 1.3 * np.abs(np.diff(tile, axis=0)).mean()
+
+
+def test_a_pair_is_what_its_parts_are() -> None:
+    view = scene(5, 3, 40, 56)
+    first, second, seen = pair(view, 0.0, 2.0)
+    alone = motion(view, 0.0, 2.0)
+    assert np.array_equal(first, render(view)) and np.array_equal(second, render(view, 2.0))
+    assert np.array_equal(seen.flow, alone.flow) and np.array_equal(seen.occluded, alone.occluded)

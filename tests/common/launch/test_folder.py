@@ -57,9 +57,11 @@ def test_no_run_folder(tmp_path: Path) -> None:
 def test_a_cleared_folder_keeps_nothing_of_the_earlier_run(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.adopt(OmegaConf.create({"seed": 0}))
-    for name in ("pictures", "bits", "attention", "refinement", "streams"):
+    for name in ("pictures", "bits", "attention", "refinement", "streams", "flow", "submission"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "one.png").touch()
+    for name in ("images.csv", "pairs.csv"):
+        (tmp_path / name).touch()
     folder.finish({"name": "x"}, {})
     folder.clear()
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["config.yaml"]

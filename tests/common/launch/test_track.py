@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from support.score_runs import score_run
 from support.tracked import Tracked, tracked_runs
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from common.data.pictures import read_picture
+from common.launch.folder import RunFolder
 from common.launch.resolvers import _wandb_mode, run_id
-from common.launch.track import track_configuration, track_report, tracking
+from common.launch.track import track_configuration, track_report, track_result, tracking
 from common.rd.curves import Group
-from common.rd.report import Report, Section
+from common.rd.report import Report, write_report
+from common.rd.sections import Section
 from common.rd.tables import Table
 from lic_image.evaluate import ImageProtocol
 from lic_image.module import ImageCodec
@@ -207,6 +210,63 @@ def test_the_tables_of_studies_are_tracked_with_the_report(tmp_path: Path) -> No
     for name, table in (("study", tables[0]), ("study-2", tables[1])):
         stored = json.loads((run.folder / "files" / run.summary[name]["path"]).read_text())
         assert (stored["columns"], stored["data"]) == (table.columns, table.rows)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> tuple[Any, RunFolder, dict[str, Any]]:
+    """Configuration, folder and result of a run without a rate that has drawn six pairs of each of two sets."""
+    names = [f"{name}_{n}" for name in ("procedural_test", "stereo") for n in range(6)]
+    figures = {"stereo/epe": 1.25, "stereo/s40+": 3.5, "procedural_test/epe": 0.5, "procedural_test/1px": None}
+    folder = score_run(tmp_path / "run", figures, sheets=names)
+    cfg = {"model": {"N": 8}, "lmbda": None, "distortion": None, "trainer": {"max_steps": 7}}
+    return OmegaConf.create(cfg), RunFolder(folder), result(folder)
+
+
+SHOWN = {f"flow/{name}_{n}" for name in ("procedural_test", "stereo") for n in range(4)}
+MEASURED = {"test/stereo/epe": 1.25, "test/stereo/s40+": 3.5, "test/procedural_test/epe": 0.5}
+
+
+def test_figures_and_first_pairs_of_every_set_are_tracked(tmp_path: Path, pairs: Any) -> None:
+    cfg, folder, content = pairs
+    cfg.logger = {"_target_": "lightning.pytorch.loggers.WandbLogger", "id": "a", "save_dir": str(tmp_path)}
+    with tracking(cfg) as logger:
+        track_result(logger, cfg, folder, content)
+    (run,) = tracked_runs(tmp_path, 1)
+    assert {key: value for key, value in run.summary.items() if key.startswith("test/")} == MEASURED
+    assert run.curve("test/stereo/epe") == [(7, 1.25)] and run.config["parameters"] == 1_234_000
+    panels = {key: value for key, value in run.summary.items() if key.startswith("flow/")}
+    assert set(panels) == SHOWN
+    for name, panel in panels.items():
+        assert (run.folder / "files" / panel["path"]).read_bytes() == (folder.path / f"{name}.png").read_bytes()
+        assert panel["caption"] == name.removeprefix("flow/")
+
+
+def test_tensorboard_has_figures_and_first_pairs_of_every_set(tmp_path: Path, pairs: Any) -> None:
+    cfg, folder, content = pairs
+    cfg.logger = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "save_dir": str(tmp_path), "name": ""}
+    with tracking(cfg) as logger:
+        track_result(logger, cfg, folder, content)
+    (place,) = {file.parent for file in tmp_path.glob("**/events.out.*")}
+    events = EventAccumulator(str(place)).Reload()
+    assert set(events.Tags()["images"]) == SHOWN
+    measured = {tag: events.Scalars(tag)[-1] for tag in events.Tags()["scalars"] if tag.startswith("test/")}
+    assert {tag: (event.step, event.value) for tag, event in measured.items()} == {
+        tag: (7, value) for tag, value in MEASURED.items()
+    }
+
+
+def test_the_table_of_scores_is_tracked_with_the_report(tmp_path: Path) -> None:
+    score_run(tmp_path / "runs/a", {"stereo/epe": 2.0}, "a", sheets=["stereo_0"])
+    score_run(tmp_path / "runs/b", {"stereo/epe": 1.0}, "b")
+    report = write_report([tmp_path / "runs"], tmp_path / "report")
+    wandb = {"_target_": "lightning.pytorch.loggers.WandbLogger", "group": "modules"}
+    track_report(OmegaConf.create({"logger": wandb}), report)
+    (run,) = tracked_runs(tmp_path, 1)
+    stored = json.loads((run.folder / "files" / run.summary["scores"]["path"]).read_text())
+    assert stored["columns"][:2] == ["run", "stereo EPE"]
+    assert [row[:2] for row in stored["data"]] == [["b", "1.000"], ["a", "2.000"]]
+    assert run.tags == ["flow"] and "rate_distortion" not in run.summary
+    assert run.summary["pairs-2-stereo"]["_type"] == "image-file"
 
 
 def test_a_missing_package_is_one_sentence(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

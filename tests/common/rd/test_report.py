@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
+from support.score_runs import DATASET as PAIRS
+from support.score_runs import score_run
 
 from common.errors import LicError
 from common.rd.blocks import block_figures
@@ -201,3 +203,33 @@ def test_only_the_first_curves_show_their_blocks(tmp_path: Path) -> None:
     written = block_figures(runs, tmp_path / "out", "-2")
     assert [path.name for path in written] == [f"blocks-2-{n}.png" for n in (1, 2, 3, 4)]
     assert all(path.exists() for path in written)
+
+
+def test_runs_with_and_without_a_rate_have_sections_of_their_own(sweep: Path, tmp_path: Path) -> None:
+    pairs = ["stereo_motorcycle", "procedural_test_0000", "procedural_test_0001"]
+    score_run(sweep / "flow", {"stereo/epe": 1.25, "procedural_test/epe": 0.5}, sheets=pairs)
+    out = tmp_path / "out"
+    report = write_report([sweep], out)
+    assert [section.heading for section in report.sections] == [f"image · {DATASET}", f"flow · {PAIRS}"]
+    written = {path.name for path in out.iterdir()}
+    assert written == {path.name for path in report.files}
+    assert written >= {"points.csv", "scores.csv", "rd_psnr.png", "pairs-1-procedural_test.png", "pairs-1-stereo.png"}
+    images, flow = json.loads((out / "report.json").read_text())["groups"]
+    assert len(images["curves"]) == 2 and "scores" not in images
+    assert flow["scores"][0]["results"] == {"stereo/epe": [1.25], "procedural_test/epe": [0.5]}
+    assert "net_tiny" not in (out / "points.csv").read_text() and "swift" not in (out / "scores.csv").read_text()
+    html, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
+    assert html.count("data:image/png;base64,") == 5 and f"<h2>Pairs · flow · {PAIRS}</h2>" in html
+    assert "![pairs-1-stereo](pairs-1-stereo.png)" in markdown and "| net_tiny | 1.250 | 0.500 |" in markdown
+    console = Console(width=160, record=True, file=io.StringIO())
+    print_report(report, console)
+    text = console.export_text()
+    assert "net_tiny" in text and "procedural_test EPE" in text and "loss is NaN at step 12" in text
+
+
+def test_a_report_without_rates_has_no_codecs_and_no_points(sweep: Path, tmp_path: Path) -> None:
+    score_run(tmp_path / "flow" / "run", {"stereo/epe": 1.25})
+    out = tmp_path / "out"
+    (section,) = write_report([tmp_path / "flow"], out, baselines=[sweep]).sections
+    assert section.heading == f"flow · {PAIRS}"
+    assert {path.name for path in out.iterdir()} == {"report.html", "report.md", "report.json", "scores.csv"}

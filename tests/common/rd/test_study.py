@@ -12,7 +12,8 @@ from rich.console import Console
 
 from common.errors import LicError
 from common.rd.bd import bd_psnr, bd_rate
-from common.rd.curves import Curve, Point, collect, group
+from common.rd.collect import collect
+from common.rd.curves import Curve, Point, group
 from common.rd.points import aggregate, results, write_json
 from common.rd.report import print_report, write_report
 from common.rd.study import study_tables

@@ -1,0 +1,123 @@
+"""The sections of a report: what was measured with one protocol on the same pictures or pairs.
+
+Both kinds have a heading, `figures` above their `tables`, of which `printed` are the terminal's, and a `closer` look.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.rd.bd import Method
+from common.rd.blocks import block_figures
+from common.rd.curves import METRICS, Group
+from common.rd.gallery import gallery, gallery_rows
+from common.rd.plot import rd_figure
+from common.rd.score_tables import scores_json, scores_table
+from common.rd.scores import ScoreGroup
+from common.rd.seeds import mean_over_seeds
+from common.rd.sheets import sheet_figures
+from common.rd.study import study_tables
+from common.rd.tables import Table, bd_table, points_table
+
+
+class Section(NamedTuple):
+    """What the report says of one protocol and set of pictures; `group` holds means over seeds."""
+
+    group: Group
+    heading: str
+    studies: list[Table]
+    points: Table
+    bd: list[Table]
+    figures: list[Path]
+    blocks: list[Path]  # what the codecs' blocks do to a photograph
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables, in the order in which they are shown."""
+        return [*self.studies, *self.bd, self.points]
+
+    @property
+    def printed(self) -> list[Table]:
+        """What a terminal shows after the studies: of the points those of the runs, where there are any."""
+        return [points_table(self.group.of_kind("run") or self.group.curves), *self.bd]
+
+    @property
+    def closer(self) -> tuple[str, list[Path]]:
+        """Heading and pictures of a closer look."""
+        return f"What the blocks do · {self.heading}", self.blocks
+
+    def to_json(self) -> dict[str, Any]:
+        return _json(self) | {
+            "curves": [curve.to_json() for curve in self.group.curves],
+            "bd": [_table_json(table) for table in self.bd],
+        }
+
+
+class ScoreSection(NamedTuple):
+    """What the report says of runs without a rate: one protocol, the same test sets."""
+
+    group: ScoreGroup
+    heading: str
+    studies: list[Table]
+    scores: Table
+    sheets: list[Path]
+
+    @property
+    def figures(self) -> list[Path]:
+        return []
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables, in the order in which they are shown."""
+        return [*self.studies, self.scores]
+
+    @property
+    def printed(self) -> list[Table]:
+        """What a terminal shows after the studies."""
+        return [self.scores]
+
+    @property
+    def closer(self) -> tuple[str, list[Path]]:
+        """Heading and pictures of a closer look."""
+        return f"Pairs · {self.heading}", self.sheets
+
+    def to_json(self) -> dict[str, Any]:
+        return _json(self) | {"scores": scores_json(self.group)}
+
+
+def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Section:
+    """The section on `measured`, its figures written to `out`."""
+    g = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
+    heading = _heading(g)
+    figures = [
+        rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading),
+        rd_figure(g.curves, "ms-ssim-rgb", out / f"rd_ms_ssim{suffix}.png", heading),
+    ]
+    if rows := gallery_rows(g.of_kind("run")):
+        figures.append(gallery(rows, out / f"gallery{suffix}.png"))
+    tables = [bd_table(g, metric, method) for metric in METRICS]
+    shown = [table for table in tables if table is not None]
+    studies = study_tables(measured, method)
+    blocks = block_figures(g.of_kind("run"), out, suffix)
+    drawn = [figure for figure in figures if figure]
+    return Section(g, heading, studies, points_table(g.curves), shown, drawn, blocks)
+
+
+def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:
+    """The section on `g`, its pictures written to `out`."""
+    return ScoreSection(g, _heading(g), study_tables(g), scores_table(g), sheet_figures(g, out, suffix))
+
+
+def _heading(g: Group | ScoreGroup) -> str:
+    return " · ".join(part for part in (g.protocol, g.dataset) if part) or "published curves"
+
+
+def _json(section: Section | ScoreSection) -> dict[str, Any]:
+    return {
+        "protocol": section.group.protocol,
+        "dataset": section.group.dataset,
+        "studies": [_table_json(table) for table in section.studies],
+    }
+
+
+def _table_json(table: Table) -> dict[str, Any]:
+    return {"title": table.title, "columns": table.columns, "rows": table.rows, "notes": list(table.notes)}

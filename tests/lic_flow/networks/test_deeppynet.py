@@ -1,0 +1,78 @@
+"""`deeppynet`: its size, its first flow, and its steps against equations (4.6) and (4.7)."""
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from support import compose
+from torch.nn import functional as F
+
+from common.layers.warp import warp
+from lic_flow.layers.dense_decoder import PlainDecoder
+from lic_flow.networks.deeppynet import DeepPyNet
+
+
+def tiny(**settings: object) -> DeepPyNet:
+    kind = {"widths": (4, 4, 6, 8), "embedding": 8, "decoder": PlainDecoder, "hypotheses": 2, "iterations": (1, 2)}
+    return DeepPyNet(**{**kind, "decoder_widths": (8, 4), "context_widths": 6 * (4,), **settings})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("model", "low", "high"), [("deeppynet", 5.8, 6.41), ("deeppynet_small", 1.0, 1.1)])
+def test_parameters(model: str, low: float, high: float) -> None:
+    network = instantiate(compose(f"model=flow/{model}").model.network)
+    assert low < sum(p.numel() for p in network.parameters()) / 1e6 < high
+    assert network.iterations == [4, 4]
+
+
+def test_it_starts_as_block_matching_and_learns_all_of_itself() -> None:
+    torch.manual_seed(0)
+    network = tiny()
+    first, second = torch.rand(2, 2, 3, 32, 48).unbind(0)
+    flows = network(first, second)
+    assert [f.shape for f in flows] == 3 * [(2, 2, 32, 48)]
+    a, b = network.pyramids(2 * torch.cat([first, second]) - 1)[1].split(2)
+    guesses, _ = network.cost_volume(a, b)
+    expected = 16 * F.interpolate(guesses.mean(1), scale_factor=16, mode="bilinear")
+    torch.testing.assert_close(flows[0], expected)
+    for layer in (network.decoder.flow, network.context.flow, network.select):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    for part in network.modules():  # what starts at zero keeps others from learning in the first step only
+        if isinstance(part, torch.nn.Conv2d) and (part.weight == 0).all():
+            torch.nn.init.normal_(part.weight, std=0.1)
+    sum((f - 1).abs().mean() for f in network(first, second)).backward()
+    silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert silent == []
+
+
+def test_steps() -> None:
+    torch.manual_seed(1)
+    network = tiny()
+    for layer in (network.decoder.flow, network.context.flow, network.select):
+        torch.nn.init.normal_(layer.weight, std=0.05)
+    first, second = torch.rand(2, 1, 3, 32, 48).unbind(0)
+    fine, coarse = (m.split(1) for m in network.pyramids(2 * torch.cat([first, second]) - 1))
+
+    def step(a: torch.Tensor, b: torch.Tensor, shown: torch.nn.Module, flow: torch.Tensor) -> torch.Tensor:
+        guesses, rest = network.cost_volume(a, warp(b, flow))
+        features, residual = network.decoder(torch.cat([guesses.flatten(1, 2), rest, shown(a), flow], 1))
+        weights = network.select(features)
+        flow = flow + residual + weights[:, :1] * guesses[:, 0] + weights[:, 1:] * guesses[:, 1]
+        return flow + network.context(torch.cat([features, flow], 1))
+
+    def up(flow: torch.Tensor, factor: int) -> torch.Tensor:
+        return factor * F.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
+
+    flow = step(*coarse, network.shown[0], torch.zeros(1, 2, 2, 3))
+    expected = [up(flow, 16)]
+    flow = up(flow, 2)
+    for _ in range(2):
+        flow = step(*fine, network.shown[1], flow)
+        expected.append(up(flow, 8))
+    for ours, theirs in zip(network(first, second), expected):
+        torch.testing.assert_close(ours, theirs)
+        assert ours.abs().max() > 0.01
+
+
+def test_studied_settings() -> None:
+    count = lambda network: sum(p.numel() for p in network.parameters())  # noqa: E731
+    assert count(tiny(pyramids=2)) < count(tiny())
+    assert count(tiny(repaired=())) < count(tiny(repaired=(2,))) < count(tiny(repaired=(2, 3, 4)))
