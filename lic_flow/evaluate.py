@@ -52,7 +52,7 @@ class FlowProtocol:
         records: list[dict[str, Any]] = []
         seconds: list[float] = []
         for name, pairs in data.test_sets().items():
-            metrics, zero, differences = FlowMetrics(), FlowMetrics(), []
+            metrics, zero, differences = alone(), alone(), []
             for n in track(range(len(pairs)), description=f"estimating {len(pairs)} pairs of {name}"):
                 sample = pairs[n]
                 started = time.perf_counter()
@@ -79,16 +79,21 @@ class FlowProtocol:
         )
 
 
+def alone() -> FlowMetrics:
+    """Figures of this process: only the first rank evaluates, and no other waits for it."""
+    return FlowMetrics(sync_on_compute=False)
+
+
 def measure(sample: dict[str, Tensor], estimates: Mapping[FlowMetrics, Tensor]) -> list[dict[str, float | None]]:
     """Add estimates (2, H, W) of a sample to their sets' figures; returns each one's own."""
     flow, valid = (sample[key][None] for key in ("flow", "valid"))
     occluded = sample["occluded"][None] if "occluded" in sample else None
     found = []
     for metrics, flow_hat in estimates.items():
-        alone = FlowMetrics()
-        for each in (metrics, alone):
+        own = alone()
+        for each in (metrics, own):
             each.update(flow_hat[None], flow, valid, occluded)
-        found.append({key: finite(value.item()) for key, value in alone.compute().items()})
+        found.append({key: finite(value.item()) for key, value in own.compute().items()})
     return found
 
 

@@ -162,7 +162,7 @@ def sheet(
 
 def _figures(flow_hat: Flow, flow: Flow, valid: Mask | None) -> dict[str, Tensor]:
     known = np.ones(flow.shape[1:], np.bool_) if valid is None else valid
-    metrics = FlowMetrics()
+    metrics = FlowMetrics(sync_on_compute=False)
     metrics.update(*(torch.tensor(part)[None] for part in (flow_hat, flow, known)))
     return metrics.compute()
 

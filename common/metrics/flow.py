@@ -7,6 +7,8 @@ weighs more. The field's Fl-all on KITTI is such a figure too (the share of all 
 shares); its EPE on KITTI is often a mean of the pictures' means instead (RAFT's is), and then a slightly other number.
 """
 
+from typing import Any
+
 import torch
 import torchmetrics
 from torch import Tensor
@@ -58,7 +60,8 @@ class FlowMetrics(torchmetrics.Metric):
 
     The figures of the first three lines are always there, NaN for a set without a known pixel; those of the last two
     are absent where no pixel is of their kind, and so for a set without occlusion masks. Only sums and counts are kept
-    and travel between processes, in float64, so that unequal shares of a set give the figures of the whole.
+    and travel between processes, in float64, so that unequal shares of a set give the figures of the whole. One process
+    that measures on its own, as in an evaluation after distributed training, takes `sync_on_compute=False`.
     """
 
     higher_is_better = False
@@ -67,8 +70,8 @@ class FlowMetrics(torchmetrics.Metric):
     errors: Tensor
     outliers: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
         self.add_state("pixels", torch.zeros(len(GROUPS), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("errors", torch.zeros(len(GROUPS), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("outliers", torch.zeros(len(OUTLIERS), dtype=torch.float64), dist_reduce_fx="sum")
