@@ -12,12 +12,7 @@ Lic = Callable[..., int]
 
 def test_two_processes_follow_one(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    point = [
-        "model=flow/deeppynet",
-        "trainer.max_steps=4",
-        "trainer.val_check_interval=4",
-        "trainer.log_every_n_steps=1",
-    ]
+    budget = ["trainer.max_steps=4", "trainer.val_check_interval=4", "trainer.log_every_n_steps=1"]
     losses, results = [], []
     for trainer in ("cpu", "ddp_cpu"):
         assert lic("train", "model=flow/deeppynet", *budget, f"trainer={trainer}", f"name={trainer}") == 0
