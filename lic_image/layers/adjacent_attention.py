@@ -15,6 +15,11 @@ convolution with C channels; q and k have C/8. The products are not scaled, as p
 and counts only what lies inside the picture; the block is added to its input, and its merging convolution starts at
 zero, so that training starts from the codec without the block. Figure 2 gives the decoder's block 192 channels, figure
 1 has it in front of the decoder, where y_hat has 320: taken for 320.
+
+What it gains at `size=tiny`: nothing. With and without it, trained alike for 4000 steps, 12 pairs of runs differ by
++1.0 ± 0.5 % of the rate-distortion cost (see README). In front of a frozen, trained decoder, after 900 steps, it gains
+-0.002 dB on 80 held-out crops of 128x128, without the average pool +0.002, with scaled products +0.004, with both
+changes +0.003: no reading stands out, so the printed one stays.
 """
 
 import torch
