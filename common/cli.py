@@ -31,7 +31,7 @@ verbs:
   lic train -m experiment=image/demo          its whole rate-distortion sweep
   lic compress photo.png photo.lic --checkpoint runs/demo/lmbda-0.013
   lic decompress photo.lic decoded.png --checkpoint runs/demo/lmbda-0.013
-  lic train model=flow/deeppynet_small size=tiny    optical flow, trained on procedural pairs
+  lic train experiment=flow/deeppynet_small   optical flow, trained on procedural pairs
 """
 
 
