@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.timing import interleaved_medians
+from common.coding import to_input
 from common.data.scenes import still
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.swift import Swift
-from lic_image.files import to_input
 
 HEIGHT, WIDTH, ROUNDS = 512, 768, 5
 

@@ -1,13 +1,15 @@
 """`lic compress`, `lic decompress` and `lic info`: files in, files out.
 
-What codes a file is said by the configuration of the run that trained the codec, so that this module knows
-nothing about photographs or clips.
+What codes a file is said by the configuration of the run that trained the codec: photographs or clips. Which options
+are whose is what its `compress_file` and `decompress_file` take.
 """
 
 import argparse
+import inspect
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +17,35 @@ from common.errors import LicError
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="lic", description="Code pictures into .lic files and back.")
+    top = argparse.ArgumentParser(prog="lic", description="Code pictures and clips into .lic files and back.")
     verbs = top.add_subparsers(dest="verb", required=True)
     run_help = "folder of the training run whose codec is used, or a weights.ckpt inside one"
 
-    one = verbs.add_parser("compress", help="code a picture", description="Code a picture into a .lic file.")
-    one.add_argument("source", type=Path, help="PNG, JPEG, WebP, TIFF, AVIF, BMP or PPM, 8 bits a channel")
+    one = verbs.add_parser("compress", help="code a picture or a clip", description="Code into a .lic file.")
+    one.add_argument(
+        "source",
+        type=Path,
+        help="for an image codec: PNG, JPEG, WebP, TIFF, AVIF, BMP or PPM; for a video codec: what FFmpeg opens, raw "
+        ".yuv or .rgb, or a folder of pictures; 8 bits a channel",
+    )
     one.add_argument("target", type=Path, help="the .lic file to write")
     one.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     one.add_argument("--background", metavar="COLOUR", help="what transparent pixels are put on, e.g. white, '#202020'")
+    one.add_argument("--size", type=_size, metavar="WxH", help="of the frames of a raw clip, e.g. 352x288")
+    one.add_argument("--rate", type=_rate, metavar="FPS", help="frames a second, where a clip cannot say (25)")
+    one.add_argument("--conversion", help="of a clip's YUV to RGB: ffmpeg_default (default) or bt709")
 
-    two = verbs.add_parser("decompress", help="decode a .lic file", description="Decode a .lic file into a picture.")
+    two = verbs.add_parser("decompress", help="decode a .lic file", description="Decode a .lic file.")
     two.add_argument("source", type=Path, help="the .lic file")
-    two.add_argument("target", type=Path, help="the picture to write: .png, or another lossless format")
+    two.add_argument(
+        "target",
+        type=Path,
+        help="a picture: .png, or another lossless format; a clip: .mkv (FFV1, lossless), .y4m (4:4:4), or a folder of "
+        "PNG files",
+    )
     two.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
-    two.add_argument("--max-pixels", type=int, default=2**28, help="refuse larger pictures (default %(default)s)")
+    two.add_argument("--max-pixels", type=int, help=f"refuse larger pictures (default {2**28})")
+    two.add_argument("--frames", type=_span, metavar="A:B", help="only frames A to before B of a clip, counted from 0")
     for verb in (one, two):
         verb.add_argument("--device", default="cpu", help="cpu (default) or cuda; decode where you encoded")
 
@@ -51,12 +67,36 @@ def main(argv: Sequence[str]) -> int:
     if not arguments.target.parent.is_dir():
         raise LicError(f"the folder {arguments.target.parent} does not exist; make it first.")
     files = open_files(arguments.checkpoint, arguments.device)
-    if arguments.verb == "compress":
-        notes = files.compress_file(arguments.source, arguments.target, arguments.background)
-    else:
-        notes = files.decompress_file(arguments.source, arguments.target, arguments.max_pixels)
-    print("\n".join(notes))
+    work = files.compress_file if arguments.verb == "compress" else files.decompress_file
+    options = {name: value for name, value in vars(arguments).items() if value is not None and name not in _COMMON}
+    print("\n".join(work(arguments.source, arguments.target, **_taken(work, options))))
     return 0
+
+
+_COMMON = ("verb", "source", "target", "checkpoint", "device")
+
+
+def _taken(work: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, if `work` takes them all."""
+    for name in options:
+        if name not in inspect.signature(work).parameters:
+            whose = "pictures" if name in ("background", "max_pixels") else "clips"
+            raise LicError(f"--{name.replace('_', '-')} is for {whose}, and the codec of --checkpoint codes none.")
+    return options
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = map(int, text.lower().split("x"))
+    return width, height
+
+
+def _rate(text: str) -> Fraction | float:
+    return Fraction(text) if "/" in text else float(text)
+
+
+def _span(text: str) -> tuple[int, int | None]:
+    first, _, stop = text.partition(":")
+    return int(first or 0), int(stop) if stop else None
 
 
 def open_files(checkpoint: Path, device: str) -> Any:
@@ -67,7 +107,7 @@ def open_files(checkpoint: Path, device: str) -> Any:
 
     codec, cfg = trained_network(checkpoint, device)
     if "files" not in cfg:
-        raise LicError(f"{checkpoint} is a run of {cfg.system}, which codes no pictures: give a codec's run.")
+        raise LicError(f"{checkpoint} is a run of {cfg.system}, which codes nothing: give a codec's run.")
     return instantiate(cfg.files, codec=codec, model=cfg.system)
 
 
@@ -88,11 +128,15 @@ def describe(path: Path) -> None:
                 print(f"  {key:<14} {values[0]}")
         return
     from common.entropy.container import unpack
+    from common.entropy.video_container import VIDEO, describe_clip
 
     try:
         data = path.read_bytes()
     except OSError as error:
         raise LicError(f"{path} cannot be read: {error.strerror}.") from error
+    if data[4:5] == VIDEO:
+        print(describe_clip(path, data))
+        return
     header, streams, _, version = unpack(data, max_pixels=sys.maxsize)
     pixels = header.width * header.height
     print(

@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional as F
 
+from common.flow_colours import Picture, centred, flow_picture, legend
 from common.metrics.flow import endpoint_error
 from common.sheet import CELL, INK, MARK, Panel, sheet
 from lic_flow.figures import in_rows, painted, rgb, signed
-from lic_flow.pictures import Picture, centred, flow_picture, legend
 from lic_flow.watch import Step
 
 BETWEEN = 18  # pixels, from the costs before the filter to those after it

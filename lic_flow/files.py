@@ -51,8 +51,9 @@ def estimate_file(first: Path, second: Path, out: Path, checkpoint: Path, show: 
 
     import torch
 
+    from common.flow_colours import flow_picture
     from lic_flow.inference import estimate
-    from lic_flow.pictures import flow_picture, quiver, sheet
+    from lic_flow.pictures import quiver, sheet
 
     network.eval()
     with torch.inference_mode():

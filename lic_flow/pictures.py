@@ -10,19 +10,14 @@ import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
-from torchvision.utils import flow_to_image
 
+from common.flow_colours import Flow, Mask, Picture, centred, flow_picture, legend, speed_of
 from common.layers.warp import warp
 from common.metrics.flow import FlowMetrics
 from common.sheet import CELL, INK, MARK, Panel
 from common.sheet import sheet as arranged
-
-Picture = NDArray[np.uint8]
-Flow = NDArray[np.floating]
-Mask = NDArray[np.bool_]
 
 # ColorBrewer's RdYlBu of ten classes from its blue end: five below KITTI's bound of an outlier, five above
 ERROR_COLOURS = np.array(
@@ -36,45 +31,8 @@ ERROR_CAPTION = (
     "Errors: blue is within 3 px or 5 % of the true speed, red an outlier of Fl-all; every step of colour is a factor "
     "of 2, black is unknown. A flow faster than the wheel's rim is darkened."
 )
-BEYOND = 0.75  # of the brightness: how Middlebury's code shows what is faster than the wheel's rim
 ARROWS = 512  # pixels, the longer side of a picture with arrows at the least
 DPI = 128  # a power of two: sides come out exactly
-
-
-def flow_picture(flow: Flow, valid: Mask | None = None, max_speed: float | None = None) -> Picture:
-    """Flow by Middlebury's colour wheel (Baker et al., 2011): hue for direction, saturation for speed, white for rest.
-
-    Args:
-        max_speed: px, the speed of full colour; what is faster is darkened. None: the fastest known pixel's.
-
-    Returns:
-        uint8 (H, W, 3). The colours are torchvision's; with two pictures of one `max_speed` they may be compared.
-    """
-    speed, known = _speed(flow, valid)
-    fastest = speed.max(initial=0.0) if max_speed is None else max_speed
-    rim = max(float(fastest), 1e-9)
-    inside = np.where(known, flow, 0) * np.minimum(1, rim / np.maximum(speed, 1e-9))
-    # torchvision takes the fastest pixel for the rim: one is added that is just so fast. It is a rounding faster than
-    # the others, as beyond the rim, by any rounding, torchvision's colours would wrap around.
-    beside = np.tile(np.array([[[rim * (1 + 1e-6)]], [[0.0]]]), (1, flow.shape[1], 1))
-    coloured = flow_to_image(torch.from_numpy(np.concatenate([inside, beside], 2)).float())
-    rgb = coloured[..., :-1].permute(1, 2, 0).numpy().copy()
-    beyond = speed > rim * (1 + 1e-6)
-    rgb[beyond] = (rgb[beyond] * BEYOND).astype(np.uint8)
-    rgb[~known] = 0
-    return rgb
-
-
-def legend(size: int = 151) -> Picture:
-    """The colour wheel: uint8 (size, size, 3), at each place the colour of the flow that leads there from the centre.
-
-    The rim is `max_speed`; around it is white.
-    """
-    places = np.linspace(-1, 1, size)
-    flow = np.stack(np.meshgrid(places, places))
-    wheel = flow_picture(flow, max_speed=1)
-    wheel[np.hypot(*flow) > 1] = 255
-    return wheel
 
 
 def error_picture(flow_hat: Flow, flow: Flow, valid: Mask | None = None) -> Picture:
@@ -83,7 +41,7 @@ def error_picture(flow_hat: Flow, flow: Flow, valid: Mask | None = None) -> Pict
     The scale is the smaller of error / 3 px and error / 5 % of the true speed: its 1, where blue turns into red, is
     where `common.metrics.flow.fl_outlier` begins. A prediction that is not finite is of the darkest red.
     """
-    speed, known = _speed(flow, valid)
+    speed, known = speed_of(flow, valid)
     error = np.hypot(*np.where(known, flow_hat - flow, 0))
     scale = np.minimum(error / 3, error / np.maximum(0.05 * speed, 1e-9))
     scale = np.nan_to_num(scale, nan=np.inf)
@@ -108,7 +66,7 @@ def quiver(picture: Picture, flow: Flow, step: int = 16) -> Picture:
     axes.imshow(picture, interpolation="nearest", aspect="auto")
     rows, columns = (np.arange(min(step // 2, side // 2), side, step) for side in (height, width))
     u, v = flow[:, rows[:, None], columns]
-    speed, _ = _speed(np.stack([u, v]), None)
+    speed, _ = speed_of(np.stack([u, v]), None)
     length = 1.5 * step / max(np.quantile(speed, 0.95), speed.max() / 4, 1e-9)  # picture's pixels for one of flow
     moving = speed * length * scale >= 2
     places = (np.broadcast_to(grid, speed.shape)[moving] for grid in (columns, rows[:, None]))
@@ -143,7 +101,7 @@ def sheet(
     Raises:
         LicError: there is a true flow, but no EPE: the prediction, or it where it is known, is not finite.
     """
-    speed, _ = _speed(flow_hat, None) if flow is None else _speed(flow, valid)
+    speed, _ = speed_of(flow_hat, None) if flow is None else speed_of(flow, valid)
     rim = float(speed.max(initial=0.0))
     pictures = [Panel("first", first), Panel("second, warped back", _warped(second, flow_hat))]
     flows = [Panel("predicted flow", flow_picture(flow_hat, max_speed=rim))]
@@ -151,7 +109,7 @@ def sheet(
     if flow is None:
         return arranged([pictures, [*flows, wheel]], title)
     figures = _figures(flow_hat, flow, valid)
-    _, known = _speed(flow, valid)
+    _, known = speed_of(flow, valid)
     errors = error_picture(flow_hat, flow, valid)
     flows += [
         Panel("true flow", _joined(flow_picture(flow, valid, rim), known)),
@@ -180,19 +138,3 @@ def _joined(rgb: Picture, known: Mask) -> Picture:
     distance, (rows, columns) = distance_transform_edt(~known, return_indices=True)
     near = distance <= max(known.shape) / CELL  # within a pixel of the sheet
     return np.where(near[..., None], rgb[rows, columns], rgb)
-
-
-def centred(rgb: Picture, size: tuple[int, ...]) -> Picture:
-    """`rgb` in the middle of white of `size`, (H, W)."""
-    paper = np.full((*size, 3), 255, np.uint8)
-    top, left = ((outer - inner) // 2 for outer, inner in zip(size, rgb.shape))
-    paper[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
-    return paper
-
-
-def _speed(flow: Flow, valid: Mask | None) -> tuple[NDArray[np.float64], Mask]:
-    """Length of the flow (H, W), 0 where it is not known, and where it is known."""
-    known = np.isfinite(flow).all(0)
-    if valid is not None:
-        known = known & valid
-    return np.hypot(*np.where(known, flow, 0).astype(np.float64)), known

@@ -15,6 +15,7 @@ import torch
 from compressai.models import CompressionModel
 from rich.progress import track
 
+from common.coding import exact_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_picture
 from common.errors import LicError
 from common.metrics.complexity import gmacs
@@ -22,7 +23,7 @@ from common.metrics.image import ms_ssim, psnr, rate
 from common.rd.points import Evaluation, aggregate, finite, write_csv
 from lic_image.data import Photographs
 from lic_image.figures import attention_picture, bit_picture, refinement_picture
-from lic_image.files import ImageFiles, exact_convolutions, to_input, to_picture
+from lic_image.files import ImageFiles
 from lic_image.watch import Seen, watching
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from matplotlib.colors import LogNorm, Normalize
 from torch import Tensor
 from torch.nn import functional as F
 
-from common.metrics.image import psnr
+from common.coding import to_picture
+from common.metrics.image import decibels
 from common.rd.gallery import worst_crop
 from common.sheet import Panel, bar_chart, sheet
-from lic_image.files import to_picture
 from lic_image.watch import Refined, Seen
 
 CROP = 96  # pixels of the photograph that are shown enlarged
@@ -172,10 +172,3 @@ def fitting_gain(before: Tensor, after: Tensor) -> int:
     """The largest gain at which not more than one value in a hundred is cut off."""
     large = np.percentile((after - before).abs().numpy(), 99)
     return max(gain for gain in GAINS if gain == 1 or gain * large <= 0.5)
-
-
-def decibels(decoded: np.ndarray, rgb: np.ndarray) -> str:
-    """PSNR of 8-bit pictures (H, W, 3), in words."""
-    x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (rgb, decoded))
-    value = psnr(x, x_hat).item()
-    return f"{value:.2f} dB" if np.isfinite(value) else "lossless"

@@ -1,15 +1,13 @@
 """Photograph <-> .lic file. Padding, cropping, rounding to 8 bits and the container are done here, once."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from compressai.models import CompressionModel
-from torch import Tensor
-from torch.nn import functional as F
 
+from common.coding import exact_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_picture
 from common.entropy.container import IMAGE, Header, pack, unpack, weights_digest
 from common.entropy.models import as_in_version
@@ -22,24 +20,6 @@ class Decoded(NamedTuple):
 
     rgb: np.ndarray
     grey: bool
-
-
-def to_input(rgb: np.ndarray, multiple: int, device: torch.device | str = "cpu") -> Tensor:
-    """uint8 (H, W, 3) -> float (1, 3, H', W') in [0, 1], the last row and column repeated up to the next multiple."""
-    x = torch.from_numpy(np.array(rgb)).to(device).permute(2, 0, 1)[None].float() / 255
-    height, width = rgb.shape[:2]
-    return F.pad(x, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-
-
-def to_picture(x_hat: Tensor, height: int, width: int) -> np.ndarray:
-    """float (1, 3, H', W') -> uint8 (height, width, 3): cropped, clamped, rounded to 8 bits."""
-    pixels = (x_hat[0, :, :height, :width].clamp(0, 1) * 255).round().to(torch.uint8)
-    return pixels.permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def exact_convolutions() -> AbstractContextManager[None]:
-    """On GPUs, the same numbers from the same convolution every time: the decoder must repeat the encoder's."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 
 
 class ImageFiles:

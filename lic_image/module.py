@@ -7,15 +7,11 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LRScheduler
 
 from common.errors import LicError
-from common.metrics.image import MS_SSIM_MIN_SIDE, MSSSIM, PSNR, ms_ssim, rate
-from common.module import GuardedModule
-
-# What one unit of 1 - MS-SSIM is worth in squared error on the usual scales: the published λ lists pair up so
-# (CompressAI: 0.013 for MSE stands beside 16.64 for MS-SSIM).
-MS_SSIM_PER_MSE = 1280.0
+from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, MSSSIM, PSNR, ms_ssim, rate
+from common.module import GuardedModule, codec_optimizer
 
 
 class ImageCodec(GuardedModule):
@@ -104,19 +100,4 @@ class ImageCodec(GuardedModule):
             self.log("val/ms_ssim", self.val_ms_ssim)
 
     def configure_optimizers(self) -> Any:
-        named = list(self.codec.named_parameters())
-        quantiles = [p for name, p in named if name.endswith("quantiles")]
-        main = [p for name, p in named if not name.endswith("quantiles")]
-        groups: list[dict[str, Any]] = [{"params": main}]
-        if quantiles:
-            groups.append({"params": quantiles, "lr": self.aux_lr, "weight_decay": 0.0})
-        optimizer = self.optimizer(groups)
-        scheduler = self.scheduler(optimizer, self.trainer.max_steps)
-        if quantiles and isinstance(scheduler, LambdaLR):
-            scheduler.lr_lambdas[1] = constant
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-
-def constant(step: int) -> float:
-    """Schedule of the quantiles."""
-    return 1.0
+        return codec_optimizer(self.codec, self.optimizer, self.scheduler, self.aux_lr, self.trainer.max_steps)

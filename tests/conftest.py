@@ -36,12 +36,17 @@ def lic(tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> I
     ]  # fmt: skip
     images = ["data.crop=64", f"data.test={photographs}"]
     pairs = ["data.test_limit=1", "data.val_limit=1"]
+    clips = ["data.crop=128", "data.sets.procedural.count=1", "data.sets.procedural.frames=4", "flow.iterations=[1,1]"]
 
     def run(verb: str, *arguments: str) -> int:
         about_flow = any(word in argument for argument in arguments for word in ("flow/", "=deeppynet"))
+        about_video = any(word in argument for argument in arguments for word in ("video/", "=ofmc"))
         side = 128 if any("raft" in argument for argument in arguments) else 64  # RAFT takes no smaller ones
         sizes = [f"data.crop=[{side},{side}]", f"data.canvas=[{side + 16},{side + 16}]"]
-        extra = [*small, *([*pairs, *sizes] if about_flow else images)] if verb == "train" else []
+        own = [*pairs, *sizes] if about_flow else images
+        if about_video:
+            own = [c for c in clips if "ssf2020" not in " ".join(arguments) or not c.startswith("flow.")]
+        extra = [*small, *own] if verb == "train" else []
         return main([verb, *arguments, *extra])
 
     yield run

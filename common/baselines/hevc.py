@@ -13,6 +13,8 @@ from fractions import Fraction
 import numpy as np
 from PIL import Image
 
+from common.baselines.ffmpeg import missing, pyav_version
+
 MIN_SIDE = 16
 SIZE = struct.Struct("<HH")
 # info=0 leaves out 2 kB of text about the encoder
@@ -21,16 +23,7 @@ X265 = "keyint=1:pools=none:frame-threads=1:repeat-headers=1:info=0:log-level=no
 
 def missing_hevc() -> str | None:
     """Why HEVC cannot be used here, or None when it can."""
-    try:
-        import av
-    except ImportError:
-        return "HEVC needs PyAV: pip install av."
-    try:
-        av.codec.Codec("libx265", "w")
-        av.codec.Codec("hevc", "r")
-    except ValueError:  # av's UnknownCodecError
-        return f"HEVC needs an ffmpeg with libx265; the one in PyAV {av.__version__} has none."
-    return None
+    return missing("HEVC", "libx265", "hevc")
 
 
 @dataclass(frozen=True)
@@ -44,9 +37,7 @@ class HevcIntra:
 
     @property
     def version(self) -> str:
-        import av
-
-        return f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
+        return pyav_version()
 
     def encode(self, rgb: np.ndarray, quality: int) -> bytes:
         import av

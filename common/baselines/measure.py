@@ -1,14 +1,11 @@
 """A classical codec's rate-distortion curve on a set of pictures, by the protocol of the learned ones.
 
 Whole files, 8-bit RGB, PSNR and MS-SSIM per image, then averaged. Several pictures are worked on at once,
-each in one
-thread: encode and decode seconds are wall-clock under that load (one worker measures them undisturbed).
+each in one thread: encode and decode seconds are wall-clock under that load (one worker measures them undisturbed).
 """
 
-import json
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,10 +14,11 @@ import numpy as np
 import torch
 
 from common.baselines.codecs import Codec
+from common.baselines.records import holds, point, side_by_side
 from common.data.pictures import read_picture
 from common.errors import LicError
 from common.metrics.image import ms_ssim, psnr
-from common.rd.points import aggregate, finite, results, write_json
+from common.rd.points import finite, results, write_json
 
 PROTOCOL = "image"
 
@@ -62,20 +60,10 @@ def measure(
             step()
         return records
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the pool has the processors already
-    try:
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-            images = [record for records in pool.map(one, pictures) for record in records]
-    finally:
-        torch.set_num_threads(threads)
+    images = [record for records in side_by_side(one, pictures, workers or os.cpu_count() or 1) for record in records]
     return {
-        "name": codec.title,
-        "description": f"{codec.settings}. {codec.version}",
-        "kind": "baseline",
-        "protocol": PROTOCOL,
-        "dataset": dataset,
-        "results": results([_point(images, quality) for quality in chosen]),
+        **_head(codec, dataset),
+        "results": results([point(images, quality) for quality in chosen]),
         "images": images,
     }
 
@@ -98,12 +86,17 @@ def bench(
 
 def is_current(path: Path, codec: Codec, dataset: str, qualities: Sequence[int] | None = None) -> bool:
     """Whether `path` holds this codec, in this version, on these pictures at these qualities."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        known = data["dataset"], data["description"], data["results"]["quality"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return known == (dataset, f"{codec.settings}. {codec.version}", list(qualities or codec.qualities))
+    return holds(path, _head(codec, dataset), qualities or codec.qualities)
+
+
+def _head(codec: Codec, dataset: str) -> dict[str, Any]:
+    return {
+        "name": codec.title,
+        "description": f"{codec.settings}. {codec.version}",
+        "kind": "baseline",
+        "protocol": PROTOCOL,
+        "dataset": dataset,
+    }
 
 
 def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int) -> dict[str, Any]:
@@ -127,9 +120,3 @@ def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int) -> dict[str
         "encoding_time": encoded - start,
         "decoding_time": end - encoded,
     }
-
-
-def _point(images: Sequence[dict[str, Any]], quality: int) -> dict[str, float | None]:
-    own = [image for image in images if image["quality"] == quality]
-    times = {key: sum(image[key] for image in own) / len(own) for key in ("encoding_time", "decoding_time")}
-    return {"quality": quality, **aggregate(own), **times}

@@ -1,5 +1,6 @@
 """Folders of photographs: finding them, and cutting training crops out of them."""
 
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,26 @@ def find_pictures(paths: Sequence[str | Path]) -> list[Path]:
     return list(found.values())
 
 
+def pictures_of(folder: Path) -> list[Path]:
+    """The pictures that lie in ``folder`` itself, in natural order: frame_2 before frame_10; none where there are none.
+
+    Hidden files are skipped.
+    """
+    return sorted(
+        (
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+        ),
+        key=lambda file: natural(file.name),
+    )
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """What to sort by, so that the numbers in names count as numbers."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)], name
+
+
 def readable(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[Path, str]]]:
     """Splits pictures into those that can be read, by their headers, and those that cannot, with the reason.
 
@@ -60,16 +81,17 @@ def readable(paths: Sequence[Path]) -> tuple[list[Path], list[tuple[Path, str]]]
     return good, broken
 
 
-def random_crop(rgb: NDArray[np.uint8], size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A ``size`` x ``size`` part of ``rgb`` (H, W, 3), every position alike.
+def random_crop(rgb: NDArray[np.uint8], size: int | tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A part of ``rgb`` (H, W, 3), ``size`` square or (height, width), every position alike.
 
     A picture that is smaller is first continued by reflection about its borders, as often as it takes.
     """
+    high, wide = (size, size) if isinstance(size, int) else size
     height, width, _ = rgb.shape
-    top = int(rng.integers(0, max(height - size, 0) + 1))
-    left = int(rng.integers(0, max(width - size, 0) + 1))
-    crop = rgb[top : top + size, left : left + size]
-    below, right = size - crop.shape[0], size - crop.shape[1]
+    top = int(rng.integers(0, max(height - high, 0) + 1))
+    left = int(rng.integers(0, max(width - wide, 0) + 1))
+    crop = rgb[top : top + high, left : left + wide]
+    below, right = high - crop.shape[0], wide - crop.shape[1]
     if below or right:
         crop = np.pad(crop, ((below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0)), "symmetric")
     return np.ascontiguousarray(crop)

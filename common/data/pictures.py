@@ -126,22 +126,33 @@ def write_picture(path: str | Path, rgb: NDArray[np.uint8], grey: bool = False) 
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all: under another name in the same folder first, then renamed."""
+    """Writes a file whole or not at all."""
+    with written_whole(path) as beside:
+        beside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A file in the same folder, to write in place of ``path``: renamed at the end, removed where the block raises.
+
+    Raises ``LicError`` for what the file system refuses.
+    """
     if not path.parent.is_dir():
         raise LicError(f"{path} cannot be written: there is no folder {path.parent}; create it first.")
     name = ""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            name = file.name
-            file.write(content)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(descriptor)
+        yield Path(name)
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)  # a temporary file is private, what it becomes is not
         os.replace(name, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
         raise LicError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # where it was not renamed
 
 
 def check_header(path: str | Path) -> None:

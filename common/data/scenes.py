@@ -92,6 +92,14 @@ def pair(scene: Scene, start: float, end: float) -> tuple[NDArray[np.uint8], NDA
     return _photograph(scene, start, light), _photograph(scene, end, later_light), seen
 
 
+def fastest(scene: Scene) -> float:
+    """Pixels per unit of time of the fastest point of any layer, about as far from its centre as the frame reaches."""
+    layers = scene.layers
+    radius = np.minimum(np.maximum(layers["a"], layers["b"]), max(scene.height, scene.width) / 2)
+    speed = np.hypot(layers["vx"], layers["vy"]) + (np.abs(layers["spin"]) + np.abs(layers["growth"])) * radius
+    return float(speed.max())
+
+
 def _composite(scene: Scene, t: float) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     light, ids = raster.composite(scene.layers, noise_tiles(), float(t), scene.height, scene.width)
     return light, ids

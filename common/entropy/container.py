@@ -75,11 +75,11 @@ def pack(header: Header, streams: list[bytes], symbols: int) -> bytes:
         bytes([VERSION]),
         header.kind,
         bytes([header.grey]),
-        _varint(len(name)),
+        varint(len(name)),
         name,
         header.digest,
     ]
-    body = b"".join([*parts, *map(_varint, numbers), symbols.to_bytes(4, "little"), *streams])
+    body = b"".join([*parts, *map(varint, numbers), symbols.to_bytes(4, "little"), *streams])
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
@@ -94,18 +94,18 @@ def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
         )
     if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise StreamError("The file is damaged: its check sum does not fit its content. Copy or download it again.")
-    fields = _Fields(data[:-4], 4)
+    fields = Fields(data[:-4], 4)
     kind, flags = fields.take(1), fields.take(1)[0]
     if kind != IMAGE or flags > 1:
         raise StreamError("The file holds something else than an image: update the program.")
     try:
         model = fields.take(fields.varint()).decode()
     except UnicodeDecodeError:
-        raise StreamError(_INCONSISTENT) from None
+        raise StreamError(INCONSISTENT) from None
     digest = fields.take(8)
     width, height = fields.varint(), fields.varint()
     if width < 1 or height < 1:
-        raise StreamError(_INCONSISTENT)
+        raise StreamError(INCONSISTENT)
     if width * height > max_pixels:
         raise StreamError(
             f"The file claims an image of {width} x {height} pixels, more than the limit of {max_pixels}: "
@@ -113,7 +113,7 @@ def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
         )
     count = fields.varint()
     if count > len(data):
-        raise StreamError(_INCONSISTENT)
+        raise StreamError(INCONSISTENT)
     lengths = [fields.varint() for _ in range(count - 1)]
     symbols = int.from_bytes(fields.take(4), "little")
     streams = [fields.take(length) for length in lengths]
@@ -121,7 +121,7 @@ def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
     if count:
         streams.append(rest)
     elif rest:
-        raise StreamError(_INCONSISTENT)
+        raise StreamError(INCONSISTENT)
     return Packet(Header(kind, model, digest, width, height, bool(flags)), streams, symbols, version)
 
 
@@ -142,10 +142,11 @@ def weights_digest(state_dict: Mapping[str, Tensor]) -> bytes:
     return digest.digest()
 
 
-_INCONSISTENT = "The file contradicts itself: it was not written by this program."
+INCONSISTENT = "The file contradicts itself: it was not written by this program."
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A whole number below 2^32, 7 bits a byte."""
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -153,21 +154,21 @@ def _varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-class _Fields:
-    """Reads one field after the other, never past the end."""
+class Fields:
+    """Reads one field of `data` after the other, from `at` on and never past the end; raises `StreamError` there."""
 
     def __init__(self, data: bytes, at: int) -> None:
-        self._data, self._at = data, at
+        self._data, self.at = data, at
 
     @property
     def left(self) -> int:
-        return len(self._data) - self._at
+        return len(self._data) - self.at
 
     def take(self, size: int) -> bytes:
         if size > self.left:
-            raise StreamError(_INCONSISTENT)
-        self._at += size
-        return self._data[self._at - size : self._at]
+            raise StreamError(INCONSISTENT)
+        self.at += size
+        return self._data[self.at - size : self.at]
 
     def varint(self) -> int:
         value = 0
@@ -178,4 +179,4 @@ class _Fields:
                 if value >= 2**32 or (place and not byte):
                     break
                 return value
-        raise StreamError(_INCONSISTENT)
+        raise StreamError(INCONSISTENT)

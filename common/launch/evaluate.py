@@ -77,8 +77,11 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
         if cfg.run is not None:
             trained = RunFolder(cfg.run).config()
             with open_dict(cfg):
-                for key in ("model", "system", "label", "lmbda", "distortion", "seed", "study", "row"):
-                    cfg[key] = trained.get(key)  # runs from before there were studies lack the last two
+                for key in ("model", "system", "lmbda", "distortion", "seed"):
+                    cfg[key] = trained.get(key)
+                if cfg.study is None:  # else the evaluation is a row of a study of its own
+                    for key in ("study", "row", "label"):
+                        cfg[key] = trained.get(key)  # runs from before there were studies lack the first two
                 if trained.protocol._target_ != cfg.protocol._target_:  # of another kind than the default's
                     cfg.protocol = trained.protocol
                     if not any(override.startswith("data=") for override in HydraConfig.get().overrides.task):

@@ -10,13 +10,22 @@ from lightning import LightningModule, Trainer, seed_everything
 from lightning.fabric.plugins.environments import TorchElasticEnvironment
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
+from torch import nn
 
+from common.errors import LicError
 from common.launch.callbacks import StepSeed
 from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
 from common.launch.folder import RunFolder
 from common.launch.track import track_configuration, tracking
-from common.launch.weights import checkpoint_step, load_weights, network_name, save_weights, warm_start_file
+from common.launch.weights import (
+    checkpoint_step,
+    load_weights,
+    network_name,
+    save_weights,
+    warm_start_file,
+    weights_file,
+)
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +93,9 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
     """What a run begins from: another run's weights, or what the training data suggests."""
     source = warm_start_file(cfg, folder)
     network = getattr(module, network_name(cfg.model))
-    if source is not None:
+    if source is None:
+        load_parts(network, cfg)
+    else:
         load_weights(network, source)
         log.info("starts from %s", source)
         trained = RunFolder(source.parent)
@@ -92,7 +103,20 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
             before = trained.config()
             if before.distortion == cfg.distortion:
                 network.move(cfg.lmbda / before.lmbda)
-    elif hasattr(network, "start_from"):
+        load_parts(network, cfg)
+    if source is None and hasattr(network, "start_from"):
         data.setup("fit")
         images = data.starting_images()
         network.start_from(images, module.mse_equivalent_lmbda)
+
+
+def load_parts(network: nn.Module, cfg: DictConfig) -> None:
+    """Load what `parts` names: a part of the network -> the run or weights file that it was trained by."""
+    for name, place in (cfg.get("parts") or {}).items():
+        if place is not None:
+            try:
+                part = network.get_submodule(name)
+            except AttributeError as error:
+                raise LicError(f"parts.{name} names no part of {cfg.system}: {error}.") from error
+            load_weights(part, weights_file(place))
+            log.info("%s is that of %s", name, place)

@@ -75,7 +75,8 @@ def run_id(folder: str | Path) -> str:
 
 
 def _by_size(table: DictConfig, *, _root_: DictConfig) -> object:
-    return table[_root_.size.name]
+    value = table[_root_.size.name]
+    return OmegaConf.create(value) if isinstance(value, list) else value  # a plain one cannot be referred to
 
 
 def _by_quality(low: object, high: object, first_high: int, *, _root_: DictConfig) -> object:

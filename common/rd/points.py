@@ -70,6 +70,26 @@ def aggregate(images: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     return means
 
 
+def sequence_record(width: int, height: int, frames: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A clip's record for `aggregate`, which gives every clip the same weight whatever its length: means over frames.
+
+    Args:
+        width, height: pixels of a frame.
+        frames: one mapping per frame with "bits" of the coded clip, "psnr" (dB) and "ms_ssim" (0 to 1).
+    """
+    means = aggregate([{key: frame[key] for key in ("psnr", "ms_ssim")} for frame in frames])
+    bits = sum(frame["bits"] for frame in frames)
+    return {
+        "width": width,
+        "height": height,
+        "frames": len(frames),
+        "bytes": bits // 8,
+        "bpp": bits / (width * height * len(frames)),
+        "psnr": means["psnr-rgb"],
+        "ms_ssim": means["ms-ssim-rgb"],
+    }
+
+
 def results(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
     """Points as the lists of CompressAI's "results": `[{"bpp": 1}, {"bpp": 2}]` -> `{"bpp": [1, 2]}`."""
     keys = dict.fromkeys(key for row in rows for key in row)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from common.data.scenes import Scene, pair, render, scene
+from common.data.scenes import fastest, pair, render, scene
 from common.errors import LicError
 
 _GAP = 4  # stream of random numbers beside the scene's own
@@ -41,7 +41,7 @@ class ProceduralPairs(Dataset[dict[str, Any]]):
     def __getitem__(self, n: int) -> dict[str, Any]:
         view = scene(self.seed, n, self.height, self.width)
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, n, _GAP])))
-        gap = self.max_motion * rng.random() ** 2 / _fastest(view)
+        gap = self.max_motion * rng.random() ** 2 / fastest(view)
         first, second, seen = pair(view, 0.0, gap)
         return {
             "first": torch.from_numpy(np.ascontiguousarray(first.transpose(2, 0, 1))),
@@ -50,11 +50,3 @@ class ProceduralPairs(Dataset[dict[str, Any]]):
             "valid": torch.ones(self.height, self.width, dtype=torch.bool),
             "occluded": torch.from_numpy(seen.occluded),
         }
-
-
-def _fastest(view: Scene) -> float:
-    """Pixels per unit of time of the fastest point of any layer, about as far from its centre as the frame reaches."""
-    layers = view.layers
-    radius = np.minimum(np.maximum(layers["a"], layers["b"]), max(view.height, view.width) / 2)
-    speed = np.hypot(layers["vx"], layers["vy"]) + (np.abs(layers["spin"]) + np.abs(layers["growth"])) * radius
-    return float(speed.max())

@@ -12,10 +12,13 @@ there are "double the number of pyramid levels" of them, 8, taken half at 1/16 a
 have a cost volume; one decoder with shared weights (it also speaks of one a level); the convolution that makes all
 levels' features equally many for the decoder has kernel 1 (printed: 2x2, which has no centre) and 32 channels, as Hur
 and Roth's; the decoder chooses among the cost volume's guesses by weights, as in the network that the volume is from,
-and adds a flow of its own; the context network sees its last features and the flow. A flow is in positions of the
-level it is at; for the output it is upsampled and scaled as between levels.
+and adds a flow of its own; the context network sees its last features and the flow. The weights are a softmax over the
+K guesses and none of them, of the decoder's scores plus the logarithm of each guess's confidence (none: 1/2), so that
+at first a guess counts as much as it is sure. A flow is in positions of the level it is at; for the output it is
+upsampled and scaled as between levels.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -72,7 +75,7 @@ class DeepPyNet(nn.Module):
 
     @torch.no_grad()
     def start_as_block_matching(self) -> None:
-        """The first flow is the mean of the cost volume's guesses; all else adds nothing yet."""
+        """The first flow is the cost volume's guesses, by their confidence; all else adds nothing yet."""
         for part in (self.pyramids, self.shown, self.decoder, self.context):
             for layer in part.modules():
                 if isinstance(layer, nn.Conv2d) and layer.weight.any():  # what starts at zero is to stay so
@@ -81,7 +84,6 @@ class DeepPyNet(nn.Module):
         for layer in (self.decoder.flow, self.context.flow, self.select):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        nn.init.constant_(self.select.bias, 1 / self.select.out_channels)  # type: ignore[arg-type]
 
     def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
         B = len(first)
@@ -101,8 +103,16 @@ class DeepPyNet(nn.Module):
         seen = torch.cat([guesses.flatten(1, 2), rest, shown, flow], 1)
         features, residual = self.decoder(_channels_last(seen))
         features = features[:, : self.last]
-        flow = flow + residual + (self.select(features).unsqueeze(2) * guesses).sum(1)
+        chosen = weights(self.select(features), rest[:, : guesses.shape[1]])
+        flow = flow + residual + (chosen.unsqueeze(2) * guesses).sum(1)
         return flow + self.context(torch.cat([features, flow], 1))
+
+
+def weights(scores: Tensor, confidence: Tensor) -> Tensor:
+    """How much each guess counts, (B, K, H, W) like both arguments: what is missing to 1 is for none of them."""
+    logits = scores.float() + confidence.float().clamp_min(1e-6).log()
+    none = torch.full_like(logits[:, :1], math.log(0.5))
+    return torch.cat([logits, none], 1).softmax(1)[:, :-1].to(scores)
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from compressai.models import CompressionModel
 from torch import Tensor
 
 from common.entropy.models import EntropyBottleneck
+from common.layers.pyramid_start import optimal_step, start_as_pyramid
 from common.layers.strided import analysis, synthesis
 from lic_image.layers.blocks import Attention, Place, Refinement, attending_encoder, decoder_with_blocks
-from lic_image.layers.pyramid_start import start_as_pyramid
 
 
 class Factorized(CompressionModel):
@@ -42,7 +42,7 @@ class Factorized(CompressionModel):
     def start_from(self, x: Tensor, lmbda: float) -> None:
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
         if self.start == "pyramid":
-            start_as_pyramid(self.g_a, self.g_s, x, lmbda)
+            start_as_pyramid(self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         y_hat, likelihoods = self.entropy_bottleneck(self.g_a(x))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
 from common.errors import LicError
+from common.layers.pyramid_start import optimal_step, start_as_pyramid
 from common.layers.strided import analysis, synthesis
 from lic_image.layers.blocks import (
     Attention,
@@ -29,7 +30,6 @@ from lic_image.layers.blocks import (
     decoder_with_blocks,
 )
 from lic_image.layers.gaussian_merge import GaussianMerge
-from lic_image.layers.pyramid_start import start_as_pyramid
 
 
 class Hyperprior(CompressionModel):
@@ -99,7 +99,7 @@ class Hyperprior(CompressionModel):
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
         if self.start == "random":
             return
-        deviations = start_as_pyramid(self.g_a, self.g_s, x, lmbda)
+        deviations = start_as_pyramid(self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
         if self.merge is not None:
             scales, layers = deviations.repeat(self.merge.G), self.merge.layers
         else:

@@ -7,13 +7,10 @@
 Everything learned starts at its classical value: the transform at the orthonormal 8x8 DCT of decorrelated colour
 behind a fixed filter across block edges (a lapped transform, see `lic_image.layers.lapped`; probes on Kodak:
 4 % fewer bits than without it after the same training, and no blocking),
-the residual blocks at the identity, the gains at the step size that is optimal for λ at high rate, the scales at
-each coefficient's standard deviation in the first training crops (`start_from`). What training adds is a better
-transform, deblocking in the coefficient domain, and above all the probability model: a mean-scale hyperprior whose
-parameters also see the latents decoded so far, low frequencies first, each slice in two checkerboard passes.
-
-Step size: with an orthonormal transform and uniform rounding the loss λ·255²·MSE + bpp costs a coefficient
-λ·255²·Δ²/(12·3) - log2(Δ), least at Δ² = 18 / (λ·255²·ln 2), x in [0, 1].
+the residual blocks at the identity, the gains at `optimal_step`, the scales at each coefficient's standard deviation
+in the first training crops (`start_from`). What training adds is a better transform, deblocking in the coefficient
+domain, and above all the probability model: a mean-scale hyperprior whose parameters also see the latents decoded so
+far, low frequencies first, each slice in two checkerboard passes.
 """
 
 import math
@@ -29,6 +26,7 @@ from torch.nn import functional as F
 from common.entropy import rans
 from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.tables import to_int32
+from common.layers.pyramid_start import optimal_step
 from lic_image.layers.block_dct import BLOCK, block_dct
 from lic_image.layers.depthwise import DepthwiseBlock
 from lic_image.layers.lapped import across_edges, edge_filter
@@ -99,7 +97,7 @@ class Swift(CompressionModel):
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
         u = self.lapped_transform(x)
         deviation = u.square().mean((0, 2, 3)).sqrt().clamp_min(1e-4)
-        step = math.sqrt(18 / (lmbda * 255**2 * math.log(2)))
+        step = optimal_step(lmbda * 255**2)
         self.deviation.copy_(deviation[:, None, None])
         self.log_gain.copy_((self.deviation / step).log())
         self.log_inverse_gain.copy_(-self.log_gain)

@@ -32,14 +32,19 @@ def test_every_model_runs(model: str, lic: Lic, tmp_path: Path) -> None:
     assert content["system"] == system
     if kind == "image":
         assert content["results"]["bpp"][0] > 0 and content["results"]["psnr-rgb"][0] > 4
-    else:
+    elif kind == "flow":
         assert content["results"]["stereo/epe"][0] > 1 and content["results"]["procedural_test/epe"][0] > 0
+    else:
+        assert content["results"]["bpp"][0] > 0 and content["protocol"] == "dvc_gop"
+        assert content["sequences"][0]["frames"] == 4
 
 
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_recipe_runs(experiment: str, lic: Lic, tmp_path: Path, photographs: Path) -> None:
     if experiment.startswith("image/"):
         data = [f"data.train={photographs}"]
+    elif experiment.startswith("video/"):
+        data = ["data.train=[procedural]", "data.test=[procedural]"]
     else:
         data = [f"data.roots.flyingchairs={fake_flyingchairs(tmp_path / 'chairs')}"]
     assert lic("train", f"experiment={experiment}", "debug=step", *data) == 0
@@ -50,8 +55,8 @@ def test_every_recipe_runs(experiment: str, lic: Lic, tmp_path: Path, photograph
 @pytest.mark.parametrize("size", options("size"))
 def test_every_network_is_built_in_both_sizes(model: str, size: str) -> None:
     configured = compose(f"model={model}", f"size={size}").model
-    if model.startswith("image/"):
-        assert instantiate(configured.codec).downsampling in (16, 32, 64)
+    if not model.startswith("flow/"):
+        assert instantiate(configured.codec).downsampling in (16, 32, 64, 128)
     else:
         assert instantiate(configured.network).multiple in (8, 16, 64)
 
@@ -78,14 +83,28 @@ def test_every_other_choice_composes(choice: str) -> None:
     assert cfg.trainer.max_steps > 0
 
 
-@pytest.mark.parametrize("stage", options("stage"))
-def test_every_stage_starts_from_the_one_before(stage: str) -> None:
-    order = ["chairs", "things", "sintel", "kitti"]
+FLOW_STAGES = ["chairs", "things", "sintel", "kitti"]
+VIDEO_STAGES = ["motion", "high", "lmbda_512", "lmbda_256", "lmbda_128", "lmbda_64"]
+
+
+def test_every_stage_belongs_to_a_recipe() -> None:
+    assert options("stage") == sorted(FLOW_STAGES + VIDEO_STAGES)
+
+
+@pytest.mark.parametrize("place, stage", list(enumerate(FLOW_STAGES)))
+def test_every_stage_of_flow_starts_from_the_one_before(place: int, stage: str) -> None:
     cfg = compose("experiment=flow/deeppynet", f"stage={stage}")
-    place = order.index(stage)
-    assert cfg.warm_start == ({"stage": order[place - 1]} if place else None)
+    assert cfg.warm_start == ({"stage": FLOW_STAGES[place - 1]} if place else None)
     assert set(cfg.data.train) | set(cfg.data.test) <= set(cfg.data.sets)
     assert all(side % 16 == 0 for side in cfg.data.crop)
+
+
+@pytest.mark.parametrize("place, stage", list(enumerate(VIDEO_STAGES)))
+def test_every_stage_of_video_starts_from_the_motion_or_the_highest_rate(place: int, stage: str) -> None:
+    cfg = compose("experiment=video/ofmc", f"stage={stage}")
+    assert cfg.warm_start == ([None, {"stage": "motion"}][place] if place < 2 else {"stage": "high"})
+    assert cfg.lmbda == (1024 if place < 2 else int(stage.removeprefix("lmbda_")))
+    assert cfg.model.objective == ("all" if place else "motion")
 
 
 def test_recipes_carry_the_published_lists() -> None:

@@ -5,6 +5,7 @@ import torch
 from matplotlib import colormaps
 from support import textured
 
+from common.flow_colours import flow_picture
 from common.sheet import CELL, GAP, TITLE
 from lic_flow.cost_figures import BETWEEN, confidences_picture, costs_picture, guesses_picture, search_picture
 from lic_flow.figures import (
@@ -19,7 +20,7 @@ from lic_flow.figures import (
     signed,
     steps_picture,
 )
-from lic_flow.pictures import ERROR_COLOURS, flow_picture
+from lic_flow.pictures import ERROR_COLOURS
 from lic_flow.watch import Repaired, Seen, Step
 
 H, W = 64, 96

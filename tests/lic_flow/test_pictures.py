@@ -7,9 +7,10 @@ from support import textured
 from torchvision.utils import flow_to_image
 
 from common.errors import LicError
+from common.flow_colours import flow_picture, legend
 from common.metrics.flow import endpoint_error, fl_outlier
 from common.sheet import CELL, GAP, TITLE
-from lic_flow.pictures import ERROR_COLOURS, error_picture, flow_picture, legend, quiver, sheet
+from lic_flow.pictures import ERROR_COLOURS, error_picture, quiver, sheet
 
 
 def around(speed: float, *, steps: int = 360) -> np.ndarray:

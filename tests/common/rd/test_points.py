@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.rd.points import aggregate, decibel, finite, results, write_json
+from common.rd.points import aggregate, decibel, finite, results, sequence_record, write_json
 
 
 def test_aggregate_averages_per_image_values() -> None:
@@ -43,3 +43,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         write_json(path, {"bpp": math.nan})
     assert json.loads(path.read_text()) == {"bpp": 1}
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
+
+
+def test_a_clip_is_the_mean_of_its_frames() -> None:
+    frames = [{"bits": 300, "psnr": 30.0, "ms_ssim": 0.9}, {"bits": 100, "psnr": 32.0, "ms_ssim": 0.94}]
+    record = sequence_record(10, 8, frames)
+    assert record.pop("ms_ssim") == pytest.approx(0.92)
+    assert record == {"width": 10, "height": 8, "frames": 2, "bytes": 50, "bpp": 2.5, "psnr": 31.0}
+    small = sequence_record(10, 8, [{**frame, "ms_ssim": math.nan} for frame in frames])
+    assert small["ms_ssim"] is None and small["psnr"] == 31.0

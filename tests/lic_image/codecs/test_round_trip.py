@@ -11,6 +11,7 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor
 
+from common.coding import to_input, to_picture
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.channel_postfilter import ChannelPostfilter
 from lic_image.codecs.compressai_zoo import Cheng2020Anchor, Cheng2020Attention, JointAutoregressive
@@ -18,7 +19,7 @@ from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.swift import Swift
-from lic_image.files import ImageFiles, to_input, to_picture
+from lic_image.files import ImageFiles
 from lic_image.layers.adjacent_attention import AdjacentAttention
 from lic_image.layers.channel_attention import ChannelAttention
 from lic_image.layers.decoded_refinement import DecodedRefinement

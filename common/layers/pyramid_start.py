@@ -5,8 +5,7 @@
 
 Four levels are a 16x16 Haar transform that keeps its strongest coefficients; g_s starts as its transpose. A random
 start spends its first thousands of steps on finding this. Values stay within ±1/2 up to the last layer, where GDN is
-close to the identity; the last layer scales y so that rounding it costs what λ allows: the step Δ of an orthonormal
-coefficient that is optimal at high rate, Δ² = 18 / (λ·255²·ln 2) (derived in `lic_image.codecs.swift`).
+close to the identity; the last layer scales y by the step that it is to be rounded by, see `optimal_step`.
 
 Measured with `adjacent` tiny without its blocks, λ 0.0483, 4 crops of 128x128 a step: a loss of 12.6 after 400 steps at
 3e-4, which a random start reached after 2800 (1e-3 for 2440 steps, then 1e-4; at 3e-4 it had 48 after 500).
@@ -19,27 +18,41 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SIGNS = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).reshape(4, 2, 2)
-TAPS = slice(2, 4)  # of a 5x5 kernel with stride 2 and padding 2: the positions of a 2x2 block
+
+
+def optimal_step(weight: float) -> float:
+    """The step Δ to round an orthonormal coefficient by, where the loss is bpp + `weight`·MSE.
+
+    At high rate a coefficient costs weight·Δ²/(12·3) - log2(Δ), three channels sharing the pixel, least at
+    Δ² = 18 / (weight·ln 2). For the usual λ, `weight` is λ·255², x being in [0, 1].
+    """
+    return math.sqrt(18 / (weight * math.log(2)))
+
+
+def lmbda_of_step(step: float) -> float:
+    """The λ, in the units of λ·255²·MSE, for which `step` is the optimal one."""
+    return 18 / (255**2 * step**2 * math.log(2))
 
 
 @torch.no_grad()
-def start_as_pyramid(g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, lmbda: float) -> Tensor:
-    """Set the weights of `g_a` and `g_s` from images `x` (B, 3, H, W); returns y's standard deviations (M,).
+def start_as_pyramid(g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, step: float, centre: float = 0.5) -> Tensor:
+    """Set the weights of `g_a` and `g_s` from examples `x` (B, C, H, W); returns y's standard deviations (M,).
 
     Args:
-        g_a: holds conv5 layers of stride 2, g_s as many transposed ones.
-        lmbda: the Lagrangian of λ·255²·MSE + bpp.
+        g_a: holds convolutions of stride 2 and odd kernels, g_s as many transposed ones.
+        step: what an orthonormal coefficient of x is to be rounded by.
+        centre: of the values of x.
     """
     down = [layer for layer in g_a if isinstance(layer, nn.Conv2d)]
     up = [layer for layer in g_s if isinstance(layer, nn.ConvTranspose2d)][::-1]
-    kept = x - 0.5
+    kept = x - centre
     for analysis, synthesis in zip(down, up):
         kept = _level(analysis, synthesis, kept)
-    gain = 2 ** len(down) / math.sqrt(18 / (lmbda * 255**2 * math.log(2)))
+    gain = 2 ** len(down) / step
     down[-1].weight *= gain
     up[-1].weight /= gain
-    down[0].bias.copy_(-0.5 * down[0].weight.sum((1, 2, 3)))  # type: ignore[union-attr]
-    up[0].bias.fill_(0.5)  # type: ignore[union-attr]
+    down[0].bias.copy_(-centre * down[0].weight.sum((1, 2, 3)))  # type: ignore[union-attr]
+    up[0].bias.fill_(centre)  # type: ignore[union-attr]
     return g_a(x).std((0, 2, 3))
 
 
@@ -50,12 +63,14 @@ def _level(analysis: nn.Conv2d, synthesis: nn.ConvTranspose2d, x: Tensor) -> Ten
     candidates = F.conv2d(x, patterns / 4, stride=2, groups=C)
     order = candidates.square().mean((0, 2, 3)).argsort(descending=True)[: analysis.out_channels]
     count = len(order)
+    middle = analysis.kernel_size[0] // 2
+    taps = slice(middle, middle + 2)  # with stride 2, the positions of a 2x2 block
     analysis.weight[:count] = 0
     analysis.bias.zero_()  # type: ignore[union-attr]
     synthesis.weight[:, :C] = 0  # what other channels hold is not heard at first
     synthesis.bias.zero_()  # type: ignore[union-attr]
     for i, candidate in enumerate(order.tolist()):
         pattern = patterns[candidate, 0]
-        analysis.weight[i, candidate // 4, TAPS, TAPS] = pattern / 4
-        synthesis.weight[i, candidate // 4, TAPS, TAPS] = pattern
+        analysis.weight[i, candidate // 4, taps, taps] = pattern / 4
+        synthesis.weight[i, candidate // 4, taps, taps] = pattern
     return candidates[:, order]

@@ -9,11 +9,13 @@ from compressai.models.utils import conv, deconv
 from support import textured
 from torch import nn
 
+from common.layers.pyramid_start import optimal_step, start_as_pyramid
 from common.layers.strided import analysis, synthesis
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
-from lic_image.layers.pyramid_start import start_as_pyramid
+
+STEP = optimal_step(0.013 * 255**2)
 
 
 def pictures(side: int = 64, count: int = 3) -> torch.Tensor:
@@ -25,7 +27,7 @@ def test_without_gdn_and_with_all_coefficients_the_transforms_are_inverse() -> N
     g_a = nn.Sequential(conv(3, 12), conv(12, 48), conv(48, 192))
     g_s = nn.Sequential(deconv(192, 48), deconv(48, 12), deconv(12, 3))
     x = pictures()
-    start_as_pyramid(g_a, g_s, x, 0.013)
+    start_as_pyramid(g_a, g_s, x, STEP)
     assert torch.allclose(g_s(g_a(x)), x, atol=1e-5)
 
 
@@ -34,9 +36,8 @@ def test_scales_are_those_of_an_orthonormal_transform_over_the_optimal_step() ->
     g_a = nn.Sequential(conv(3, 12), conv(12, 48))
     g_s = nn.Sequential(deconv(48, 12), deconv(12, 3))
     x = pictures()
-    start_as_pyramid(g_a, g_s, x, 0.02)
-    step = math.sqrt(18 / (0.02 * 255**2 * math.log(2)))
-    assert (g_a(x) * step).square().sum().item() == pytest.approx((x - 0.5).square().sum().item(), rel=1e-4)
+    start_as_pyramid(g_a, g_s, x, 0.05)
+    assert (g_a(x) * 0.05).square().sum().item() == pytest.approx((x - 0.5).square().sum().item(), rel=1e-4)
 
 
 def test_the_strongest_coefficients_are_kept() -> None:
@@ -45,10 +46,26 @@ def test_the_strongest_coefficients_are_kept() -> None:
     whole_a, whole_s = nn.Sequential(conv(3, 12)), nn.Sequential(deconv(12, 3))
     x = pictures()
     for transforms in ((g_a, g_s), (whole_a, whole_s)):
-        start_as_pyramid(*transforms, x, 0.013)
+        start_as_pyramid(*transforms, x, STEP)
     kept, all_of_them = (transform(x).square().mean((0, 2, 3)) for transform in (g_a, whole_a))
     assert torch.allclose(kept, all_of_them[:8], rtol=1e-4)
     assert kept.min() >= all_of_them[8:].max()
+
+
+def test_the_optimal_step_is_where_the_cost_is_least() -> None:
+    def cost(step: float) -> float:
+        return 850 * step**2 / 36 - math.log2(step)
+
+    best = optimal_step(850)
+    assert cost(best) < min(cost(0.99 * best), cost(1.01 * best))
+
+
+def test_a_flow_of_two_channels_in_kernels_of_three_starts_at_itself() -> None:
+    g_a = nn.Sequential(conv(2, 8, kernel_size=3), conv(8, 32, kernel_size=3))
+    g_s = nn.Sequential(deconv(32, 8, kernel_size=3), deconv(8, 2, kernel_size=3))
+    flow = pictures()[:, :2] - 0.5
+    start_as_pyramid(g_a, g_s, flow, 0.1, centre=0.0)
+    assert torch.allclose(g_s(g_a(flow)), flow, atol=1e-5)
 
 
 @pytest.mark.parametrize("N, M", [(8, 12), (32, 48)])
@@ -56,7 +73,7 @@ def test_starts_from_a_picture_not_from_noise(N: int, M: int) -> None:
     x = pictures(128)
     g_a, g_s = analysis(N, M), synthesis(N, M)
     with torch.no_grad():
-        deviations = start_as_pyramid(g_a, g_s, x, 0.013)
+        deviations = start_as_pyramid(g_a, g_s, x, STEP)
         psnr = -10 * (g_s(g_a(x).round()) - x).square().mean().log10()
         assert torch.allclose(deviations, g_a(x).std((0, 2, 3)))
     assert psnr > 20

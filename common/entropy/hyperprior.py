@@ -1,0 +1,65 @@
+"""Latents with side information: what motion and residual codecs share, without the transforms.
+
+    y ─┬──── round ──── y_hat          p(y | z_hat): Gaussian of scale h_s(z_hat), of mean too if `means`
+       └ h_a ─ z ─ round ─ z_hat ─ h_s ─ scales, means
+
+J. Ballé, D. Minnen, S. Singh, S. J. Hwang, N. Johnston: "Variational image compression with a scale hyperprior", ICLR
+2018; with `means`, Minnen, Ballé, Toderici, NeurIPS 2018. z is as large as y's quarter, rounded up, so that y may have
+any size: what h_s gives beyond it is cut off.
+"""
+
+import torch
+from compressai.models.utils import conv, deconv
+from torch import Tensor, nn
+
+from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.packet import PacketReader, PacketWriter
+
+
+class HyperpriorLatents(nn.Module):
+    """Args: M channels of y, N of z and of the layers around it; `means`: whether z also tells the means."""
+
+    def __init__(self, M: int, N: int, means: bool = False) -> None:
+        super().__init__()
+        self.means = means
+        self.h_a = nn.Sequential(
+            conv(M, N, stride=1, kernel_size=3), nn.ReLU(inplace=True), conv(N, N), nn.ReLU(inplace=True), conv(N, N)
+        )
+        self.h_s = nn.Sequential(
+            deconv(N, N),
+            nn.ReLU(inplace=True),
+            deconv(N, N),
+            nn.ReLU(inplace=True),
+            conv(N, 2 * M if means else M, stride=1, kernel_size=3),
+        )
+        self.entropy_bottleneck = EntropyBottleneck(N)
+        self.gaussian_conditional = GaussianConditional()
+
+    def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """y (B, M, h, w) -> noisy or rounded y, and the likelihoods of y and z."""
+        z_hat, z_likelihoods = self.entropy_bottleneck(self.hyper_analysis(y))
+        y_hat, y_likelihoods = self.gaussian_conditional(y, *self.parameters_of(z_hat, y.shape[-2:]))
+        return y_hat, {"y": y_likelihoods, "z": z_likelihoods}
+
+    def write(self, y: Tensor, packet: PacketWriter) -> Tensor:
+        """y (1, M, h, w) -> y_hat; what makes it is added to `packet`."""
+        z_hat = packet.channels(self.entropy_bottleneck, self.hyper_analysis(y))
+        return packet.gaussians(self.gaussian_conditional, y, *self.parameters_of(z_hat, y.shape[-2:]))
+
+    def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
+        """y_hat (1, M, *size), taken from `packet`."""
+        z_hat = packet.channels(self.entropy_bottleneck, [-(-side // 4) for side in size])
+        return packet.gaussians(self.gaussian_conditional, *self.parameters_of(z_hat, size))
+
+    def hyper_analysis(self, y: Tensor) -> Tensor:
+        return self.h_a(y if self.means else y.abs())  # type: ignore[no-any-return]
+
+    def parameters_of(self, z_hat: Tensor, size: tuple[int, ...]) -> list[Tensor]:
+        """Scales of y (B, M, *size), and means if there are any."""
+        told = self.h_s(z_hat)[..., : size[0], : size[1]]
+        return list(told.chunk(2, 1)) if self.means else [told]
+
+    @torch.no_grad()
+    def start_from(self, deviations: Tensor) -> None:
+        """Let the scales start at what y (B, M, h, w) has been found to deviate by, (M,)."""
+        self.h_s[-1].bias[: len(deviations)] = deviations  # type: ignore[index, operator]

@@ -1,0 +1,107 @@
+"""What a frame's stages write: one stream for all entropy models' symbols, and the streams of codecs of their own.
+
+Every stream costs about six bytes beside what its symbols weigh, since a coder ends with a state of eight: the four of
+a small P frame (motion and residual, each with side information) would be a tenth of it. Here the models' tables are
+stacked, so that one coder takes the symbols of any of them in any order, and gives them back in that order.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.entropy import rans
+from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.tables import TableModel, to_int32
+from common.errors import StreamError
+
+
+class Stack(NamedTuple):
+    """Several models' tables as one, at which row each model's begin, by the model's id, and what they were."""
+
+    tables: rans.Tables
+    first: dict[int, int]
+    parts: tuple[rans.Tables, ...]
+
+
+def stack(models: Sequence[TableModel]) -> Stack:
+    """The present tables of `models`, one after the other."""
+    parts = tuple(model.tables for model in models)
+    width = max(part.cdf.shape[1] for part in parts)
+    cdf = np.concatenate([np.pad(part.cdf, ((0, 0), (0, width - part.cdf.shape[1]))) for part in parts])
+    length, offset, lookup = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
+    rows = np.cumsum([0, *(len(part.cdf) for part in parts[:-1])])
+    first = {id(model): int(row) for model, row in zip(models, rows)}
+    return Stack(rans.Tables(cdf, length, offset, lookup), first, parts)
+
+
+class PacketWriter:
+    """Collects what one frame's models write; `finish` gives the streams."""
+
+    def __init__(self, models: Stack) -> None:
+        self._first = models.first
+        self._encoder = rans.SequentialEncoder(models.tables)
+        self._attached: list[bytes] = []
+
+    def channels(self, model: EntropyBottleneck, z: Tensor) -> Tensor:
+        """z (1, C, h, w) -> z_hat, as a reader of the stream will see it."""
+        medians = model._medians_like(z)
+        symbols = (z - medians).round()
+        self._encoder.encode(to_int32(symbols), model._channel_indexes(z.shape) + self._first[id(model)])
+        return symbols + medians
+
+    def gaussians(self, model: GaussianConditional, y: Tensor, scales: Tensor, means: Tensor | None = None) -> Tensor:
+        """y (1, C, h, w) under N(means, scales) -> y_hat, as a reader of the stream will see it."""
+        symbols = (y if means is None else y - means).round()
+        self._encoder.encode(to_int32(symbols), _rows(model, scales) + self._first[id(model)])
+        return symbols if means is None else symbols + means
+
+    def attach(self, streams: Sequence[bytes]) -> None:
+        """Add streams that a codec has written by itself."""
+        self._attached.extend(streams)
+
+    def finish(self) -> list[bytes]:
+        """The common stream, and those attached."""
+        return [self._encoder.finish(), *self._attached]
+
+
+class PacketReader:
+    """Reads in the order in which the writer wrote; raises `StreamError` for damaged streams."""
+
+    def __init__(self, models: Stack, streams: Sequence[bytes]) -> None:
+        if not streams:
+            raise StreamError("The packet holds no stream: it was not written by this program.")
+        self._first = models.first
+        self._decoder = rans.SequentialDecoder(streams[0], models.tables)
+        self._attached = list(streams[1:])
+
+    def channels(self, model: EntropyBottleneck, size: Sequence[int]) -> Tensor:
+        """z_hat (1, C, *size)."""
+        indexes = model._channel_indexes((1, model.channels, *size))
+        medians = model._medians_like(torch.empty(indexes.shape))
+        return self._symbols(indexes + self._first[id(model)]).to(medians) + medians
+
+    def gaussians(self, model: GaussianConditional, scales: Tensor, means: Tensor | None = None) -> Tensor:
+        """y_hat (1, C, h, w) under N(means, scales)."""
+        symbols = self._symbols(_rows(model, scales) + self._first[id(model)]).to(scales)
+        return symbols if means is None else symbols + means
+
+    def attached(self) -> list[bytes]:
+        """The streams that were attached, to be asked for once."""
+        streams, self._attached = self._attached, []
+        return streams
+
+    def finish(self) -> None:
+        """To be called after the last symbol: raises `StreamError` if anything is left."""
+        self._decoder.finish()
+        if self._attached:
+            raise StreamError("The packet holds more than its frame: it was not written by this program.")
+
+    def _symbols(self, rows: np.ndarray) -> Tensor:
+        return torch.from_numpy(self._decoder.decode(rows).reshape(rows.shape))
+
+
+def _rows(model: GaussianConditional, scales: Tensor) -> np.ndarray:
+    return model.build_indexes(scales).cpu().numpy()

@@ -1,0 +1,35 @@
+"""Quality of clips, a frame at a time: nothing holds more than a frame of each."""
+
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from common.errors import LicError
+from common.metrics.image import ms_ssim, psnr
+
+
+class FrameQuality(NamedTuple):
+    """`psnr` in dB over RGB, infinite for equal frames; `ms_ssim` 0 to 1, NaN for sides of 160 pixels or less."""
+
+    psnr: float
+    ms_ssim: float
+
+
+def frame_qualities(
+    source: Iterable[NDArray[np.uint8]], decoded: Iterable[NDArray[np.uint8]]
+) -> Iterator[FrameQuality]:
+    """How near each decoded frame is to its source; both are uint8 RGB (H, W, 3), in display order.
+
+    Raises:
+        LicError: one has more frames than the other.
+    """
+    for number, (rgb, rgb_hat) in enumerate(zip_longest(source, decoded)):
+        if rgb is None or rgb_hat is None:
+            short = "The clip" if rgb is None else "What was decoded"
+            raise LicError(f"{short} ends after {number} frames, but the other goes on.")
+        x, x_hat = (torch.tensor(frame).permute(2, 0, 1).unsqueeze(0) for frame in (rgb, rgb_hat))
+        yield FrameQuality(psnr(x, x_hat).item(), ms_ssim(x, x_hat).item())

@@ -1,0 +1,148 @@
+"""A video codec of named stages: DVC and the thesis's codec are two configurations of it, an ablation swaps a stage.
+
+    frame ─┬ motion estimation ─ flow ─ motion codec ─ flow_hat ┐
+    ref ───┤                                                     ├ motion compensation ─ prediction ┐
+           └─────────────────────────────────────────────────────┘                                  │
+    frame - prediction ─ residual codec ─ residual_hat ──────────────────────────── artifact reduction ─ x_hat
+
+G. Lu et al.: "DVC: An end-to-end deep video compression framework", CVPR 2019; A. A. Jeny: "Optical flow-based media
+compression", thesis, Istanbul 2022, chapter 5 (its "concatenated" frame and prediction are subtracted, as in DVC).
+`ref` is the decoded frame that the group of pictures names. Everything that encoder and decoder must agree on is
+computed in one place, `reconstruct`.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from compressai.entropy_models import EntropyBottleneck
+from compressai.models import CompressionModel
+from torch import Tensor, nn
+
+from common.entropy.packet import PacketReader, PacketWriter, Stack, stack
+from common.entropy.tables import TableModel
+from common.errors import StreamError
+from common.layers.pyramid_start import optimal_step
+from lic_video.codecs.contract import Coded, VideoCodec, Written
+from lic_video.gop import Gop
+from lic_video.stages.coded_map import STEP
+
+
+class Stages(NamedTuple):
+    """What the stages of a P frame gave, (B, 2 or 3, H, W) each: for losses and pictures."""
+
+    flow: Tensor
+    flow_hat: Tensor
+    warped: Tensor
+    prediction: Tensor
+    residual_hat: Tensor | None = None
+    before: Tensor | None = None  # artifact reduction
+
+
+class PredictiveCodec(VideoCodec):
+    """Args: the stages (see `lic_video.stages`), an image codec for I frames, the structure of a group of pictures."""
+
+    def __init__(
+        self,
+        motion_estimation: nn.Module,
+        motion_codec: nn.Module,
+        motion_compensation: nn.Module,
+        residual_codec: nn.Module,
+        artifact_reduction: nn.Module,
+        intra: CompressionModel,
+        gop: Gop,
+    ) -> None:
+        super().__init__(gop)
+        self.motion_estimation: Any = motion_estimation
+        self.motion_codec: Any = motion_codec
+        self.motion_compensation: Any = motion_compensation
+        self.residual_codec: Any = residual_codec
+        self.artifact_reduction: Any = artifact_reduction
+        self.intra: Any = intra
+        self.downsampling = math.lcm(STEP, intra.downsampling, getattr(residual_codec, "multiple", STEP))
+        self._stack: Stack | None = None
+
+    def forward(self, frame: Tensor, reference: Tensor) -> Coded:
+        motion = self.motion_forward(frame, reference)
+        residual = self.residual_codec(frame - motion.x_hat)
+        x_hat = self.artifact_reduction(motion.x_hat, residual.x_hat)
+        likelihoods = {f"residual.{name}": p for name, p in residual.likelihoods.items()}
+        stages = motion.stages._replace(residual_hat=residual.x_hat, before=motion.x_hat + residual.x_hat)
+        return Coded(x_hat, {**motion.likelihoods, **likelihoods}, stages)
+
+    def motion_forward(self, frame: Tensor, reference: Tensor) -> Coded:
+        """A P frame up to its prediction, which is taken for the decoded frame."""
+        flow = self.motion_estimation(frame, reference)
+        motion = self.motion_codec(flow)
+        warped, prediction = self.motion_compensation(reference, motion.x_hat)
+        likelihoods = {f"motion.{name}": p for name, p in motion.likelihoods.items()}
+        return Coded(prediction, likelihoods, Stages(flow, motion.x_hat, warped, prediction))
+
+    def intra_forward(self, frame: Tensor) -> Coded:
+        out = self.intra(frame)
+        return Coded(out["x_hat"], {f"intra.{name}": p for name, p in out["likelihoods"].items()})
+
+    def encode(self, frame: Tensor, reference: Tensor) -> Written:
+        packet = PacketWriter(self.stack())
+        flow_hat = self.motion_codec.write(self.motion_estimation(frame, reference), packet)
+        prediction = self.motion_compensation(reference, flow_hat).prediction
+        residual_hat = self.residual_codec.write(frame - prediction, packet)
+        return Written(packet.finish(), self.artifact_reduction(prediction, residual_hat).clamp(0, 1))
+
+    def decode(self, streams: list[bytes], reference: Tensor) -> Tensor:
+        packet = PacketReader(self.stack(), streams)
+        size = (reference.shape[2], reference.shape[3])
+        prediction = self.motion_compensation(reference, self.motion_codec.read(size, packet)).prediction
+        residual_hat = self.residual_codec.read(size, packet)
+        packet.finish()
+        return self.artifact_reduction(prediction, residual_hat).clamp(0, 1)
+
+    def intra_encode(self, frame: Tensor) -> Written:
+        out = self.intra.compress(frame)
+        streams = [strings[0] for strings in out["strings"]]
+        return Written(streams, self.intra_decode(streams, (frame.shape[2], frame.shape[3])))
+
+    def intra_decode(self, streams: list[bytes], size: tuple[int, int]) -> Tensor:
+        step = self.intra.downsampling
+        try:
+            out = self.intra.decompress([[s] for s in streams], (size[0] // step, size[1] // step))
+        except (IndexError, AssertionError) as error:
+            raise StreamError(f"an I frame holds {len(streams)} streams, not what its codec writes.") from error
+        return out["x_hat"].clamp(0, 1)
+
+    def stack(self) -> Stack:
+        """The tables of all entropy models that share a P frame's stream."""
+        models = [m for part in (self.motion_codec, self.residual_codec) for m in own_tables(part)]
+        parts = [model.tables for model in models]
+        if self._stack is None or any(a is not b for a, b in zip(self._stack.parts, parts)):
+            self._stack = stack(models)
+        return self._stack
+
+    def frozen(self) -> list[nn.Module]:
+        return [self.intra]
+
+    @torch.no_grad()
+    def start_from(self, pairs: Tensor, weight: float) -> None:
+        """Set what starts from data: `pairs` of frames (B, 2, 3, H, W) in [0, 1]; the loss is bpp + `weight`·MSE.
+
+        The first motion vectors are as exact as the prediction needs: an error of one pixel costs the mean square of
+        the frames' slopes.
+        """
+        reference, frame = pairs.unbind(1)
+        reference = self.intra(reference)["x_hat"].clamp(0, 1)
+        flow = self.motion_estimation(frame, reference)
+        slopes = [frame.diff(dim=side).square().mean().item() for side in (2, 3)]
+        self.motion_codec.start_from(flow, optimal_step(3 * weight * sum(slopes) / 2))
+        residual = frame - self.motion_compensation(reference, self.motion_codec(flow).x_hat).prediction
+        self.residual_codec.start_from(residual, optimal_step(weight))
+
+    def aux_loss(self) -> Tensor:
+        trained = (self.motion_codec, self.residual_codec)
+        losses = [m.loss() for part in trained for m in part.modules() if isinstance(m, EntropyBottleneck)]
+        return sum(losses, start=torch.zeros(()))
+
+
+def own_tables(part: nn.Module) -> list[TableModel]:
+    """The entropy models of a stage that writes into the common stream: all but those of an image codec."""
+    inside = [m for codec in part.modules() if isinstance(codec, CompressionModel) for m in codec.modules()]
+    return [m for m in part.modules() if isinstance(m, TableModel) and not any(m is other for other in inside)]

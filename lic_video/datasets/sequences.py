@@ -1,0 +1,157 @@
+"""Sequences to test video codecs on: what the published sets have in common, and any folder of clips."""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from common.data.folders import natural, pictures_of
+from common.data.pictures import SUFFIXES
+from common.data.video_files import RAW, Clip
+from common.errors import LicError
+
+VIDEOS = (".mp4", ".mkv", ".avi", ".y4m", ".mov", ".webm", ".m4v", ".mpg", *RAW)
+_IN_NAME = re.compile(r"(?P<name>.+?)_(?P<width>\d+)x(?P<height>\d+)(?:_(?P<rate>\d+(?:\.\d+)?))?")
+
+
+class Sequence(NamedTuple):
+    """``name``: in tables, and of files. ``size``: (width, height) of raw frames. The others as for ``Clip``."""
+
+    name: str
+    path: Path
+    size: tuple[int, int] | None
+    rate: Fraction
+    conversion: str = "ffmpeg_default"
+
+    def clip(self) -> Clip:
+        """Its frames, uint8 RGB (H, W, 3), again from the first each time it is iterated."""
+        return Clip(self.path, self.size, self.conversion, self.rate)
+
+    def digest(self) -> bytes:
+        """Of the bytes of its file, or of its pictures in their order."""
+        files = pictures_of(self.path) if self.path.is_dir() else [self.path]
+        return hashlib.blake2b(b"".join(map(_digest, files))).digest()
+
+
+class Digested(Protocol):
+    """What ``sequences_identity`` asks for."""
+
+    def digest(self) -> bytes: ...
+
+
+def sequences_identity(name: str, sequences: Iterable[Digested]) -> str:
+    """``"NAME N sequences HASH8"``: the same content, in whatever order and under whatever names, has the same hash.
+
+    Reads every byte: a published set of raw files takes a minute or more.
+    """
+    digests = sorted(sequence.digest() for sequence in sequences)
+    fingerprint = hashlib.blake2b(b"".join(digests), digest_size=4).hexdigest()
+    return f"{name} {len(digests)} sequence{'' if len(digests) == 1 else 's'} {fingerprint}"
+
+
+def sequences(root: str | Path) -> list[Sequence]:
+    """Every video file below the folder ``root``, and every folder of pictures, in natural order.
+
+    Raw files have their size in their names, and their rate where it is not 25: NAME_352x288.yuv, NAME_352x288_30.yuv.
+    A name is the path below ``root`` with - for /, without suffix where that leaves it unique. Where ``root`` holds
+    pictures and nothing else, it is the only sequence. Hidden files and folders are skipped.
+    """
+    root = folder(root, "sequences")
+    places = [path for path in videos_below(root) if path.suffix.lower() in VIDEOS]
+    places += [path for path in picture_folders(root) if path != root]
+    if not places and pictures_of(root):
+        places = [root]
+    if not places:
+        raise LicError(f"{root} holds neither videos ({', '.join(VIDEOS)}) nor folders of pictures; check the path.")
+    places.sort(key=lambda path: natural(path.relative_to(root).as_posix()))
+    short = Counter(_flat(path, root, suffix=False) for path in places)
+    return [_sequence(path, _flat(path, root, suffix=short[_flat(path, root, suffix=False)] > 1)) for path in places]
+
+
+def named(root: str | Path, of: str, patterns: Mapping[str, str | tuple[str, ...]]) -> list[Sequence]:
+    """The raw files below ``root`` for whose names, without .yuv, there are patterns with ``*``; all must be there.
+
+    Size and rate are read from the names. ``of``: what the set is called. Raises ``LicError`` for what is missing, and
+    for what is there twice.
+    """
+    root = folder(root, of)
+    files = [path for path in videos_below(root) if path.suffix.lower() == ".yuv"]
+    found, missing = [], []
+    for name, known in patterns.items():
+        known = (known,) if isinstance(known, str) else known
+        fitting = [path for path in files if any(fnmatchcase(path.stem, pattern) for pattern in known)]
+        if len(fitting) > 1:
+            raise LicError(f"{fitting[0]} and {fitting[1]} are both the sequence {name} of {of}; remove one of them.")
+        if fitting:
+            found.append(_raw(fitting[0], name))
+        else:
+            missing.append(f"{known[0]}.yuv")
+    if missing:
+        raise LicError(
+            f"{root} lacks {len(missing)} of the {len(patterns)} sequences of {of}, such as {missing[0]}; "
+            "unpack the whole set there, or check the path."
+        )
+    return found
+
+
+def folder(root: str | Path, of: str) -> Path:
+    """``root`` where it is a folder; ``of``: what should be in it, for the ``LicError`` otherwise."""
+    if not Path(root).is_dir():
+        raise LicError(f"there is no folder {root}, where {of} should be; give the folder to which it was unpacked.")
+    return Path(root)
+
+
+def videos_below(root: Path) -> Iterator[Path]:
+    """Every file below ``root``, hidden ones excepted, in natural order."""
+    for place, names in _walk(root):
+        for name in names:
+            yield place / name
+
+
+def picture_folders(root: Path) -> list[Path]:
+    """Every folder that has pictures in it, ``root`` and below, in natural order."""
+    return [
+        place for place, names in _walk(root) if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names)
+    ]
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    for place, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
+        yield Path(place), sorted((name for name in names if not name.startswith(".")), key=natural)
+
+
+def _flat(path: Path, root: Path, suffix: bool) -> str:
+    parts = path.relative_to(root).parts or (path.resolve().name,)
+    return "-".join(parts if suffix or path.is_dir() else (*parts[:-1], path.stem))
+
+
+def _sequence(path: Path, name: str) -> Sequence:
+    if path.suffix.lower() in RAW and path.is_file():
+        return _raw(path, name)
+    return Sequence(name, path, None, Clip(path).info.rate)
+
+
+def _raw(path: Path, name: str) -> Sequence:
+    told = _IN_NAME.match(path.stem)
+    if told is None:
+        raise LicError(
+            f"{path} holds raw frames, and its name says no size; rename it as in {path.stem}_352x288_30.yuv."
+        )
+    if "10bit" in path.stem.lower():
+        raise LicError(f"{path} has 10 bits a channel by its name, and lic codes 8; fetch the 8-bit version.")
+    rate = Fraction(told["rate"]) if told["rate"] else Fraction(25)
+    return Sequence(name, path, (int(told["width"]), int(told["height"])), rate)
+
+
+def _digest(path: Path) -> bytes:
+    total = hashlib.blake2b()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            total.update(piece)
+    return total.digest()

@@ -1,0 +1,176 @@
+"""Protocols of video: whole sequences, real files, 8-bit RGB frames; `dvc_gop`, `dcvc_ip32`.
+
+Every sequence is coded into a .lic file and decoded from it. PSNR (RGB) and MS-SSIM are those of the decoded frames,
+averaged over a sequence's frames, then over sequences; bpp is the whole file's. The classical codecs are measured by
+the same conditions (`common.baselines.video_measure`).
+
+Beside that, of every P frame: what an ideal coder would take, and how near the reference comes as it is, warped by the
+decoded flow, and compensated.
+"""
+
+import hashlib
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from common.baselines.video_measure import Conditions, VideoSequence, conditioned
+from common.coding import exact_convolutions, to_input, to_picture
+from common.data.pictures import write_picture
+from common.data.video_files import VideoInfo
+from common.errors import LicError
+from common.metrics.image import psnr, rate
+from common.metrics.video import frame_qualities
+from common.rd.points import Evaluation, aggregate, finite, sequence_record, write_csv
+from lic_video.codecs.contract import VideoCodec
+from lic_video.data import VideoClips
+from lic_video.files import EncodedFrame, VideoFiles, mapped
+from lic_video.gop import Gop
+from lic_video.pictures import frame_sheet
+
+log = logging.getLogger(__name__)
+
+
+class VideoProtocol:
+    """Evaluates a video codec on the test sequences of a DataModule.
+
+    Args:
+        name, frames, crop, conversion: the conditions, see `Conditions`.
+        gop: frames from one I frame to the next, of every sequence; overrides the codec's.
+        structure: "uni" or "bi"; None leaves the codec's.
+        pictures: of each sequence, so many P frames are drawn, stage by stage, into `frames/` of the run folder.
+        keep_streams: write the files to `streams/` of the run folder.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        gop: int,
+        frames: int,
+        crop: int | None,
+        conversion: str,
+        structure: str | None = None,
+        pictures: int = 1,
+        keep_streams: bool = True,
+    ) -> None:
+        self.name = name
+        self.conditions = Conditions(name, gop, frames, crop, conversion)
+        self.structure = structure
+        self.pictures = pictures
+        self.keep_streams = keep_streams
+
+    def __call__(self, codec: VideoCodec, model: str, data: VideoClips, out: Path) -> Evaluation:
+        """Means in CompressAI's units, a record a sequence; sequences.csv, frames.csv, files and pictures in `out`."""
+        codec.gop = Gop(self.conditions.gop, self.structure or codec.gop.structure)  # type: ignore[arg-type]
+        files = VideoFiles(codec, model)
+        sequences = data.sequences(self.conditions.conversion)
+        records, frames, timing = [], [], []
+        for sequence in track(sequences, description=f"coding {len(sequences)} sequences"):
+            record, own, seconds = self.measure(files, sequence, out)
+            records.append(record)
+            frames += own
+            timing.append(seconds)
+        write_csv(out / "sequences.csv", records)
+        write_csv(out / "frames.csv", frames)
+        means = {key: sum(seconds[key] for seconds in timing) / len(timing) for key in timing[0]}
+        details = {"conditions": self.conditions._asdict(), "gop": vars(codec.gop), "sequences": records}
+        return Evaluation(aggregate(records), details, means)
+
+    def measure(
+        self, files: VideoFiles, sequence: VideoSequence, out: Path
+    ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, float]]:
+        """A sequence's record, its frames' records in display order, and seconds a frame."""
+        height, width = next(conditioned(sequence, self.conditions)).shape[:2]
+        info = VideoInfo(width, height, sequence.rate, None, self.conditions.conversion)
+        rows: dict[int, dict[str, Any]] = {}
+        digests: dict[int, bytes] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            place = out / "streams" if self.keep_streams else Path(folder)
+            place.mkdir(exist_ok=True)
+            path = place / f"{sequence.name}.lic"
+            encoding = 0.0
+            with path.open("wb") as file:
+                coder = files.encode(conditioned(sequence, self.conditions), info, file)
+                started = time.perf_counter()
+                for frame in coder:
+                    encoding += time.perf_counter() - started
+                    digests[frame.place] = digest(frame.decoded)
+                    rows[frame.place] = {"sequence": sequence.name, **self.look(files, frame, sequence.name, out)}
+                    started = time.perf_counter()
+            started = time.perf_counter()
+            size, decoded = path.stat().st_size, self.decoded(files, path, digests, sequence.name)
+            qualities = list(frame_qualities(conditioned(sequence, self.conditions), decoded))
+            decoding = time.perf_counter() - started
+        frames = [rows[index] for index in sorted(rows)]
+        for row, quality in zip(frames, qualities):
+            row |= {"psnr": finite(quality.psnr), "ms_ssim": finite(quality.ms_ssim)}
+        record = {"sequence": sequence.name, **sequence_record(width, height, frames)}
+        pixels = width * height * len(frames)
+        record |= {"bytes": size, "bpp": 8 * size / pixels}
+        record["bpp_estimated"] = round(sum(row["bits_estimated"] for row in frames) / pixels, 6)
+        for name in ("copied", "warped", "predicted"):
+            known = [row[f"psnr_{name}"] for row in frames if row[f"psnr_{name}"] is not None]
+            record[f"psnr_{name}"] = sum(known) / len(known) if known else None
+        seconds = {"encoding_time": encoding / len(frames), "decoding_time": decoding / len(frames)}
+        return record, frames, seconds
+
+    def decoded(self, files: VideoFiles, path: Path, digests: dict[int, bytes], name: str) -> Iterator[np.ndarray]:
+        """The frames of a file; LicError for one that is not what the encoder went on from."""
+        with mapped(path) as data:
+            for index, frame in files.decode(data):
+                if frame is None or digest(frame) != digests[index]:
+                    raise LicError(
+                        f"frame {index} of {name} decodes to other pixels than the encoder's: encode and decode of "
+                        f"'{files.model}' do not match."
+                    )
+                yield frame
+
+    @torch.inference_mode()
+    def look(self, files: VideoFiles, frame: EncodedFrame, name: str, out: Path) -> dict[str, Any]:
+        """A frame's record: its bits, those of an ideal coder, and what its prediction is worth."""
+        height, width = frame.rgb.shape[:2]
+        x = to_input(frame.rgb, files.codec.downsampling, files.device)
+        with exact_convolutions():
+            coded = files.codec.intra_forward(x) if frame.reference is None else files.codec(x, frame.reference)
+        if not (to_picture(coded.x_hat, height, width) == frame.decoded).all():
+            raise LicError(
+                f"frame {frame.place} of {name} is coded to other pixels than the forward pass gives: encode and "
+                f"forward of '{files.model}' do not match."
+            )
+        bits = {key: rate({key: p.double()}, 1).item() for key, p in coded.likelihoods.items()}
+        seen: dict[str, Tensor | None] = {"copied": frame.reference, "warped": None, "predicted": None}
+        if coded.stages is not None and frame.reference is not None:
+            seen |= {"warped": coded.stages.warped, "predicted": coded.stages.prediction}
+            if self.drawn(frame.place):
+                (out / "frames").mkdir(exist_ok=True)
+                sheet = frame_sheet(frame.rgb, frame.reference, coded)
+                write_picture(out / "frames" / f"{name}_{frame.place:04d}.png", sheet)
+        return {
+            "frame": frame.place,
+            "kind": frame.kind.name.lower(),
+            "bits": 8 * frame.size,
+            "bits_estimated": round(sum(bits.values()), 3),
+            "bits_motion": round(sum(b for key, b in bits.items() if key.startswith("motion.")), 3),
+            **{f"psnr_{key}": None if p is None else near(x, p, height, width) for key, p in seen.items()},
+        }
+
+    def drawn(self, index: int) -> bool:
+        """Whether frame `index` is one to draw: the middles of the first groups of pictures."""
+        group, place = divmod(index, self.conditions.gop)
+        return group < self.pictures and place == self.conditions.gop // 2
+
+
+def near(x: Tensor, other: Tensor, height: int, width: int) -> float | None:
+    """PSNR in dB of `other` (1, 3, H', W') against x within (height, width)."""
+    return finite(psnr(*(p[..., :height, :width].float().clamp(0, 1) for p in (x, other))).item())
+
+
+def digest(frame: np.ndarray) -> bytes:
+    return hashlib.blake2b(frame.tobytes(), digest_size=16).digest()

@@ -1,0 +1,241 @@
+"""Clip <-> .lic file, a frame at a time on both sides: memory does not grow with length."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.coding import exact_convolutions, to_input, to_picture
+from common.data.pictures import written_whole
+from common.data.video_files import Clip, VideoInfo
+from common.data.video_writing import write_clip
+from common.entropy.container import weights_digest
+from common.entropy.streams import symbol_checksum
+from common.entropy.video_container import (
+    Damage,
+    FramePacket,
+    PacketFile,
+    VideoHeader,
+    read_header,
+    read_packets,
+)
+from common.errors import LicError, StreamError
+from lic_video.codecs.contract import VideoCodec, Written
+from lic_video.gop import Gop, InDisplayOrder, Kind, Step
+
+
+class EncodedFrame(NamedTuple):
+    """A frame as it was and as every decoder will have it, uint8 (H, W, 3), the bytes that it took, its reference."""
+
+    place: int
+    kind: Kind
+    rgb: np.ndarray
+    decoded: np.ndarray
+    size: int
+    reference: Tensor | None  # (1, 3, H', W'), padded; None of an I frame
+
+
+class References:
+    """The decoded frames that others may yet be predicted from: the last I frame in the file, and the last frame."""
+
+    def __init__(self) -> None:
+        self._intra: tuple[int, Tensor] | None = None
+        self._last: tuple[int, Tensor] | None = None
+
+    def keep(self, index: int, kind: int, x_hat: Tensor) -> None:
+        self._last = (index, x_hat)
+        if kind == Kind.INTRA:
+            self._intra = self._last
+
+    def get(self, index: int) -> Tensor | None:
+        """The decoded frame `index`, None if it is not at hand."""
+        return next((x for known in (self._last, self._intra) if known for i, x in [known] if i == index), None)
+
+
+class VideoFiles:
+    """Codes clips with one codec.
+
+    Args:
+        codec: any video codec; it is put into evaluation mode.
+        model: the configuration's name, written into every file.
+    """
+
+    def __init__(self, codec: VideoCodec, model: str) -> None:
+        self.codec = codec.eval()
+        self.model = model
+        self.digest = weights_digest(codec.state_dict())
+        self.device = next(codec.parameters()).device
+
+    def encode(self, frames: Iterable[np.ndarray], info: VideoInfo, file: BinaryIO) -> Iterator[EncodedFrame]:
+        """Write a clip into `file`, which can be sought in; gives its frames in coding order, as they are written."""
+        gop = self.codec.gop
+        header = VideoHeader(
+            self.model,
+            self.digest,
+            info.width,
+            info.height,
+            info.rate,
+            gop.size,
+            gop.structure,
+            info.conversion or "",
+            frames=0,
+        )
+        packets, references, count = PacketFile(file, header), References(), 0
+        for step in gop.order(frames):
+            reference = None if step.reference is None else references.get(step.reference)
+            written, symbols = self._encode_frame(step.frame, reference)
+            references.keep(step.place, step.kind, written.x_hat)
+            size = packets.write(FramePacket(step.place, step.kind, written.streams, symbols))
+            decoded = to_picture(written.x_hat, info.height, info.width)
+            count += 1
+            yield EncodedFrame(step.place, step.kind, step.frame, decoded, size, reference)
+        packets.finish(count)
+
+    @torch.inference_mode()
+    def _encode_frame(self, rgb: np.ndarray, reference: Tensor | None) -> tuple[Written, int]:
+        x = to_input(rgb, self.codec.downsampling, self.device)
+        with symbol_checksum() as checksum, exact_convolutions():
+            written = self.codec.intra_encode(x) if reference is None else self.codec.encode(x, reference)
+        return written, checksum.value & 0xFFFF
+
+    def decode(
+        self, data: bytes | mmap, first: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, np.ndarray | None]]:
+        """Frames `first` to before `stop` of a file, in the order of the clip, from the I frame before them on.
+
+        Gives (place, uint8 (H, W, 3)), and None for a frame that is lost: damaged, or predicted from one that is.
+
+        Raises:
+            StreamError: the header is not that of a clip of this model, or the file ends before frame `first`.
+        """
+        header, start = read_header(data)
+        self._check(header)
+        gop = Gop(header.gop, header.structure)  # type: ignore[arg-type]
+        stop = min(stop or 2**32, header.frames or 2**32)
+        low = first // gop.size * gop.size
+        high = stop if gop.structure == "uni" else -(-stop // gop.size) * gop.size + 1
+        behind = 0 if gop.structure == "uni" else gop.size  # an I frame's place before which all frames are final
+        order, references = InDisplayOrder[np.ndarray](first), References()
+        for packet in read_packets(data, start):
+            if isinstance(packet, Damage) or not low <= packet.place < high:
+                continue
+            if packet.kind == Kind.INTRA:
+                yield from order.skip_to(min(packet.place - behind, stop))
+            x_hat = self._decode_frame(packet, references, header)
+            if x_hat is not None:
+                references.keep(packet.place, packet.kind, x_hat)
+                if first <= packet.place < stop:
+                    yield from order.add(packet.place, to_picture(x_hat, header.height, header.width))
+        yield from order.skip_to(stop if header.frames else order.end)
+
+    @torch.inference_mode()
+    def _decode_frame(self, packet: FramePacket, references: References, header: VideoHeader) -> Tensor | None:
+        """The decoded frame; None if it is damaged, or what it is predicted from is not at hand."""
+        step = Step(packet.place, Kind(packet.kind), packet)
+        with symbol_checksum() as checksum, exact_convolutions():
+            try:
+                if step.reference is None:
+                    height, width = (side + -side % self.codec.downsampling for side in (header.height, header.width))
+                    x_hat = self.codec.intra_decode(packet.streams, (height, width))
+                else:
+                    reference = references.get(step.reference)
+                    if reference is None:
+                        return None
+                    x_hat = self.codec.decode(packet.streams, reference)
+            except StreamError:
+                return None
+        return x_hat if checksum.value & 0xFFFF == packet.symbols else None
+
+    def _check(self, header: VideoHeader) -> None:
+        if header.digest != self.digest:
+            raise StreamError(
+                f"this clip was written by '{header.model}' with weights {header.digest.hex()}, the checkpoint is "
+                f"'{self.model}' with weights {self.digest.hex()}: decode it with the checkpoint that wrote it."
+            )
+
+    def compress_file(
+        self,
+        source: Path,
+        target: Path,
+        size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        conversion: str = "ffmpeg_default",
+    ) -> list[str]:
+        """Write `target`; returns a sentence on it. `size`, `rate`, `conversion` as in `Clip`."""
+        clip = Clip(source, size, conversion, rate)
+        with written_whole(target) as beside, beside.open("wb") as file:
+            count = sum(1 for _ in self.encode(clip, clip.info, file))
+        width, height, rate = clip.info[:3]
+        held = target.stat().st_size
+        figures = f"{8 * held / (count * width * height):.4f} bpp, {held * rate / (125 * count):.1f} kbit/s"
+        return [f"{target}: {width}x{height}, {count} frames, {held} bytes, {figures}"]
+
+    def decompress_file(self, source: Path, target: Path, frames: tuple[int, int | None] = (0, None)) -> list[str]:
+        """Write the clip in `source`, or its frames from the first of `frames` to before the second, to `target`.
+
+        See `write_clip` for what that may be.
+
+        Raises:
+            LicError: frames are lost; all others are in `target`, and in the lost ones' places those before them.
+        """
+        lost: list[int] = []
+        with mapped(source) as data:
+            header, _ = read_header(data)
+            count = write_clip(target, filled(self.decode(data, *frames), lost), header.rate)
+            cut = header.frames == 0
+        if lost or cut:
+            kept = count - len(lost)
+            said = f"frames {ranges(lost)} of {source} are lost" if lost else f"{source} ends early"
+            raise StreamError(
+                f"{said}, because the file is damaged or this machine computes differently from the one that wrote it; "
+                f"{target} has the other {kept}, with the frame before in place of a lost one."
+            )
+        return [f"{target}: {header.width}x{header.height}, {count} frames"]
+
+
+def filled(frames: Iterable[tuple[int, np.ndarray | None]], lost: list[int]) -> Iterator[np.ndarray]:
+    """The frames, a lost one (noted in `lost`) as the one before it, or as the first that there is."""
+    before: np.ndarray | None = None
+    waiting = 0
+    for index, frame in frames:
+        if frame is None:
+            lost.append(index)
+            waiting += before is None
+        else:
+            yield from waiting * [frame]
+            waiting, before = 0, frame
+        if before is not None:
+            yield before
+    if before is None:
+        raise StreamError("no frame of the clip can be decoded: it is damaged, or this machine computes differently.")
+
+
+def ranges(numbers: list[int]) -> str:
+    """`[3, 4, 5, 9]` -> "3-5, 9"."""
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[bytes | mmap]:
+    """The content of a file, of which only what is looked at is read."""
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:  # cannot be mapped
+                yield b""
+                return
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                yield data
+    except OSError as error:
+        raise LicError(f"{path} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,56 @@
+"""What the stages of a video codec make of a frame, side by side: uint8 (H, W, 3)."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.coding import to_picture
+from common.flow_colours import flow_picture
+from common.metrics.image import decibels
+from common.sheet import Panel, sheet
+from lic_video.codecs.contract import Coded
+
+GAIN = 4  # residuals are shown so many times as strong, around grey
+CAPTION = (
+    "Both flows share a colour wheel whose rim is the fastest motion estimated. Residuals are shown four times as "
+    "strong around grey. Decibels are PSNR against the frame."
+)
+
+
+def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDArray[np.uint8]:
+    """A P frame and its reference, both flows, the prediction and residual, the frame before and after the artifact
+    reduction.
+
+    Args:
+        rgb: the frame, (H, W, 3).
+        reference, coded: what it was predicted from and the forward pass, (1, C, H', W'), H' >= H and W' >= W.
+    """
+    height, width = rgb.shape[:2]
+    stages = coded.stages
+
+    def picture(x: Tensor) -> NDArray[np.uint8]:
+        return to_picture(x, height, width)
+
+    def compared(title: str, x: Tensor) -> Panel:
+        return Panel(f"{title}, {decibels(picture(x), rgb)}", picture(x))
+
+    flow, flow_hat = (f[0, :, :height, :width].float().cpu().numpy() for f in (stages.flow, stages.flow_hat))
+    speed = float(np.hypot(*flow).max(initial=0.0))
+    first = [
+        Panel("frame", rgb),
+        compared("reference as it is", reference),
+        Panel(f"flow, up to {speed:.1f} px", flow_picture(flow, max_speed=speed)),
+        Panel("flow, decoded", flow_picture(flow_hat, max_speed=speed)),
+    ]
+    second = [
+        compared("reference, warped", stages.warped),
+        compared("prediction", stages.prediction),
+        Panel("residual, decoded", picture(0.5 + GAIN * stages.residual_hat)),
+        compared("sum", stages.before),
+    ]
+    third = [
+        Panel("what the reduction adds", picture(0.5 + GAIN * (coded.x_hat - stages.before))),
+        compared("decoded frame", coded.x_hat),
+    ]
+    blank = Panel("", np.full_like(rgb, 255))
+    return sheet([first, second, [*third, blank, blank]], CAPTION)

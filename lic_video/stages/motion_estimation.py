@@ -1,0 +1,43 @@
+"""Motion estimation: a flow network of any kind, on both frames as they are or on smaller ones."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class MotionEstimation(nn.Module):
+    """frame, reference (B, 3, H, W) in [0, 1] -> flow (B, 2, H, W) in pixels, from the frame to the reference.
+
+    Args:
+        network: (first, second) -> flows, coarse to fine; with `multiple`, of which the sides it takes must be
+            multiples, and `least`, below which they must not be.
+        reduction: what both frames are made smaller by before. With 2 a network takes a quarter of the time, and the
+            motion codec, which keeps a flow's low frequencies, hardly notices.
+    """
+
+    def __init__(self, network: nn.Module, reduction: int = 1) -> None:
+        super().__init__()
+        self.network = network
+        self.reduction = reduction
+
+    def forward(self, frame: Tensor, reference: Tensor) -> Tensor:
+        H, W = frame.shape[2:]
+        multiple: int = self.network.multiple  # type: ignore[assignment]
+        least: int = getattr(self.network, "least", 0)
+        sides = [max(-(-side // (self.reduction * multiple)) * multiple, least) for side in (H, W)]
+        padding = (0, self.reduction * sides[1] - W, 0, self.reduction * sides[0] - H)
+        pair = F.pad(torch.cat([frame, reference]), padding, mode="replicate")
+        if self.reduction > 1:
+            pair = F.avg_pool2d(pair, self.reduction)
+        flow = self.network(*pair.chunk(2))[-1]
+        if self.reduction > 1:
+            size = [self.reduction * side for side in sides]
+            flow = self.reduction * F.interpolate(flow, size, mode="bilinear", align_corners=False)
+        return flow[..., :H, :W]  # type: ignore[no-any-return]
+
+
+class NoMotion(nn.Module):
+    """The flow of a still scene: the ablation "no ME"."""
+
+    def forward(self, frame: Tensor, reference: Tensor) -> Tensor:
+        return torch.zeros_like(frame[:, :2])

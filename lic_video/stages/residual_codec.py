@@ -1,0 +1,68 @@
+"""Residual codec: what the prediction lacks, by strided convolutions and a hyperprior, or by any image codec.
+
+    g_a   conv5 s2 64 ─ GDN ─ conv5 s2 64 ─ GDN ─ conv5 s2 64 ─ GDN ─ conv5 s2 96
+    g_s   the mirror image, transposed convolutions and inverse GDN
+
+A. A. Jeny: thesis, section 5.4, after J. Ballé et al., ICLR 2018, and Z. Wu et al.
+"""
+
+from compressai.models import CompressionModel
+from torch import Tensor, nn
+
+from common.entropy.hyperprior import HyperpriorLatents
+from common.entropy.packet import PacketReader, PacketWriter
+from common.errors import StreamError
+from common.layers.pyramid_start import lmbda_of_step
+from common.layers.strided import analysis, synthesis
+from lic_video.stages.coded_map import CodedMap, MapCodec
+
+
+def residual_codec(N: int = 64, M: int = 96, hyper: int = 96, means: bool = False) -> MapCodec:
+    """Codes residuals (B, 3, H, W) in [-1, 1], sides multiples of 16; arguments as of `motion_codec`."""
+    return MapCodec(analysis(N, M), synthesis(N, M), HyperpriorLatents(M, hyper, means))
+
+
+class ImageAsResidualCodec(nn.Module):
+    """Codes residuals (B, 3, H, W) in [-1, 1] as pictures in [0, 1], grey where nothing lacks.
+
+    Args:
+        codec: any image codec; sides must be multiples of its `downsampling`.
+    """
+
+    def __init__(self, codec: CompressionModel) -> None:
+        super().__init__()
+        self.codec = codec
+
+    @property
+    def multiple(self) -> int:
+        return self.codec.downsampling  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> CodedMap:
+        out = self.codec(0.5 + x / 2)
+        x_hat = out["x_hat"] if self.training else out["x_hat"].clamp(0, 1)
+        return CodedMap(2 * x_hat - 1, out["likelihoods"])
+
+    def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
+        """x (1, 3, H, W) -> x_hat; the codec's streams are added to `packet`."""
+        out = self.codec.compress(0.5 + x / 2)
+        strings = [strings[0] for strings in out["strings"]]
+        packet.attach(strings)
+        x_hat = self.codec.decompress([[string] for string in strings], out["shape"])["x_hat"]
+        return 2 * x_hat - 1  # type: ignore[no-any-return]
+
+    def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
+        """x_hat (1, 3, *size), from the streams that `packet` holds beside its own."""
+        strings = packet.attached()
+        shape = (size[0] // self.multiple, size[1] // self.multiple)
+        try:
+            x_hat = self.codec.decompress([[string] for string in strings], shape)["x_hat"]
+        except (IndexError, AssertionError) as error:
+            raise StreamError(
+                f"the frame holds {len(strings)} streams of its residual, not what is written."
+            ) from error
+        return 2 * x_hat - 1  # type: ignore[no-any-return]
+
+    def start_from(self, x: Tensor, step: float) -> None:
+        """Begin as the codec begins with such pictures as `x` (B, 3, H, W) gives, `step` in x's units."""
+        if hasattr(self.codec, "start_from"):
+            self.codec.start_from(0.5 + x / 2, lmbda_of_step(step / 2))  # type: ignore[operator]

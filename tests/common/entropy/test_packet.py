@@ -1,0 +1,74 @@
+"""A frame's common stream: several models in one coder, in order, as cheap as one."""
+
+import pytest
+import torch
+
+from common.entropy.hyperprior import HyperpriorLatents
+from common.entropy.packet import PacketReader, PacketWriter, stack
+from common.entropy.tables import TableModel
+from common.errors import StreamError
+
+
+def latents(means: bool, seed: int) -> HyperpriorLatents:
+    torch.manual_seed(seed)
+    model = HyperpriorLatents(12, 8, means).eval()
+    model.start_from(torch.rand(12) * 3 + 0.2)
+    return model
+
+
+def models(*parts: HyperpriorLatents) -> list[TableModel]:
+    return [m for part in parts for m in part.modules() if isinstance(m, TableModel)]
+
+
+@torch.inference_mode()
+def test_two_latents_share_one_stream_and_come_back_as_the_forward_pass_has_them() -> None:
+    first, second = latents(False, 0), latents(True, 1)
+    y = 4 * torch.randn(1, 12, 11, 9), 2 * torch.randn(1, 12, 5, 6)
+    tables = stack(models(first, second))
+    packet = PacketWriter(tables)
+    written = [part.write(x, packet) for part, x in zip((first, second), y)]
+    packet.attach([b"more", b""])
+    streams = packet.finish()
+    assert streams[1:] == [b"more", b""]
+    reader = PacketReader(tables, streams)
+    read = [first.read((11, 9), reader), second.read((5, 6), reader)]
+    assert reader.attached() == [b"more", b""]
+    reader.finish()
+    for part, x, a, b in zip((first, second), y, written, read):
+        assert torch.equal(a, b) and torch.equal(a, part(x)[0])
+
+
+@torch.inference_mode()
+def test_the_stream_is_as_long_as_the_likelihoods_say_but_for_one_coder_state() -> None:
+    first, second = latents(True, 2), latents(False, 3)
+    for part in (first, second):
+        part.h_s[-1].weight.zero_()  # so that the scales are what y deviates by: no symbol is a surprise
+        part.h_s[-1].bias.zero_()
+        part.h_s[-1].bias[:12] = 2
+    y = 2 * torch.randn(1, 12, 32, 32), 2 * torch.randn(1, 12, 32, 32)
+    packet = PacketWriter(stack(models(first, second)))
+    bits = 0.0
+    for part, x in zip((first, second), y):
+        part.write(x, packet)
+        bits += sum(-p.double().log2().sum().item() for p in part(x)[1].values())
+    (stream,) = packet.finish()
+    assert abs(8 * len(stream) - bits) < 0.005 * bits + 64
+
+
+@torch.inference_mode()
+def test_damaged_streams_are_refused() -> None:
+    model = latents(False, 4)
+    tables = stack(models(model))
+    packet = PacketWriter(tables)
+    model.write(torch.randn(1, 12, 8, 8), packet)
+    (stream,) = packet.finish()
+    with pytest.raises(StreamError, match="no stream"):
+        PacketReader(tables, [])
+    with pytest.raises(StreamError):
+        reader = PacketReader(tables, [stream[:-4]])
+        model.read((8, 8), reader)
+        reader.finish()
+    reader = PacketReader(tables, [stream, b"x"])
+    model.read((8, 8), reader)
+    with pytest.raises(StreamError, match="more than its frame"):
+        reader.finish()
