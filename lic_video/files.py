@@ -173,7 +173,7 @@ class VideoFiles:
             count = sum(1 for _ in self.encode(clip, clip.info, file))
         width, height, rate = clip.info[:3]
         held = target.stat().st_size
-        figures = f"{8 * held / (count * width * height):.4f} bpp, {held * rate / (125 * count):.1f} kbit/s"
+        figures = f"{8 * held / (count * width * height):.4f} bpp, {float(held * rate / (125 * count)):.1f} kbit/s"
         return [f"{target}: {width}x{height}, {count} frames, {held} bytes, {figures}"]
 
     def decompress_file(self, source: Path, target: Path, frames: tuple[int, int | None] = (0, None)) -> list[str]:

@@ -157,7 +157,7 @@ VIDEO_CODECS = (
         bitstream_filter="filter_units=remove_types=6",
     ),
     # One worker and not none: wavefronts stay on, as the command line has them, and change the stream. Pictures of 64
-    # pixels or less in width, one block of 64, differ by a byte from run to run; wider ones do not.
+    # pixels or less in width, one block of 64, can differ by a byte from run to run; wider ones were not seen to.
     VideoCodec(
         "x265",
         "H.265 (x265)",

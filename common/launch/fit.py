@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -112,11 +113,19 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
 
 def load_parts(network: nn.Module, cfg: DictConfig) -> None:
     """Load what `parts` names: a part of the network -> the run or weights file that it was trained by."""
-    for name, place in (cfg.get("parts") or {}).items():
-        if place is not None:
-            try:
-                part = network.get_submodule(name)
-            except AttributeError as error:
-                raise LicError(f"parts.{name} names no part of {cfg.system}: {error}.") from error
-            load_weights(part, weights_file(place))
-            log.info("%s is that of %s", name, place)
+    for name, place in places(cfg.get("parts") or {}):
+        try:
+            part = network.get_submodule(name)
+        except AttributeError as error:
+            raise LicError(f"parts.{name} names no part of {cfg.system}: {error}.") from error
+        load_weights(part, weights_file(place))
+        log.info("%s is that of %s", name, place)
+
+
+def places(parts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """`{"a": {"b": "x"}, "c": None}` -> ("a.b", "x")."""
+    for name, value in parts.items():
+        if isinstance(value, Mapping):
+            yield from places(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield f"{prefix}{name}", str(value)

@@ -5,43 +5,25 @@ from typing import Any
 import pytest
 import torch
 from hydra.utils import instantiate
-from support import compose, textured
+from support import compose
+from support.clips import pairs, video_codec
 
-from lic_video.codecs.contract import VideoCodec
-
-SMALL = ["flow.iterations=[1,1]"]
 SYSTEMS: dict[str, list[str]] = {
     "ofmc": [],
     "ofmc without motion": ["motion_estimation=none"],
     "ofmc with convolutions": ["residual=hyperprior", "model.codec.motion_codec.dras=false", "compensation=residual"],
     "ofmc with another intra codec": ["model/image@intra=mean_hyperprior"],
     "dvc": [],
+    "ssf2020": [],
 }
 
 
-def codec(system: str) -> VideoCodec:
-    torch.manual_seed(0)
-    small = [] if system == "ssf2020" else SMALL
-    cfg = compose(f"model=video/{system.split()[0]}", "size=tiny", *small, *SYSTEMS.get(system, []))
-    made: VideoCodec = instantiate(cfg.model.codec).eval()
-    if hasattr(made, "start_from"):
-        made.start_from(frames(128, 128, 4), 512.0)
-    return made
-
-
-def frames(height: int, width: int, count: int) -> torch.Tensor:
-    """(count, 2, 3, H, W): textures, and the same moved by two pixels and one."""
-    pictures = [torch.from_numpy(textured(height + 4, width + 4, seed)).permute(2, 0, 1) for seed in range(count)]
-    pairs = [torch.stack([p[:, 2:-2, 2:-2], p[:, 1:-3, :-4]]) for p in pictures]
-    return torch.stack(pairs).float() / 255
-
-
-@pytest.mark.parametrize("system", [*SYSTEMS, "ssf2020"])
+@pytest.mark.parametrize("system", SYSTEMS)
 @torch.inference_mode()
 def test_what_is_read_is_what_was_written_and_what_the_forward_pass_gives(system: str) -> None:
-    made = codec(system)
+    made = video_codec(system.split()[0], *SYSTEMS[system])
     side = made.downsampling
-    (reference, frame), *_ = frames(2 * side, 3 * side, 1)
+    (reference, frame), *_ = pairs(2 * side, 3 * side, 1)
     intra = made.intra_encode(reference[None])
     assert torch.equal(made.intra_decode(intra.streams, (2 * side, 3 * side)), intra.x_hat)
     assert torch.equal(made.intra_forward(reference[None]).x_hat.clamp(0, 1), intra.x_hat)
@@ -71,10 +53,10 @@ STAGES = ("motion_estimation", "motion_codec", "motion_compensation", "residual_
 @torch.inference_mode()
 def test_a_moved_picture_is_predicted_from_the_start() -> None:
     """Untrained, ofmc tiny is block matching, a coarse motion codec and a transform codec: warping helps at once."""
-    made = codec("ofmc")
-    pairs = frames(128, 128, 4)
-    coded = made(pairs[:, 1], pairs[:, 0])
+    made = video_codec("ofmc")
+    reference, frame = pairs(128, 128, 4).unbind(1)
+    coded = made(frame, reference)
     stages: Any = coded.stages
-    copied, warped = ((pairs[:, 1] - p).square().mean() for p in (pairs[:, 0], stages.warped))
+    copied, warped = ((frame - p).square().mean() for p in (reference, stages.warped))
     assert warped < 0.7 * copied
-    assert (coded.x_hat - pairs[:, 1]).square().mean() < warped
+    assert (coded.x_hat - frame).square().mean() < warped

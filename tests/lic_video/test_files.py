@@ -1,0 +1,199 @@
+"""Clips through files: no drift, streams that are as long as estimated, damage that is named, seeking."""
+
+import io
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.clips import moving, video_codec
+
+from common.data.video_files import Clip, VideoInfo
+from common.data.video_writing import write_clip
+from common.entropy.video_container import FramePacket, read_header, read_packets
+from common.errors import LicError, StreamError
+from lic_video.codecs.contract import VideoCodec
+from lic_video.files import EncodedFrame, VideoFiles, filled, ranges
+from lic_video.gop import Gop, Kind
+
+
+def coded(
+    codec: VideoCodec, gop: Gop, width: int, height: int, frames: int
+) -> tuple[VideoFiles, bytes, list[np.ndarray]]:
+    """The file of a moving clip, and what its encoder went on from, in display order."""
+    codec.gop = gop
+    files, out = VideoFiles(codec, "test"), io.BytesIO()
+    info = VideoInfo(width, height, Fraction(25), None, None)
+    written = {f.place: f.decoded for f in files.encode(moving(width, height, frames), info, out)}
+    return files, out.getvalue(), [written[place] for place in sorted(written)]
+
+
+@pytest.fixture(scope="module")
+def ofmc() -> VideoCodec:
+    return video_codec("ofmc")
+
+
+@pytest.mark.parametrize("gop", [Gop(12, "uni"), Gop(13, "bi")])
+def test_48_frames_decode_to_what_the_encoder_went_on_from(ofmc: VideoCodec, gop: Gop) -> None:
+    files, data, expected = coded(ofmc, gop, 65, 47, 48)
+    found = list(files.decode(data))
+    assert [place for place, _ in found] == list(range(48))
+    assert all(np.array_equal(frame, other) for (_, frame), other in zip(found, expected))
+    assert read_header(data)[0].frames == 48
+
+
+@pytest.mark.parametrize("system", ["dvc", "ssf2020"])
+def test_other_systems_do_not_drift_either(system: str) -> None:
+    for gop in (Gop(5, "uni"), Gop(4, "bi")):
+        files, data, expected = coded(video_codec(system), gop, 33, 49, 11)
+        assert all(np.array_equal(frame, other) for (_, frame), other in zip(files.decode(data), expected))
+
+
+@torch.inference_mode()
+def test_bytes_are_those_estimated_within_a_percent(ofmc: VideoCodec) -> None:
+    """Beside it: 7 or 8 bytes a P packet, some 20 an I packet, and the state that each stream's coder ends with."""
+    from common.coding import to_input
+
+    width, height = 176, 144
+    ofmc.gop = Gop(4)
+    files, out, bits, streams = VideoFiles(ofmc, "test"), io.BytesIO(), 0.0, 0
+    info = VideoInfo(width, height, Fraction(25), None, None)
+    for frame in files.encode(moving(width, height, 8), info, out):
+        x = to_input(frame.rgb, ofmc.downsampling)
+        forward = ofmc.intra_forward(x) if frame.reference is None else ofmc(x, frame.reference)
+        bits += sum(-p.double().log2().sum().item() for p in forward.likelihoods.values())
+        streams += 2 if frame.kind == Kind.INTRA else 3
+    header, start = read_header(out.getvalue())
+    beside = start + sum(p.size - sum(map(len, p.streams)) for p in packets(out.getvalue()))
+    assert beside < start + 8 * 20
+    assert abs(8 * (len(out.getvalue()) - beside) - bits) < 0.005 * bits + 64 * streams
+
+
+def packets(data: bytes) -> list[FramePacket]:
+    return [p for p in read_packets(data, read_header(data)[1]) if isinstance(p, FramePacket)]
+
+
+@pytest.mark.parametrize("structure", ["uni", "bi"])
+def test_a_flipped_bit_loses_the_rest_of_its_group_and_nothing_else(ofmc: VideoCodec, structure: str) -> None:
+    files, data, expected = coded(ofmc, Gop(6, structure), 48, 32, 20)  # type: ignore[arg-type]
+    start = read_header(data)[1]
+    place = next(i for i, p in enumerate(packets(data)) if p.place == 9)
+    at = start + sum(p.size for p in packets(data)[:place]) + 20
+    broken = data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
+    found = dict(files.decode(broken))
+    lost = [n for n, frame in found.items() if frame is None]
+    assert lost == ([9, 10, 11] if structure == "uni" else [9])  # bi: the others come from the I frame behind
+    assert all(np.array_equal(found[n], expected[n]) for n in found if n not in lost)  # type: ignore[arg-type]
+
+
+def test_symbols_that_differ_are_found_though_every_byte_is_whole(ofmc: VideoCodec) -> None:
+    """As on a machine that computes differently: here, another weight."""
+    files, data, _ = coded(ofmc, Gop(3), 48, 32, 3)
+    weight = ofmc.motion_codec.latents.h_s[-1].bias  # type: ignore[union-attr, index]
+    kept = weight.detach().clone()
+    try:
+        with torch.no_grad():
+            weight.mul_(1.3)
+        assert [frame is None for _, frame in files.decode(data)] == [False, True, True]
+    finally:
+        weight.data = kept
+
+
+@pytest.mark.parametrize("structure", ["uni", "bi"])
+def test_seeking_gives_the_same_frames(ofmc: VideoCodec, structure: str) -> None:
+    files, data, expected = coded(ofmc, Gop(5, structure), 32, 32, 17)  # type: ignore[arg-type]
+    for first, stop in ((0, 3), (7, 9), (4, 11), (16, None), (13, 17), (3, 4)):
+        found = list(files.decode(data, first, stop))
+        assert [n for n, _ in found] == list(range(first, stop or 17))
+        assert all(np.array_equal(frame, expected[n]) for n, frame in found)  # type: ignore[arg-type]
+
+
+def test_seeking_decodes_no_more_than_it_must(ofmc: VideoCodec, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, data, _ = coded(ofmc, Gop(5), 32, 32, 20)
+    count = 0
+    decode = ofmc.decode
+
+    def counted(*arguments: object) -> torch.Tensor:
+        nonlocal count
+        count += 1
+        return decode(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ofmc, "decode", counted)
+    assert len(list(files.decode(data, 12, 13))) == 1
+    assert count == 2
+
+
+def test_memory_holds_a_group_not_a_clip(ofmc: VideoCodec) -> None:
+    """The source is asked for a frame only when those before it are written, but for one group's lookahead."""
+    ofmc.gop = Gop(4, "bi")
+    asked = 0
+
+    def source() -> "itertools.chain[np.ndarray]":
+        def watched() -> object:
+            nonlocal asked
+            for frame in moving(32, 32, 30):
+                asked += 1
+                yield frame
+
+        return itertools.chain(watched())  # type: ignore[arg-type]
+
+    info = VideoInfo(32, 32, Fraction(25), None, None)
+    for done, _ in enumerate(VideoFiles(ofmc, "test").encode(source(), info, io.BytesIO()), 1):
+        assert asked - done <= 4
+
+
+def test_files_are_written_and_read(ofmc: VideoCodec, tmp_path: Path) -> None:
+    ofmc.gop = Gop(4)
+    write_clip(tmp_path / "clip.mkv", moving(47, 33, 9), 30)
+    files = VideoFiles(ofmc, "test")
+    (said,) = files.compress_file(tmp_path / "clip.mkv", tmp_path / "clip.lic")
+    assert "47x33, 9 frames" in said and "kbit/s" in said
+    files.decompress_file(tmp_path / "clip.lic", tmp_path / "back.mkv")
+    files.decompress_file(tmp_path / "clip.lic", tmp_path / "part", (3, 6))
+    whole, part = list(Clip(tmp_path / "back.mkv")), list(Clip(tmp_path / "part"))
+    assert len(whole) == 9 and len(part) == 3 and all(map(np.array_equal, part, whole[3:6]))
+    assert Clip(tmp_path / "back.mkv").info.rate == 30
+
+
+def test_a_cut_file_gives_what_it_has_and_says_what_it_has_not(ofmc: VideoCodec, tmp_path: Path) -> None:
+    ofmc.gop = Gop(4)
+    write_clip(tmp_path / "clip", moving(32, 32, 10), 25)
+    files = VideoFiles(ofmc, "test")
+    files.compress_file(tmp_path / "clip", tmp_path / "clip.lic")
+    data = (tmp_path / "clip.lic").read_bytes()
+    end = read_header(data)[1] + sum(p.size for p in packets(data)[:6]) + 9
+    (tmp_path / "cut.lic").write_bytes(data[:end])
+    with pytest.raises(LicError, match=r"frames 6-9 of .*cut.lic are lost.* has the other 6"):
+        files.decompress_file(tmp_path / "cut.lic", tmp_path / "back")
+    assert len(list((tmp_path / "back").iterdir())) == 10
+    (tmp_path / "bad.lic").write_bytes(data[:80])
+    with pytest.raises(StreamError, match="no frame of the clip can be decoded"):
+        files.decompress_file(tmp_path / "bad.lic", tmp_path / "none.mkv")
+    assert not (tmp_path / "none.mkv").exists()
+
+
+def test_another_models_file_is_refused(ofmc: VideoCodec) -> None:
+    _, data, _ = coded(ofmc, Gop(2), 32, 32, 2)
+    with pytest.raises(StreamError, match="decode it with the checkpoint that wrote it"):
+        list(VideoFiles(video_codec("dvc"), "dvc").decode(data))
+
+
+def test_lost_frames_show_the_one_before() -> None:
+    lost: list[int] = []
+    frames = [np.full((1, 1, 3), n, np.uint8) for n in range(6)]
+    shown = filled([(0, None), (1, frames[1]), (2, None), (3, None), (4, frames[4])], lost)
+    assert [int(frame[0, 0, 0]) for frame in shown] == [1, 1, 1, 1, 4]
+    assert lost == [0, 2, 3] and ranges([0, 2, 3, 4, 9]) == "0, 2-4, 9"
+
+
+def test_the_encoder_tells_what_every_frame_took(ofmc: VideoCodec) -> None:
+    ofmc.gop = Gop(3, "bi")
+    out = io.BytesIO()
+    info = VideoInfo(32, 32, Fraction(25), None, None)
+    frames: list[EncodedFrame] = list(VideoFiles(ofmc, "test").encode(moving(32, 32, 5), info, out))
+    assert [(f.place, f.kind.name) for f in frames] == [
+        (0, "INTRA"), (1, "FORWARD"), (3, "INTRA"), (2, "BACKWARD"), (4, "FORWARD"),
+    ]  # fmt: skip
+    assert read_header(out.getvalue())[1] + sum(f.size for f in frames) == len(out.getvalue())
