@@ -16,7 +16,7 @@ VERBS = {
     "flow": ("lic_flow.files", "estimate the optical flow between two pictures"),
     "info": ("common.files", "say what a .lic file or a run folder holds"),
     "report": ("common.rd.command", "turn finished runs into curves, tables and a page"),
-    "bench": ("common.baselines.command", "measure the classical codecs on a folder of pictures"),
+    "bench": ("common.baselines.command", "measure the classical codecs on pictures or clips"),
 }
 
 USAGE = """usage: lic VERB [ARGUMENTS]

@@ -1,11 +1,14 @@
-"""What stands between a picture and any codec's networks, once: padding and cropping, 8 bits, exact convolutions."""
+"""What stands between pictures or clips and any codec's networks, once: whose file it is, padding, cropping, 8 bits."""
 
 from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+from common.entropy.container import weights_digest
+from common.errors import StreamError
 
 
 def to_input(rgb: np.ndarray, multiple: int, device: torch.device | str = "cpu") -> Tensor:
@@ -24,3 +27,26 @@ def to_picture(x_hat: Tensor, height: int, width: int) -> np.ndarray:
 def exact_convolutions() -> AbstractContextManager[None]:
     """On GPUs, the same numbers from the same convolution every time: the decoder must repeat the encoder's."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+
+
+class CodecFiles:
+    """Codes files with one codec.
+
+    Args:
+        codec: is put into evaluation mode.
+        model: the configuration's name, written into every file.
+    """
+
+    def __init__(self, codec: nn.Module, model: str) -> None:
+        self.codec = codec.eval()
+        self.model = model
+        self.digest = weights_digest(codec.state_dict())
+        self.device = next(codec.parameters()).device
+
+    def check_writer(self, model: str, digest: bytes) -> None:
+        """Raises `StreamError` unless a file of `model` with weights `digest` is one of this codec's."""
+        if digest != self.digest:
+            raise StreamError(
+                f"this file was written by '{model}' with weights {digest.hex()}, the checkpoint is "
+                f"'{self.model}' with weights {self.digest.hex()}: decode it with the checkpoint that wrote it."
+            )

@@ -119,7 +119,8 @@ def describe(path: Path) -> None:
         folder = RunFolder(path)
         cfg = folder.config()
         state = "finished" if folder.result.exists() else "failed" if folder.failure.exists() else "not finished"
-        print(f"{path}: run of {cfg.system}, lambda {cfg.lmbda:g} ({cfg.distortion}), {state}")
+        point = "" if cfg.lmbda is None else f", lambda {cfg.lmbda:g} ({cfg.distortion})"  # flow has no rate
+        print(f"{path}: run of {cfg.system}{point}, {state}")
         file = folder.result if folder.result.exists() else folder.failure
         if file.exists():
             content = json.loads(file.read_text())

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from compressai.models import CompressionModel
 
-from common.coding import exact_convolutions, to_input, to_picture
+from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_picture
-from common.entropy.container import IMAGE, Header, pack, unpack, weights_digest
+from common.entropy.container import IMAGE, Header, pack, unpack
 from common.entropy.models import as_in_version
 from common.entropy.streams import symbol_checksum
 from common.errors import LicError, StreamError
@@ -22,19 +22,10 @@ class Decoded(NamedTuple):
     grey: bool
 
 
-class ImageFiles:
-    """Codes photographs with one codec.
+class ImageFiles(CodecFiles):
+    """Codes photographs with one image codec; arguments as of `CodecFiles`."""
 
-    Args:
-        codec: any image codec; it is put into evaluation mode.
-        model: the configuration's name, written into every file.
-    """
-
-    def __init__(self, codec: CompressionModel, model: str) -> None:
-        self.codec = codec.eval()
-        self.model = model
-        self.digest = weights_digest(codec.state_dict())
-        self.device = next(codec.parameters()).device
+    codec: CompressionModel
 
     @torch.inference_mode()
     def encode(self, rgb: np.ndarray, grey: bool = False) -> bytes:
@@ -49,11 +40,7 @@ class ImageFiles:
     def decode(self, data: bytes, max_pixels: int = 2**28) -> Decoded:
         """The bytes of a .lic file -> the picture; raises StreamError for anything but a whole file of this model."""
         header, streams, symbols, version = unpack(data, max_pixels)
-        if header.digest != self.digest:
-            raise StreamError(
-                f"this file was written by '{header.model}' with weights {header.digest.hex()}, the checkpoint is "
-                f"'{self.model}' with weights {self.digest.hex()}: decode it with the checkpoint that wrote it."
-            )
+        self.check_writer(header.model, header.digest)
         step = self.codec.downsampling
         shape = (-(-header.height // step), -(-header.width // step))
         with as_in_version(version, self.codec), symbol_checksum() as checksum, exact_convolutions():

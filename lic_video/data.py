@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from common.data.module import ResumableDataModule
+from common.data.sequences import Sequence as TestSequence
+from common.data.sequences import sequences_identity
 from common.errors import LicError
-from lic_video.datasets.sequences import Sequence as TestSequence
-from lic_video.datasets.sequences import sequences_identity
 
 _DRAW = 18  # stream of random numbers beside those of clips and crops
 

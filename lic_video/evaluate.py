@@ -1,8 +1,8 @@
 """Protocols of video: whole sequences, real files, 8-bit RGB frames; `dvc_gop`, `dcvc_ip32`.
 
 Every sequence is coded into a .lic file and decoded from it. PSNR (RGB) and MS-SSIM are those of the decoded frames,
-averaged over a sequence's frames, then over sequences; bpp is the whole file's. The classical codecs are measured by
-the same conditions (`common.baselines.video_measure`).
+averaged over a sequence's frames, then over sequences; bpp is the whole file's. Seconds are those of coding, without
+reading the clip. The classical codecs are measured by the same conditions (`common.baselines.video_measure`).
 
 Beside that, of every P frame: what an ideal coder would take, and how near the reference comes as it is, warped by the
 decoded flow, and compensated.
@@ -11,7 +11,6 @@ decoded flow, and compensated.
 import hashlib
 import logging
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from common.baselines.video_measure import Conditions, VideoSequence, conditioned
+from common.baselines.conditions import Conditions
+from common.baselines.video_measure import Timed, VideoSequence, conditioned
 from common.coding import exact_convolutions, to_input, to_picture
 from common.data.pictures import write_picture
 from common.data.video_files import VideoInfo
@@ -95,19 +95,14 @@ class VideoProtocol:
             place = out / "streams" if self.keep_streams else Path(folder)
             place.mkdir(exist_ok=True)
             path = place / f"{sequence.name}.lic"
-            encoding = 0.0
+            source = Timed(conditioned(sequence, self.conditions))
             with path.open("wb") as file:
-                coder = files.encode(conditioned(sequence, self.conditions), info, file)
-                started = time.perf_counter()
+                coder = Timed(files.encode(source, info, file))
                 for frame in coder:
-                    encoding += time.perf_counter() - started
                     digests[frame.place] = digest(frame.decoded)
                     rows[frame.place] = {"sequence": sequence.name, **self.look(files, frame, sequence.name, out)}
-                    started = time.perf_counter()
-            started = time.perf_counter()
-            size, decoded = path.stat().st_size, self.decoded(files, path, digests, sequence.name)
+            size, decoded = path.stat().st_size, Timed(self.decoded(files, path, digests, sequence.name))
             qualities = list(frame_qualities(conditioned(sequence, self.conditions), decoded))
-            decoding = time.perf_counter() - started
         frames = [rows[index] for index in sorted(rows)]
         for row, quality in zip(frames, qualities):
             row |= {"psnr": finite(quality.psnr), "ms_ssim": finite(quality.ms_ssim)}
@@ -118,7 +113,10 @@ class VideoProtocol:
         for name in ("copied", "warped", "predicted"):
             known = [row[f"psnr_{name}"] for row in frames if row[f"psnr_{name}"] is not None]
             record[f"psnr_{name}"] = sum(known) / len(known) if known else None
-        seconds = {"encoding_time": encoding / len(frames), "decoding_time": decoding / len(frames)}
+        seconds = {
+            "encoding_time": (coder.seconds - source.seconds) / len(frames),
+            "decoding_time": decoded.seconds / len(frames),
+        }
         return record, frames, seconds
 
     def decoded(self, files: VideoFiles, path: Path, digests: dict[int, bytes], name: str) -> Iterator[np.ndarray]:

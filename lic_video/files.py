@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.coding import exact_convolutions, to_input, to_picture
+from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
 from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
-from common.entropy.container import weights_digest
 from common.entropy.streams import symbol_checksum
 from common.entropy.video_container import (
     Damage,
@@ -58,19 +57,10 @@ class References:
         return next((x for known in (self._last, self._intra) if known for i, x in [known] if i == index), None)
 
 
-class VideoFiles:
-    """Codes clips with one codec.
+class VideoFiles(CodecFiles):
+    """Codes clips with one video codec; arguments as of `CodecFiles`."""
 
-    Args:
-        codec: any video codec; it is put into evaluation mode.
-        model: the configuration's name, written into every file.
-    """
-
-    def __init__(self, codec: VideoCodec, model: str) -> None:
-        self.codec = codec.eval()
-        self.model = model
-        self.digest = weights_digest(codec.state_dict())
-        self.device = next(codec.parameters()).device
+    codec: VideoCodec
 
     def encode(self, frames: Iterable[np.ndarray], info: VideoInfo, file: BinaryIO) -> Iterator[EncodedFrame]:
         """Write a clip into `file`, which can be sought in; gives its frames in coding order, as they are written."""
@@ -115,7 +105,7 @@ class VideoFiles:
             StreamError: the header is not that of a clip of this model, or the file ends before frame `first`.
         """
         header, start = read_header(data)
-        self._check(header)
+        self.check_writer(header.model, header.digest)
         gop = Gop(header.gop, header.structure)  # type: ignore[arg-type]
         stop = min(stop or 2**32, header.frames or 2**32)
         low = first // gop.size * gop.size
@@ -151,13 +141,6 @@ class VideoFiles:
             except StreamError:
                 return None
         return x_hat if checksum.value & 0xFFFF == packet.symbols else None
-
-    def _check(self, header: VideoHeader) -> None:
-        if header.digest != self.digest:
-            raise StreamError(
-                f"this clip was written by '{header.model}' with weights {header.digest.hex()}, the checkpoint is "
-                f"'{self.model}' with weights {self.digest.hex()}: decode it with the checkpoint that wrote it."
-            )
 
     def compress_file(
         self,

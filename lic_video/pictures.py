@@ -12,9 +12,20 @@ from lic_video.codecs.contract import Coded
 
 GAIN = 4  # residuals are shown so many times as strong, around grey
 CAPTION = (
-    "Both flows share a colour wheel whose rim is the fastest motion estimated. Residuals are shown four times as "
-    "strong around grey. Decibels are PSNR against the frame."
+    "Both flows share a colour wheel whose rim is the fastest motion estimated, at least 1 px. Residuals are shown "
+    "four times as strong around grey. Decibels are PSNR against the frame, bits per pixel those of an ideal coder."
 )
+
+
+def latent_bits(coded: Coded, part: str) -> list[Tensor]:
+    """Bits (B, 1, h, w) at every position of each latent of `part`, "motion" or "residual", all channels together."""
+    latents = [p for name, p in coded.likelihoods.items() if name.startswith(f"{part}.")]
+    return [-p.double().log2().sum(1, keepdim=True) for p in latents]
+
+
+def part_bpp(coded: Coded, part: str, pixels: int) -> float:
+    """What `part` takes, bits per pixel."""
+    return float(sum(bits.sum() for bits in latent_bits(coded, part))) / pixels
 
 
 def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDArray[np.uint8]:
@@ -34,18 +45,22 @@ def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDAr
     def compared(title: str, x: Tensor) -> Panel:
         return Panel(f"{title}, {decibels(picture(x), rgb)}", picture(x))
 
+    def bpp(part: str) -> str:
+        return f"{part_bpp(coded, part, height * width):.4f} bpp"
+
     flow, flow_hat = (f[0, :, :height, :width].float().cpu().numpy() for f in (stages.flow, stages.flow_hat))
     speed = float(np.hypot(*flow).max(initial=0.0))
+    rim = max(1.0, speed)  # a still scene's noise is pale
     first = [
         Panel("frame", rgb),
         compared("reference as it is", reference),
-        Panel(f"flow, up to {speed:.1f} px", flow_picture(flow, max_speed=speed)),
-        Panel("flow, decoded", flow_picture(flow_hat, max_speed=speed)),
+        Panel(f"flow, up to {speed:.1f} px", flow_picture(flow, max_speed=rim)),
+        Panel(f"flow, decoded, {bpp('motion')}", flow_picture(flow_hat, max_speed=rim)),
     ]
     second = [
         compared("reference, warped", stages.warped),
         compared("prediction", stages.prediction),
-        Panel("residual, decoded", picture(0.5 + GAIN * stages.residual_hat)),
+        Panel(f"residual, decoded, {bpp('residual')}", picture(0.5 + GAIN * stages.residual_hat)),
         compared("sum", stages.before),
     ]
     third = [

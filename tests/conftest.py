@@ -48,6 +48,7 @@ def lic(tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> I
             ssf2020 = "ssf2020" in " ".join(arguments)  # has no flow network, and takes no smaller crops
             own = [*clips, "data.crop=128"] if ssf2020 else [*clips, "data.crop=64"]
         extra = [*small, *own] if verb == "train" else []
-        return main([verb, *arguments, *extra])
+        given = {argument.partition("=")[0] for argument in arguments}
+        return main([verb, *arguments, *(e for e in extra if e.partition("=")[0] not in given)])
 
     yield run

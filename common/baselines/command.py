@@ -1,84 +1,105 @@
-"""`lic bench`: curves of the classical codecs on your pictures."""
+"""`lic bench`: curves of the classical codecs on your pictures or clips."""
 
 import argparse
 import os
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from common.errors import LicError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from common.baselines.codecs import Codec
+    from common.baselines.benches import Bench
 
+Codec = TypeVar("Codec")
 DESCRIPTION = """\
 Encodes and decodes every picture with JPEG, JPEG 2000, WebP, AVIF and HEVC intra at a range of qualities,
 measures whole files and 8-bit pictures exactly as `lic eval` does, and writes one NAME.baseline.json per
-codec, in CompressAI's layout, for `lic report`. A file that already holds the measurement is kept."""
+codec, in CompressAI's layout, for `lic report`. A file that already holds the measurement is kept.
+
+With --protocol the same of clips, video files and folders of frames, with H.264, H.265 and AV1; bits are those
+of the stream without its container, figures means over frames, then clips. The protocols, as `lic eval` has them:
+
+{protocols}
+
+  lic bench kodak/ --codecs jpeg,webp
+  lic bench HEVC_D/ --protocol dvc_gop --gop 10"""
 
 
 def main(argv: list[str]) -> int:
     """Run `lic bench` with the arguments after the verb; LicError says what is wrong with them."""
+    from common.baselines.conditions import video_protocols
+
+    protocols = "\n".join(f"  {name:<10} {conditions}" for name, conditions in video_protocols().items())
     parser = argparse.ArgumentParser(
-        "lic bench", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        "lic bench",
+        description=DESCRIPTION.format(protocols=protocols),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("pictures", nargs="+", type=Path, metavar="FOLDER|FILE", help="pictures, folders recursively")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER|FILE",
+        help="pictures, or clips; folders recursively; raw clips as NAME_352x288_30.yuv",
+    )
+    parser.add_argument("--protocol", metavar="NAME", help=f"measure clips, by {' or '.join(video_protocols())}")
+    parser.add_argument(
+        "--gop", type=int, metavar="N", help="frames from one intra frame to the next (default: the protocol's)"
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="at most so many of a clip (default: the protocol's)")
     parser.add_argument(
         "--codecs",
         metavar="NAME,…",
-        help="jpeg, jpeg444, jpeg2000, webp, avif, hevc (default: all that work here)",
+        help="jpeg, jpeg444, jpeg2000, webp, avif, hevc; of clips x264, x265, av1 (default: all that work here)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the curves go (default: bench/NAME)")
-    parser.add_argument("--name", help="what to call the set of pictures (default: the first folder's name)")
+    parser.add_argument("--name", help="what to call the set of pictures or clips (default: the first folder's name)")
     parser.add_argument(
-        "--qualities", metavar="Q,…", help="settings in the codec's own scale (default: about 0.1 to 2 bpp)"
+        "--qualities",
+        metavar="Q,…",
+        help="settings in the codec's own scale (default: about 0.1 to 2 bpp; of clips the protocol's CRFs)",
     )
     parser.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count(),
         metavar="N",
-        help="pictures at a time (default: %(default)s); encode and decode seconds are wall-clock under that "
-        "load, so give 1 when they matter",
+        help=f"pictures at a time (default: {os.cpu_count()}), or clips (default and most: 2); encode and decode "
+        "seconds are wall-clock under that load, so give 1 when they matter",
     )
-    options = parser.parse_args(argv)
-    return _run(options)
+    return _run(parser.parse_args(argv))
+
+
+class Task(NamedTuple):
+    """What is to be measured, on pictures or clips of one identity, by one protocol."""
+
+    protocol: str
+    dataset: str
+    benches: "list[Bench]"
 
 
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from common.baselines.measure import bench, is_current
-    from common.data.folders import find_pictures
-    from common.data.identity import dataset_identity
+    from common.baselines.benches import made
     from common.rd.curves import Group, load
     from common.rd.tables import bd_table, points_table
     from common.rd.terminal import to_rich
 
+    for option in ("gop", "frames", "workers"):
+        value = getattr(options, option)
+        if value is not None and value < 1:
+            raise LicError(f"--{option} takes a whole number from 1 on, not {value}.")
+    if options.protocol is None and (options.gop or options.frames):
+        raise LicError("--gop and --frames are of clips: give --protocol, too.")
     console = Console()
-    codecs = _codecs(options.codecs, console)
-    qualities = _numbers(options.qualities)
-    pictures = _readable(find_pictures(options.pictures), console)
-    first = options.pictures[0].resolve()
-    name = options.name or (first.name if first.is_dir() else first.parent.name)
-    dataset = dataset_identity(name, pictures)
-    out = options.out or Path("bench") / name
-    columns = TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    paths = []
-    with Progress(*columns, console=console) as progress:
-        for codec in codecs:
-            steps = len(pictures) * len(qualities or codec.qualities)
-            done = steps if is_current(out / f"{codec.name}.baseline.json", codec, dataset, qualities) else 0
-            task = progress.add_task(codec.title, total=steps, completed=done)
-            step = partial(progress.advance, task)
-            paths.append(bench(codec, pictures, dataset, out, qualities, options.workers, step))
+    task = _of_pictures(options, console) if options.protocol is None else _of_clips(options, console)
+    paths = made(task.benches, console)
     curves = [load(path) for path in paths]
-    console.print(*to_rich(points_table(curves, dataset), console.width), sep="\n")
-    if table := bd_table(Group("image", dataset, tuple(curves))):
+    console.print(*to_rich(points_table(curves, task.dataset), console.width), sep="\n")
+    if table := bd_table(Group(task.protocol, task.dataset, tuple(curves))):
         console.print(*to_rich(table, console.width), sep="\n")
         for note in table.notes:
             console.print(note, style="dim", highlight=False, markup=False)
@@ -87,10 +108,58 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _codecs(wanted: str | None, console: "Console") -> list["Codec"]:
+def _of_pictures(options: argparse.Namespace, console: "Console") -> Task:
+    from common.baselines.benches import of_pictures
     from common.baselines.codecs import available
+    from common.baselines.measure import PROTOCOL
+    from common.data.folders import find_pictures
+    from common.data.identity import dataset_identity
+    from common.data.sequences import VIDEOS
 
-    works, missing = available()
+    for path in options.paths:
+        if path.is_file() and path.suffix.lower() in VIDEOS:
+            raise LicError(f"{path} is a clip: say by which protocol it is to be measured, with --protocol.")
+    codecs = _chosen(options.codecs, *available(), console)
+    qualities = _numbers(options.qualities)
+    pictures = _readable(find_pictures(options.paths), console)
+    name = _name(options)
+    dataset = dataset_identity(name, pictures)
+    out = options.out or Path("bench") / name
+    workers = options.workers or os.cpu_count()
+    return Task(PROTOCOL, dataset, of_pictures(codecs, pictures, dataset, out, qualities, workers))
+
+
+def _of_clips(options: argparse.Namespace, console: "Console") -> Task:
+    from common.baselines.benches import of_clips
+    from common.baselines.conditions import video_protocols
+    from common.baselines.video_codecs import available
+    from common.baselines.video_measure import MAX_WORKERS
+    from common.data.sequences import find_sequences, sequences_identity
+
+    protocols = video_protocols()
+    if options.protocol not in protocols:
+        raise LicError(f"There is no protocol {options.protocol!r} of clips: choose from {', '.join(protocols)}.")
+    given = {key: getattr(options, key) for key in ("gop", "frames") if getattr(options, key) is not None}
+    conditions = protocols[options.protocol]._replace(**given)
+    codecs = _chosen(options.codecs, *available(), console)
+    qualities = _numbers(options.qualities)
+    clips = [sequence._replace(conversion=conditions.conversion) for sequence in find_sequences(options.paths)]
+    name = _name(options)
+    dataset = sequences_identity(name, clips)
+    out = options.out or Path("bench") / name
+    workers = options.workers or MAX_WORKERS
+    benches = of_clips(codecs, len(clips), lambda: clips, dataset, conditions, out, qualities, workers)
+    return Task(conditions.protocol, dataset, benches)
+
+
+def _name(options: argparse.Namespace) -> str:
+    first = options.paths[0].resolve()
+    return options.name or (first.name if first.is_dir() else first.parent.name)
+
+
+def _chosen(
+    wanted: str | None, works: Mapping[str, Codec], missing: Mapping[str, str], console: "Console"
+) -> list[Codec]:
     if wanted is None:
         for reason in missing.values():
             console.print(f"Left out: {reason}", highlight=False, markup=False)

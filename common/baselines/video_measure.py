@@ -11,18 +11,20 @@ from itertools import islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from common.baselines.conditions import Conditions
 from common.baselines.records import holds, point, side_by_side
 from common.baselines.video_codecs import VideoCodec
 from common.errors import LicError
 from common.metrics.video import frame_qualities
 from common.rd.points import finite, results, sequence_record, write_json
 
+T = TypeVar("T")
 MAX_WORKERS = 2  # some encoders look ahead in threads of their own, and a clip's frames are large
 
 
@@ -35,28 +37,6 @@ class VideoSequence(Protocol):
     def rate(self) -> Fraction: ...
 
     def clip(self) -> Iterable[NDArray[np.uint8]]: ...
-
-
-class Conditions(NamedTuple):
-    """How clips are measured; results under different ones are not comparable.
-
-    Attributes:
-        protocol: its name.
-        gop: frames from one intra frame to the next.
-        frames: at most so many from the start of each clip.
-        crop: sides are cut at right and below to a multiple of this; None leaves them.
-        conversion: between RGB and the encoder's YUV 4:2:0, one of `CONVERSIONS`.
-    """
-
-    protocol: str
-    gop: int
-    frames: int
-    crop: int | None = None
-    conversion: str = "ffmpeg_default"
-
-    def __str__(self) -> str:
-        size = f"cropped to a multiple of {self.crop}" if self.crop else "whole pictures"
-        return f"GOP {self.gop}, at most {self.frames} frames, {size}, {self.conversion}"
 
 
 def measure_video(
@@ -115,11 +95,17 @@ def bench_video(
     workers: int = MAX_WORKERS,
     step: Callable[[], None] = lambda: None,
 ) -> Path:
-    """`measure_video` into `out/NAME.PROTOCOL.baseline.json`, unless that file already holds this measurement."""
-    path = out / f"{codec.name}.{conditions.protocol}.baseline.json"
+    """`measure_video` into `video_file(…)`, unless that already holds this measurement."""
+    path = video_file(codec, conditions, out)
     if not is_current(path, codec, dataset, conditions, qualities):
         write_json(path, measure_video(codec, sequences, dataset, conditions, qualities, workers, step))
     return path
+
+
+def video_file(codec: VideoCodec, conditions: Conditions, out: Path) -> Path:
+    """`out/NAME.PROTOCOL.baseline.json`; `NAME.PROTOCOL+gop-10.baseline.json` where the protocol has another GOP."""
+    said = "+".join([conditions.protocol, *(change.replace("=", "-") for change in conditions.changes())])
+    return out / f"{codec.name}.{said}.baseline.json"
 
 
 def is_current(
@@ -131,7 +117,7 @@ def is_current(
 
 def _head(codec: VideoCodec, dataset: str, conditions: Conditions) -> dict[str, Any]:
     return {
-        "name": codec.title,
+        "name": " ".join([codec.title, *conditions.changes()]),
         "description": f"{codec.settings}. {conditions}. {codec.version}",
         "kind": "baseline",
         "protocol": conditions.protocol,
@@ -144,7 +130,7 @@ def _record(
     codec: VideoCodec, sequence: VideoSequence, quality: int, conditions: Conditions
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record of a clip at a quality, and its frames' lists."""
-    source, gop = _Timed(conditioned(sequence, conditions)), conditions.gop
+    source, gop = Timed(conditioned(sequence, conditions)), conditions.gop
     with TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mkv"
         try:
@@ -152,10 +138,12 @@ def _record(
             codec.encode(source, sequence.rate, quality, gop, path, conditions.conversion)
             encoding = perf_counter() - start - source.seconds
             bits = codec.frame_bits(path)
-            decoded = _Timed(codec.decode(path))
+            decoded = Timed(codec.decode(path))
             found = list(frame_qualities(conditioned(sequence, conditions), decoded))
         except av.error.FFmpegError as error:
-            raise LicError(f"{codec.title} cannot code {sequence.name} at quality {quality}: {error}.") from error
+            raise LicError(
+                f"{codec.title} cannot code {sequence.name} at quality {quality}: {error.strerror}."
+            ) from error
         except LicError as error:
             raise LicError(f"{codec.title}, {sequence.name}, quality {quality}: {error}") from error
     if len(bits) != len(found):
@@ -164,7 +152,7 @@ def _record(
         {"bits": own, "psnr": finite(quality_of.psnr), "ms_ssim": finite(quality_of.ms_ssim)}
         for own, quality_of in zip(bits, found)
     ]
-    height, width = decoded.shape[:2]
+    height, width = decoded.last.shape[:2]
     name = {"quality": quality, "sequence": sequence.name}
     times = {"encoding_time": encoding / len(frames), "decoding_time": decoded.seconds / len(frames)}
     record = {**name, **sequence_record(width, height, frames), **times}
@@ -184,22 +172,22 @@ def conditioned(sequence: VideoSequence, conditions: Conditions) -> Iterator[NDA
         yield rgb[:height, :width]
 
 
-class _Timed:
-    """Passes frames on, and adds up in `seconds` what they took to come; `shape` is that of the last."""
+class Timed(Generic[T]):
+    """Passes frames on, and adds up in `seconds` what they took to come; `last` is the last one that came."""
 
-    def __init__(self, frames: Iterable[NDArray[np.uint8]]) -> None:
+    last: T
+
+    def __init__(self, frames: Iterable[T]) -> None:
         self._frames = iter(frames)
         self.seconds = 0.0
-        self.shape: tuple[int, ...] = ()
 
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+    def __iter__(self) -> Iterator[T]:
         return self
 
-    def __next__(self) -> NDArray[np.uint8]:
+    def __next__(self) -> T:
         start = perf_counter()
         try:
-            frame = next(self._frames)
+            self.last = next(self._frames)
         finally:
             self.seconds += perf_counter() - start
-        self.shape = frame.shape
-        return frame
+        return self.last

@@ -84,8 +84,9 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
                         cfg[key] = trained.get(key)  # runs from before there were studies lack the first two
                 if trained.protocol._target_ != cfg.protocol._target_:  # of another kind than the default's
                     cfg.protocol = trained.protocol
-                    if not any(override.startswith("data=") for override in HydraConfig.get().overrides.task):
-                        cfg.data = trained.data
+                chosen = any(override.startswith("data=") for override in HydraConfig.get().overrides.task)
+                if trained.data._target_ != cfg.data._target_ and not chosen:
+                    cfg.data = trained.data
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
         OmegaConf.save(cfg, folder.config_file, resolve=True)
         with tracking(cfg) as logger:

@@ -94,9 +94,7 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
     """What a run begins from: another run's weights, or what the training data suggests."""
     source = warm_start_file(cfg, folder)
     network = getattr(module, network_name(cfg.model))
-    if source is None:
-        load_parts(network, cfg)
-    else:
+    if source is not None:
         load_weights(network, source)
         log.info("starts from %s", source)
         trained = RunFolder(source.parent)
@@ -104,8 +102,9 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
             before = trained.config()
             if before.distortion == cfg.distortion:
                 network.move(cfg.lmbda / before.lmbda)
-        load_parts(network, cfg)
-    if source is None and hasattr(network, "start_from"):
+        return
+    load_parts(network, cfg)
+    if hasattr(network, "start_from"):
         data.setup("fit")
         images = data.starting_images()
         network.start_from(images, module.mse_equivalent_lmbda)

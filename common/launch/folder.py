@@ -7,7 +7,8 @@ metrics.csv         training curves (logger=csv); tensorboard/ or wandb/ with th
 pictures/ streams/  decoded photographs and the real files they came from
 bits/               where the bits went; attention/, refinement/: what the codec's blocks did to the first photographs
 flow/ submission/   a flow network's first pairs of every test set, and what benchmark servers take
-images.csv          the records of all photographs; pairs.csv: of all pairs
+frames/             what a video codec's stages made of some frames of every clip
+images.csv          the records of all photographs; pairs.csv: of all pairs; sequences.csv, frames.csv: of all clips
 result.json         there if and only if the run is finished; a function of the configuration alone
 timing.json         seconds, which differ from run to run
 failed.json         why the last attempt stopped, until the next one starts
@@ -34,8 +35,8 @@ FREE = (
     "logger", "runs", "overrides", "overwrite", "report", "study", "callbacks.progress", "callbacks.checkpoint.dirpath",
     "trainer.enable_progress_bar", "data.num_workers", "data.roots",
 )  # fmt: skip
-# Folders of what a protocol draws for a photograph or a pair, `KIND/NAME.png`; a run has those it gives rise to.
-FIGURES = ("bits", "attention", "refinement", "flow")
+# Folders of what a protocol draws of a photograph, pair or frame, `KIND/NAME.png`; a run has those it gives rise to.
+FIGURES = ("bits", "attention", "refinement", "flow", "frames")
 # Seconds that a killed run's loader processes may still hold its lock.
 PATIENCE = 5.0
 
@@ -94,8 +95,8 @@ class RunFolder:
         """Forget an earlier run: the next attempt starts at step 0, and is another run to a tracker."""
         if not self.config_file.exists():
             return
-        files = ("result.json", "timing.json", "failed.json", "weights.ckpt", "metrics.csv", "images.csv", "pairs.csv")
-        for name in files:
+        tables = ("metrics.csv", "images.csv", "pairs.csv", "sequences.csv", "frames.csv")
+        for name in ("result.json", "timing.json", "failed.json", "weights.ckpt", *tables):
             (self.path / name).unlink(missing_ok=True)
         for name in ("checkpoints", "pictures", *FIGURES, "streams", "submission", "tensorboard", "wandb"):
             shutil.rmtree(self.path / name, ignore_errors=True)

@@ -1,27 +1,30 @@
-"""The end of a sweep: baselines on the same pictures, the report beside the points, a summary in the tracker."""
+"""The end of a sweep: baselines on what its runs were evaluated on, the report beside the points, a summary in the
+tracker."""
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import Progress
 
+from common.errors import LicError
 from common.launch.folder import RunFolder
 from common.rd.report import Report, print_report, write_report
+
+if TYPE_CHECKING:
+    from common.baselines.benches import Bench
 
 
 def sweep_report(folders: Sequence[Path], out: Path, config: DictConfig) -> Report:
     """Write the report on the runs in `folders` to `out` and print it.
 
-    `config.report` says which classical codecs are measured on the runs' photographs (kept under
-    `runs/baselines`, measured once) and which published curves are drawn beside them.
+    A run's `report.baselines` says which classical codecs are measured on its test set (kept under `runs/baselines`,
+    measured once), `config.report.published` which published curves are drawn beside them.
     """
     console = Console()
-    measured = measure_baselines(folders, list(config.report.baselines), Path(config.runs) / "baselines", console)
+    measured = measure_baselines(folders, Path(config.runs) / "baselines", console)
     published = [Path(file) for file in config.report.published]
     report = write_report(list(folders), out, published, measured, title=str(config.name))
     print_report(report, console)
@@ -31,39 +34,83 @@ def sweep_report(folders: Sequence[Path], out: Path, config: DictConfig) -> Repo
     return report
 
 
-def measure_baselines(folders: Sequence[Path], names: list[str], out: Path, console: Console) -> list[Path]:
-    """The curves of the codecs called `names` on every set of photographs that the runs were evaluated on."""
-    from common.baselines.codecs import available
-    from common.baselines.measure import bench
+class Evaluated(NamedTuple):
+    """What finished runs were evaluated on, alike.
 
-    sets = evaluated_sets(folders)
-    if not sets:
-        return []
-    works, missing = available()
-    for name in names:
-        if name not in works:
-            console.print(f"Left out: {missing.get(name, f'there is no classical codec {name!r}.')}", markup=False)
-    codecs = [works[name] for name in names if name in works]
-    files = []
-    for dataset, sources in sets.items():
-        with Progress(console=console) as progress:
-            for codec in codecs:
-                total = len(sources) * len(codec.qualities)
-                task = progress.add_task(f"{codec.title} on {len(sources)} photographs", total=total)
-                place = out / dataset.rsplit(" ", 1)[-1]
-                files.append(bench(codec, sources, dataset, place, step=partial(progress.advance, task)))
-                progress.update(task, completed=total)
+    Attributes:
+        folder: one of the runs.
+        result: its result.json.
+        baselines: names of the classical codecs to be measured on the same.
+    """
+
+    folder: RunFolder
+    result: dict[str, Any]
+    baselines: list[str]
+
+
+def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
+    """The runs in or below `folders` by what they were evaluated on: photographs, or clips under some conditions.
+
+    Each run says itself which codecs it is to be compared with: the configuration of a sweep over models or protocols
+    has those of the default.
+    """
+    found: dict[str, Evaluated] = {}
+    files = [
+        file for folder in folders for file in [*folder.glob("result.json"), *sorted(folder.glob("*/result.json"))]
+    ]
+    for file in files:
+        result = json.loads(file.read_text())
+        if result.get("images") or "conditions" in result:
+            run = RunFolder(file.parent)
+            key = json.dumps([result["dataset"], result.get("conditions")])
+            names = found.setdefault(key, Evaluated(run, result, [])).baselines
+            wanted = OmegaConf.select(run.config(), "report.baselines") or []
+            names += [name for name in wanted if name not in names]
+    return list(found.values())
+
+
+def measure_baselines(folders: Sequence[Path], out: Path, console: Console) -> list[Path]:
+    """The curves of the classical codecs that the runs in or below `folders` name, on what each was evaluated on.
+
+    What cannot be measured is said on the console and left out.
+    """
+    from common.baselines import codecs, video_codecs
+    from common.baselines.benches import made
+
+    files, reasons = [], []
+    for each in evaluated(folders):
+        works, missing = (video_codecs if "conditions" in each.result else codecs).available()
+        for name in each.baselines:
+            if name not in works:
+                reasons.append(missing.get(name, f"there is no classical codec {name!r}."))
+        place = out / "-".join(identity.rpartition(" ")[2] for identity in each.result["dataset"].split(", "))
+        for bench in benches(each, [works[name] for name in each.baselines if name in works], place):
+            try:
+                files += made([bench], console)
+            except LicError as error:
+                reasons.append(str(error))
+    for reason in dict.fromkeys(reasons):
+        console.print(f"Left out: {reason}", markup=False)
     return files
 
 
-def evaluated_sets(folders: Sequence[Path]) -> dict[str, list[Path]]:
-    """Identity of every set of photographs among the finished runs -> its files, where they are still to be found."""
-    sets: dict[str, list[Path]] = {}
-    for folder in folders:
-        result = RunFolder(folder).result
-        if result.exists():
-            content: dict[str, Any] = json.loads(result.read_text())
-            sources = [Path(image["source"]) for image in content.get("images", [])]
-            if sources and all(source.exists() for source in sources):
-                sets[content["dataset"]] = sources
-    return sets
+def benches(each: Evaluated, codecs: list[Any], place: Path) -> "list[Bench]":
+    """The measurements of `codecs`, in `place`, on what `each` was evaluated on."""
+    from common.baselines.benches import of_clips, of_pictures
+    from common.baselines.conditions import Conditions
+
+    result = each.result
+    if "conditions" not in result:
+        sources = [Path(image["source"]) for image in result["images"]]
+        return of_pictures(codecs, sources, result["dataset"], place)
+    conditions = Conditions(**result["conditions"])
+
+    def clips() -> list[Any]:
+        from hydra.utils import instantiate
+
+        data = instantiate(each.folder.config().data)
+        if data.identity() != result["dataset"]:
+            raise LicError(f"the clips that {each.folder.path} was evaluated on have changed since.")
+        return data.sequences(conditions.conversion)  # type: ignore[no-any-return]
+
+    return of_clips(codecs, len(result["sequences"]), clips, result["dataset"], conditions, place)

@@ -63,7 +63,7 @@ def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, re
     if isinstance(logger, WandbLogger):
         logger.log_hyperparams(settings)
         pictures = _photographs(folder, result["images"]) if result.get("images") else _panels(folder, result)
-        logger.log_metrics({**figures, **pictures}, step)
+        logger.log_metrics({**figures, **pictures, **_clips(result)}, step)
     elif isinstance(logger, TensorBoardLogger):
         logger.log_hyperparams(settings, figures, step)
         _draw(logger, folder, result, step)
@@ -84,10 +84,10 @@ def track_report(config: DictConfig, report: "Report") -> None:
         "job_type": "report",
         "tags": sorted({section.group.protocol for section in report.sections if section.group.protocol}),
     }
+    rated = [section for section in report.sections if isinstance(section, Section)]
     rows = [
         [curve.name, curve.kind, point.extra.get("lmbda"), point.bpp, point.psnr, point.ms_ssim]
-        for section in report.sections
-        if isinstance(section, Section)
+        for section in rated
         for curve in section.group.curves
         for point in curve.points
     ]
@@ -95,10 +95,11 @@ def track_report(config: DictConfig, report: "Report") -> None:
     points = {"rate_distortion": wandb.Table(columns=columns, data=rows)} if rows else {}
     studies = _tables("study", [study for section in report.sections for study in section.studies])
     scores = _tables("scores", [section.scores for section in report.sections if isinstance(section, ScoreSection)])
+    clips = _tables("sequences", [table for section in rated for table in section.sequences])
     figures = {file.stem: wandb.Image(str(file)) for file in report.files if file.suffix == ".png"}
     with tracking(config, **identity) as logger:
         run: Any = logger.experiment  # type: ignore[union-attr]
-        run.log({**points, **scores, **studies, **figures})
+        run.log({**points, **scores, **clips, **studies, **figures})
 
 
 def _tables(name: str, tables: "list[Table]") -> dict[str, Any]:
@@ -176,16 +177,26 @@ def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, A
     return {"photographs": wandb.Table(columns=[*columns, *drawn], data=rows), **panels}
 
 
-def _sheets(folder: RunFolder, result: dict[str, Any]) -> dict[str, Path]:
-    """`flow/NAME` -> what was drawn of a few pairs of every test set."""
-    from common.rd.sheets import mixed, sheets
+def _clips(result: dict[str, Any]) -> dict[str, Any]:
+    """W&B's table of all clips."""
+    import wandb
 
-    files = mixed(sheets(folder.path, result["dataset"]))[:MAX_PICTURES]
-    return {f"{file.parent.name}/{file.stem}": file for file in files}
+    records = result.get("sequences")
+    rows = [list(record.values()) for record in records or []]
+    return {"sequences": wandb.Table(columns=[*records[0]], data=rows)} if records else {}
+
+
+def _sheets(folder: RunFolder, result: dict[str, Any]) -> dict[str, Path]:
+    """`flow/NAME` -> what was drawn of a few pairs of every test set; `frames/NAME`: of a few frames of every clip."""
+    from common.rd.sheets import frame_sheets, mixed, pair_sheets
+
+    clips = [record["sequence"] for record in result.get("sequences", [])]
+    found = frame_sheets(folder.path, clips) if clips else pair_sheets(folder.path, result["dataset"])
+    return {f"{file.parent.name}/{file.stem}": file for file in mixed(found)[:MAX_PICTURES]}
 
 
 def _panels(folder: RunFolder, result: dict[str, Any]) -> dict[str, Any]:
-    """W&B's panels of pairs."""
+    """W&B's panels of pairs or frames."""
     import wandb
 
     return {name: wandb.Image(str(file), caption=file.stem) for name, file in _sheets(folder, result).items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from common.rd.curves import Curve
+from common.rd.curves import Curve, Point
 from common.rd.gallery import GAP, INK, LINE, PAPER, caption_font, save_stacked
 
 KINDS = ("attention", "refinement")
@@ -28,10 +28,15 @@ def block_figures(runs: Sequence[Curve], out: Path, suffix: str = "") -> list[Pa
         figures = [folder / kind / name for kind in KINDS if name and (folder / kind / name).is_file()]
         if name is None or not figures:
             continue
-        lmbda = f" · λ {point.extra['lmbda']:g}" if point.extra.get("lmbda") is not None else ""
-        title = f"{curve.name}{lmbda} · {Path(name).stem}"
+        title = f"{with_lmbda(curve, point)} · {Path(name).stem}"
         written.append(stacked(title, figures, out / f"blocks{suffix}-{len(written) + 1}.png"))
     return written
+
+
+def with_lmbda(curve: Curve, point: Point) -> str:
+    """Of which point of a curve a picture is."""
+    lmbda = point.extra.get("lmbda")
+    return curve.name if lmbda is None else f"{curve.name} · λ {lmbda:g}"
 
 
 def stacked(title: str, figures: Sequence[Path], path: Path) -> Path:

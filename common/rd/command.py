@@ -7,7 +7,8 @@ DESCRIPTION = """\
 Collects every finished run below the given folders (result.json), the points that failed (failed.json) and
 the classical codecs measured with `lic bench` (*.baseline.json), joins the points of a sweep to curves, and
 writes report.html, report.md, report.json, the figures, points.csv of what has a rate and scores.csv of what
-has none (optical flow). Results of different protocols, pictures or test sets never share a table."""
+has none (optical flow). Results of different protocols, pictures, clips or test sets never
+share a table."""
 
 
 def main(argv: list[str]) -> int:
@@ -24,7 +25,7 @@ def main(argv: list[str]) -> int:
         type=Path,
         default=[],
         metavar="FILE",
-        help="curves in CompressAI's JSON layout, measured (by your word) on the same pictures",
+        help="curves in CompressAI's JSON layout, measured (by your word) on the same pictures or clips",
     )
     parser.add_argument(
         "--method",

@@ -5,8 +5,9 @@ CompressAI's layout is `{"name", "description", "results": {"bpp": […], "psnr-
 and may lack PSNR). Ours adds top-level keys:
 
 - a run's `result.json`: "protocol", "dataset", "curve" (the label under which a sweep's points join),
-  "lmbda", "seed", "images"; beside it `timing.json` may lie, apart because `result.json` is reproducible to the bit;
-- a baseline's `NAME.baseline.json`: "kind": "baseline", "protocol", "dataset", "images".
+  "lmbda", "seed", and "images" or, of a video codec, "conditions" and "sequences"; beside it `timing.json` may lie,
+  apart because `result.json` is reproducible to the bit;
+- a baseline's `NAME.baseline.json`: "kind": "baseline", "protocol", "dataset", likewise.
 """
 
 import re
@@ -77,7 +78,7 @@ class Curve:
 
 
 class Group(NamedTuple):
-    """Curves that may share a table: one protocol, one set of pictures."""
+    """Curves that may share a table: one protocol, one set of pictures or clips."""
 
     protocol: str | None
     dataset: str | None
@@ -143,7 +144,7 @@ def _check_numbers(path: Path, columns: Mapping[str, list[Any]]) -> None:
 
 
 def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Group]:
-    """Curves by (protocol, pictures), those with most runs first; `published` join every group.
+    """Curves by (protocol, pictures or clips), those with most runs first; `published` join every group.
 
     Published curves rarely say what they were measured on: that they fit is the word of who passes them. The
     same pictures under another name ("kodak 24 pictures 5f2c91ab", "Kodak24 24 pictures 5f2c91ab") are the
@@ -151,7 +152,7 @@ def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Grou
     """
     groups: dict[tuple[str | None, str | None], list[Curve]] = {}
     for curve in curves:
-        groups.setdefault((curve.protocol, _pictures(curve.dataset)), []).append(curve)
+        groups.setdefault((curve.protocol, content_of(curve.dataset)), []).append(curve)
     ordered = sorted(groups.values(), key=lambda members: -sum(curve.kind == "run" for curve in members))
     if not ordered and published:
         ordered = [[]]
@@ -159,9 +160,10 @@ def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Grou
     return [Group(members[0].protocol, members[0].dataset, tuple(members)) for members in joined]
 
 
-def _pictures(dataset: str | None) -> str | None:
-    match = re.search(r"\d+ pictures? [0-9a-f]{8}$", dataset or "")
-    return match.group() if match else dataset
+def content_of(dataset: str | None) -> str | None:
+    """What of an identity is the same for the same pictures or clips under other names: numbers and hashes."""
+    sets = re.findall(r"(\d+ (?:picture|sequence)s? [0-9a-f]{8})(?:, |$)", dataset or "")
+    return ", ".join(sorted(sets)) or dataset
 
 
 def _distinct(curves: list[Curve]) -> list[Curve]:

@@ -72,11 +72,12 @@ def _styles(curves: Sequence[Curve]) -> list[dict[str, Any]]:
 
 def _view(axes: Axes, lines: Sequence[tuple[Curve, np.ndarray]]) -> None:
     focus = [xy for curve, xy in lines if curve.kind == "run"] or [xy for _, xy in lines]
-    right = min(1.35 * max(xy[:, 0].max() for xy in focus), 1.03 * max(xy[:, 0].max() for _, xy in lines))
-    seen = np.concatenate([xy[xy[:, 0] <= right] for _, xy in lines])
-    low, high = seen[:, 1].min(), seen[:, 1].max()
+    most = max(xy[:, 0].max() for xy in focus)
+    right = min(1.35 * most, 1.03 * max(xy[:, 0].max() for _, xy in lines))
     runs = np.concatenate(focus)[:, 1]
-    low, high = max(low, runs.min() - 6), min(high, runs.max() + 3)  # far points would flatten the rest
+    beside = [xy for _, xy in lines if xy[0, 0] <= most]
+    low = max(min(xy[0, 1] for xy in beside), runs.min() - 6)  # far points would flatten the rest
+    high = max(runs.max(), *(np.interp(most, *xy.T) for xy in beside))  # but what the runs' bits buy elsewhere is seen
     margin = 0.06 * max(high - low, 1.0)
     axes.set_xlim(0, right)
     axes.set_ylim(low - margin, high + margin)

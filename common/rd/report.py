@@ -11,7 +11,7 @@ from rich.markup import escape
 from common.errors import LicError
 from common.rd.bd import Method
 from common.rd.collect import Collection, Failure, collect
-from common.rd.curves import group, load
+from common.rd.curves import content_of, group, load
 from common.rd.page import page
 from common.rd.points import write_json, write_text
 from common.rd.score_tables import scores_csv
@@ -89,11 +89,14 @@ def _gather(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
     more = [load(path) for path in baselines if path.is_file()]
     searched = collect([path for path in baselines if not path.is_file()])
     more += [curve for curve in searched.curves if curve.kind == "baseline"]
-    measured_on = {run.dataset for run in found.curves if run.kind == "run"} | {run.dataset for run in found.scores}
+    measured = {(run.protocol, content_of(run.dataset)) for run in found.curves if run.kind == "run"}
+    measured |= {(run.protocol, content_of(run.dataset)) for run in found.scores}
     fresh = [
         curve
         for curve in more
-        if curve.source and curve.source.resolve() not in known and (not measured_on or curve.dataset in measured_on)
+        if curve.source
+        and curve.source.resolve() not in known
+        and (not measured or (curve.protocol, content_of(curve.dataset)) in measured)
     ]
     return found._replace(curves=[*found.curves, *fresh])
 

@@ -1,8 +1,9 @@
-"""The sections of a report: what was measured with one protocol on the same pictures or pairs.
+"""The sections of a report: what was measured with one protocol on the same pictures, clips or pairs.
 
 Both kinds have a heading, `figures` above their `tables`, of which `printed` are the terminal's, and a `closer` look.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,13 +15,14 @@ from common.rd.plot import rd_figure
 from common.rd.score_tables import scores_json, scores_table
 from common.rd.scores import ScoreGroup
 from common.rd.seeds import mean_over_seeds
-from common.rd.sheets import sheet_figures
+from common.rd.sequences import sequence_tables
+from common.rd.sheets import frame_figures, sheet_figures
 from common.rd.study import study_tables
-from common.rd.tables import Table, bd_table, points_table
+from common.rd.tables import POINTS, Table, bd_table, points_table
 
 
 class Section(NamedTuple):
-    """What the report says of one protocol and set of pictures; `group` holds means over seeds."""
+    """What the report says of one protocol and set of pictures or clips; `group` holds means over seeds."""
 
     group: Group
     heading: str
@@ -29,26 +31,31 @@ class Section(NamedTuple):
     bd: list[Table]
     figures: list[Path]
     blocks: list[Path]  # what the codecs' blocks do to a photograph
+    sequences: Sequence[Table] = ()  # clip by clip
+    frames: Sequence[Path] = ()  # what the stages of video codecs make of a frame
 
     @property
     def tables(self) -> list[Table]:
         """All tables, in the order in which they are shown."""
-        return [*self.studies, *self.bd, self.points]
+        return [*self.studies, *self.bd, self.points, *self.sequences]
 
     @property
     def printed(self) -> list[Table]:
         """What a terminal shows after the studies: of the points those of the runs, where there are any."""
-        return [points_table(self.group.of_kind("run") or self.group.curves), *self.bd]
+        return [points_table(self.group.of_kind("run") or self.group.curves, self.points.title), *self.bd]
 
     @property
     def closer(self) -> tuple[str, list[Path]]:
         """Heading and pictures of a closer look."""
+        if self.frames:
+            return f"Frames, stage by stage · {self.heading}", [*self.frames]
         return f"What the blocks do · {self.heading}", self.blocks
 
     def to_json(self) -> dict[str, Any]:
         return _json(self) | {
             "curves": [curve.to_json() for curve in self.group.curves],
             "bd": [_table_json(table) for table in self.bd],
+            "sequences": [_table_json(table) for table in self.sequences],
         }
 
 
@@ -97,9 +104,12 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Sec
     tables = [bd_table(g, metric, method) for metric in METRICS]
     shown = [table for table in tables if table is not None]
     studies = study_tables(measured, method)
-    blocks = block_figures(g.of_kind("run"), out, suffix)
+    runs = g.of_kind("run")
     drawn = [figure for figure in figures if figure]
-    return Section(g, heading, studies, points_table(g.curves), shown, drawn, blocks)
+    clips = sequence_tables(g, method)
+    points = points_table(g.curves, POINTS.replace("picture", "frame") if clips else POINTS)
+    closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
+    return Section(g, heading, studies, points, shown, drawn, *closer)
 
 
 def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:

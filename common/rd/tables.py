@@ -28,7 +28,10 @@ class Table(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def points_table(curves: Sequence[Curve], title: str = "Points: PSNR and MS-SSIM in dB, seconds per picture") -> Table:
+POINTS = "Points: PSNR and MS-SSIM in dB, seconds per picture"
+
+
+def points_table(curves: Sequence[Curve], title: str = POINTS) -> Table:
     """One row per point: λ or quality, number of seeds, bpp from the files, estimated bpp, PSNR, MS-SSIM, seconds.
 
     Columns that no point fills are left out.
@@ -44,11 +47,17 @@ def points_table(curves: Sequence[Curve], title: str = "Points: PSNR and MS-SSIM
     return Table(title, [columns[i] for i in kept], rows, breaks=frozenset(breaks - {0}))
 
 
+def setting_of(point: Point) -> str:
+    """λ or the quality at which a point was made, empty where it is not said."""
+    found = (point.extra.get(key) for key in ("lmbda", "quality", "qp", "crf"))
+    setting = next((value for value in found if value is not None), None)
+    return "" if setting is None else f"{setting:g}" if isinstance(setting, (int, float)) else str(setting)
+
+
 def _figures(point: Point) -> list[str]:
     extra = point.extra
-    setting = next((extra[key] for key in ("lmbda", "quality", "qp", "crf") if extra.get(key) is not None), None)
     return [
-        "" if setting is None else f"{setting:g}" if isinstance(setting, (int, float)) else str(setting),
+        setting_of(point),
         _format(extra.get("seeds"), "d"),
         f"{point.bpp:.4f}",
         _format(extra.get("bpp_estimated"), ".4f"),

@@ -136,6 +136,12 @@ class PredictiveCodec(VideoCodec):
         residual = frame - self.motion_compensation(reference, self.motion_codec(flow).x_hat).prediction
         self.residual_codec.start_from(residual, optimal_step(weight))
 
+    def move(self, ratio: float) -> None:
+        """Go from the operating point λ to `ratio`·λ, the intra codec along: as far as the parts know how to."""
+        for part in (self.residual_codec, self.intra):
+            if hasattr(part, "move"):
+                part.move(ratio)
+
     def aux_loss(self) -> Tensor:
         trained = (self.motion_codec, self.residual_codec)
         losses = [m.loss() for part in trained for m in part.modules() if isinstance(m, EntropyBottleneck)]

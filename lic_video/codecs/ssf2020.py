@@ -1,10 +1,11 @@
 """`ssf2020`: CompressAI's scale-space flow behind our interface, with our entropy coder.
 
 E. Agustsson, D. Minnen, N. Johnston, J. Ballé, S. J. Hwang, G. Toderici: "Scale-space flow for end-to-end optimized
-video compression", CVPR 2020. Weights fit CompressAI's `ScaleSpaceFlow` where N and M are its own. It codes I frames
-itself; its forward pass rounds in training, too, as its authors do.
+video compression", CVPR 2020. Weights of CompressAI's `ScaleSpaceFlow` load where N and M are its own. It codes I
+frames itself; its forward pass rounds in training, too, as its authors do.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from compressai.models.video import ScaleSpaceFlow
@@ -34,6 +35,12 @@ class SSF2020(VideoCodec):
                 setattr(model, f"{name}_decoder", decoder(out, latents, N))
                 setattr(model, f"{name}_hyperprior", hyperprior(M, M))
         self.model: Any = adopt(model)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Its own weights, or those of CompressAI's `ScaleSpaceFlow`."""
+        if any(name.startswith("model.") for name in state_dict):
+            return super().load_state_dict(state_dict, strict, assign)
+        return self.model.load_state_dict(dict(state_dict), strict)
 
     def forward(self, frame: Tensor, reference: Tensor) -> Coded:
         x_hat, likelihoods = self.model.forward_inter(frame, reference)

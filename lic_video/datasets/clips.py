@@ -16,8 +16,8 @@ from torch.utils.data import Dataset
 from common.data.folders import pictures_of, random_crop
 from common.data.pictures import read_picture
 from common.data.scenes import Scene, fastest, render, scene
+from common.data.sequences import folder, picture_folders
 from common.errors import LicError
-from lic_video.datasets.sequences import folder, picture_folders
 from lic_video.datasets.vimeo90k import vimeo90k
 
 _SPEED, _CROP, _ORDER = 6, 2, 3  # streams of random numbers beside a scene's own

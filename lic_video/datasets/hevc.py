@@ -5,8 +5,8 @@ F. Bossen: "Common test conditions and software reference configurations", JCTVC
 
 from pathlib import Path
 
+from common.data.sequences import Sequence, named
 from common.errors import LicError
-from lic_video.datasets.sequences import Sequence, named
 
 CLASSES: dict[str, dict[str, str | tuple[str, ...]]] = {
     "B": {

@@ -5,7 +5,7 @@ H. Wang, W. Gan, S. Hu and others: "MCL-JCV: a JND-based H.264/AVC video quality
 
 from pathlib import Path
 
-from lic_video.datasets.sequences import Sequence, named
+from common.data.sequences import Sequence, named
 
 
 def mcl_jcv(root: str | Path) -> list[Sequence]:

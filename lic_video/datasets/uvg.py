@@ -6,7 +6,7 @@ MMSys 2020.
 
 from pathlib import Path
 
-from lic_video.datasets.sequences import Sequence, named
+from common.data.sequences import Sequence, named
 
 NAMES = ("Beauty", "Bosphorus", "HoneyBee", "Jockey", "ReadySteadyGo", "ShakeNDry", "YachtRide")
 

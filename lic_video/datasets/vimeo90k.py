@@ -7,8 +7,8 @@ Vision 127, 2019.
 import os
 from pathlib import Path
 
+from common.data.sequences import folder
 from common.errors import LicError
-from lic_video.datasets.sequences import folder
 
 FRAMES = 7
 _LISTS = {"train": "sep_trainlist.txt", "test": "sep_testlist.txt"}

@@ -8,9 +8,9 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+from common.data.sequences import Sequence, folder, videos_below
 from common.data.video_files import Clip
 from common.errors import LicError
-from lic_video.datasets.sequences import Sequence, folder, videos_below
 
 _SIZE = 352, 288
 

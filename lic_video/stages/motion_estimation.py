@@ -11,8 +11,9 @@ class MotionEstimation(nn.Module):
     Args:
         network: (first, second) -> flows, coarse to fine; with `multiple`, of which the sides it takes must be
             multiples, and `least`, below which they must not be.
-        reduction: what both frames are made smaller by before. With 2 a network takes a quarter of the time, and the
-            motion codec, which keeps a flow's low frequencies, hardly notices.
+        reduction: what both frames are made smaller by before. With 2 a network takes a quarter of the time, which is
+            for high resolutions: on clips of 416x240 flows of `deeppynet_small` were then worse than none (warped
+            reference 22.8 dB, as it is 23.8, with 1 26.6).
     """
 
     def __init__(self, network: nn.Module, reduction: int = 1) -> None:

@@ -62,6 +62,11 @@ class ImageAsResidualCodec(nn.Module):
             ) from error
         return 2 * x_hat - 1  # type: ignore[no-any-return]
 
+    def move(self, ratio: float) -> None:
+        """Go from the operating point λ to `ratio`·λ."""
+        if hasattr(self.codec, "move"):
+            self.codec.move(ratio)  # type: ignore[operator]
+
     def start_from(self, x: Tensor, step: float) -> None:
         """Begin as the codec begins with such pictures as `x` (B, 3, H, W) gives, `step` in x's units."""
         if hasattr(self.codec, "start_from"):

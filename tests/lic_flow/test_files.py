@@ -47,8 +47,10 @@ def test_flow_of_two_pictures(run: Path, tmp_path: Path, lic: Lic, capsys: pytes
         error = capsys.readouterr().err
         assert error.startswith("lic flow: ") and sentence in error and error.count("\n") == 1
     assert lic("compress", "first.png", "x.lic", "--checkpoint", str(run)) == 2
-    assert "codes no pictures" in capsys.readouterr().err
+    assert "codes nothing" in capsys.readouterr().err
     assert not list(tmp_path.glob("x.*"))
+
+    assert lic("info", str(run)) == 0 and "run of deeppynet, finished" in capsys.readouterr().out
 
     assert lic("eval", f"run={run}") == 0  # on the run's own test sets, by its own protocol
     (result,) = tmp_path.glob("runs/eval/*/result.json")

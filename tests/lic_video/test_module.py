@@ -80,9 +80,7 @@ def test_the_motion_objective_trains_what_comes_before_the_residual() -> None:
 
 def test_ssf2020_trains_its_intra_codec_along() -> None:
     made = module("ssf2020")
-    data = {
-        key: x if key == "first" else torch.nn.functional.interpolate(x, 128) for key, x in batch(True).items()
-    }
+    data = {key: x if key == "first" else torch.nn.functional.interpolate(x, 128) for key, x in batch(True).items()}
     made.training_step(data, 0).backward()
     assert made.codec.model.img_encoder[0].weight.grad.abs().sum() > 0  # type: ignore[union-attr]
 

@@ -10,8 +10,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
+from common.baselines.conditions import Conditions, video_protocols
 from common.baselines.video_codecs import available
-from common.baselines.video_measure import Conditions, bench_video, is_current, measure_video
+from common.baselines.video_measure import bench_video, is_current, measure_video, video_file
 from common.errors import LicError
 from common.rd.curves import load
 
@@ -84,7 +85,7 @@ def test_crop_and_number_of_frames(tmp_path: Path) -> None:
 def test_bench_keeps_what_is_there(tmp_path: Path) -> None:
     sequences = SEQUENCES[:1]
     path = bench_video(CODEC, sequences, "one", WHOLE, tmp_path / "out", [27])
-    assert path == tmp_path / "out" / "x264.dcvc_ip32.baseline.json"
+    assert path == tmp_path / "out" / "x264.dcvc_ip32+gop-4+conversion-ffmpeg_default.baseline.json"
     before = path.stat().st_mtime_ns
     assert bench_video(CODEC, sequences, "one", WHOLE, tmp_path / "out", [27]).stat().st_mtime_ns == before
     assert is_current(path, CODEC, "one", WHOLE, [27])
@@ -94,7 +95,20 @@ def test_bench_keeps_what_is_there(tmp_path: Path) -> None:
         assert not is_current(path, CODEC, "one", WHOLE._replace(**other), [27])
     curve = load(path)
     assert (curve.kind, curve.protocol, curve.dataset, len(curve.points)) == ("baseline", "dcvc_ip32", "one", 1)
+    assert curve.name == "H.264 (x264) gop=4 conversion=ffmpeg_default"
     assert json.loads(path.read_text())["conditions"]["gop"] == 4
+
+
+def test_every_condition_has_a_file_and_a_name_of_its_own(tmp_path: Path) -> None:
+    packaged = video_protocols()["dvc_gop"]
+    changed = [{}, {"gop": 10}, {"gop": 1}, {"frames": 10}, {"crop": None}, {"conversion": "bt709"}]
+    files = [video_file(CODEC, packaged._replace(**change), tmp_path).name for change in changed]
+    assert len(set(files)) == len(files)
+    assert files[:2] == ["x264.dvc_gop.baseline.json", "x264.dvc_gop+gop-10.baseline.json"]
+    assert files[4] == "x264.dvc_gop+crop-null.baseline.json"
+    still = Pan("still", 64, 64, 1)
+    names = [measure_video(CODEC, [still], "x", packaged._replace(**c), [40])["name"] for c in changed[:2]]
+    assert names == ["H.264 (x264)", "H.264 (x264) gop=10"]
 
 
 def test_a_clip_is_not_held() -> None:

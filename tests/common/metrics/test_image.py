@@ -5,7 +5,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from common.metrics.image import MSSSIM, PSNR, ms_ssim, psnr, rate
+from common.metrics.image import MSSSIM, PSNR, decibels, ms_ssim, psnr, rate
 
 
 def pictures(*shape: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -28,6 +28,18 @@ def test_psnr_agrees_with_scikit_image_per_image() -> None:
     expected = [peak_signal_noise_ratio(a.numpy(), b.numpy()) for a, b in zip(x, x_hat)]
     np.testing.assert_allclose(psnr(x, x_hat).numpy(), expected, atol=1e-4)
     np.testing.assert_allclose(psnr(x / 255, x_hat / 255).numpy(), expected, atol=1e-4)
+
+
+def test_decibels_in_words_are_those_of_8_bit_arrays() -> None:
+    rgb = np.random.default_rng(0).integers(0, 240, (7, 5, 3), np.uint8)
+    assert decibels(rgb, rgb) == "lossless"
+    assert decibels(rgb * 0, np.full_like(rgb, 255)) == "0.00 dB"
+    assert decibels(rgb + 16, rgb) == decibels(rgb, rgb + 16) == "24.05 dB"  # 20 log10(255 / 16) = 24.048
+    one = rgb.copy()
+    one[0, 0, 0] += 1
+    assert decibels(one, rgb) == "68.34 dB"  # 20 log10(255) + 10 log10(105)
+    rgb.flags.writeable = False
+    assert decibels(rgb[::-1], rgb[::-1]) == "lossless"
 
 
 def test_unlike_pictures_are_refused() -> None:

@@ -30,8 +30,11 @@ def test_it_starts_as_block_matching_and_learns_all_of_itself() -> None:
     flows = network(first, second)
     assert [f.shape for f in flows] == 3 * [(2, 2, 32, 48)]
     a, b = network.pyramids(2 * torch.cat([first, second]) - 1)[1].split(2)
-    guesses, _ = network.cost_volume(a, b)
-    expected = 16 * F.interpolate(guesses.mean(1), scale_factor=16, mode="bilinear")
+    guesses, rest = network.cost_volume(a, b)
+    first_confidence, second_confidence = rest[:, :2].unbind(1)
+    total = first_confidence + second_confidence + 0.5  # none of them counts as a confidence of a half
+    chosen = (first_confidence / total)[:, None] * guesses[:, 0] + (second_confidence / total)[:, None] * guesses[:, 1]
+    expected = 16 * F.interpolate(chosen, scale_factor=16, mode="bilinear")
     torch.testing.assert_close(flows[0], expected)
     for layer in (network.decoder.flow, network.context.flow, network.select):
         torch.nn.init.normal_(layer.weight, std=0.1)
@@ -54,7 +57,8 @@ def test_steps() -> None:
     def step(a: torch.Tensor, b: torch.Tensor, shown: torch.nn.Module, flow: torch.Tensor) -> torch.Tensor:
         guesses, rest = network.cost_volume(a, warp(b, flow))
         features, residual = network.decoder(torch.cat([guesses.flatten(1, 2), rest, shown(a), flow], 1))
-        weights = network.select(features)
+        told = network.select(features).exp() * rest[:, :2]
+        weights = told / (told.sum(1, keepdim=True) + 0.5)
         flow = flow + residual + weights[:, :1] * guesses[:, 0] + weights[:, 1:] * guesses[:, 1]
         return flow + network.context(torch.cat([features, flow], 1))
 

@@ -60,3 +60,17 @@ def test_a_moved_picture_is_predicted_from_the_start() -> None:
     copied, warped = ((frame - p).square().mean() for p in (reference, stages.warped))
     assert warped < 0.7 * copied
     assert (coded.x_hat - frame).square().mean() < warped
+
+
+@torch.inference_mode()
+def test_moving_to_a_lower_rate_moves_intra_and_residual() -> None:
+    made = video_codec("ofmc")
+    reference, frame = pairs(128, 128, 2).unbind(1)
+
+    def bits() -> list[float]:
+        coded = [made.intra_forward(frame), made(frame, reference)]
+        return [sum(-p.log2().sum().item() for n, p in c.likelihoods.items() if "motion" not in n) for c in coded]
+
+    before = bits()
+    made.move(0.25)
+    assert all(after < 0.8 * b for after, b in zip(bits(), before))

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.data.sequences import Sequence
 from common.data.video_writing import write_clip
 from common.errors import LicError
 from lic_video.datasets.hevc import CLASSES, hevc
 from lic_video.datasets.mcl_jcv import mcl_jcv
-from lic_video.datasets.sequences import Sequence
 from lic_video.datasets.uvg import uvg
 from lic_video.datasets.vimeo90k import vimeo90k
 from lic_video.datasets.vtl import vtl

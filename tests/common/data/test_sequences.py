@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.data.sequences import Sequence, find_sequences, sequences, sequences_identity
 from common.data.video_writing import write_clip
 from common.errors import LicError
-from lic_video.datasets.procedural import procedural_sequences
-from lic_video.datasets.sequences import Sequence, sequences, sequences_identity
 
 FRAMES = list(np.random.default_rng(0).integers(0, 256, (3, 16, 24, 3)).astype(np.uint8))
 
@@ -83,13 +82,15 @@ def test_identity_is_of_the_content(root: Path, tmp_path_factory: pytest.TempPat
     assert sequences_identity("mine", sequences(root)[:1]).startswith("mine 1 sequence ")
 
 
-def test_procedural_sequences_need_no_files() -> None:
-    found = procedural_sequences(count=2, size=(16, 24), frames=3)
-    assert [sequence.name for sequence in found] == ["scene_0", "scene_1"]
-    frames = [list(sequence.clip()) for sequence in found]
-    assert np.array(frames).shape == (2, 3, 16, 24, 3) and frames[0][0].dtype == np.uint8
-    np.testing.assert_array_equal(list(found[0].clip()), frames[0])
-    assert (
-        sequences_identity("a", found) == sequences_identity("a", found[::-1]) != sequences_identity("a", 2 * found[:1])
-    )
-    assert found[0]._replace(conversion="bt709").conversion == "bt709"
+def test_files_and_folders_together(root: Path) -> None:
+    found = find_sequences([root / "clip10.mkv", root / "deep", root / "deep/raw_24x16_50.yuv"])
+    assert [sequence.name for sequence in found] == ["clip10", "er-frames", "raw_24x16", "raw_24x16_50"]
+    assert found[0] == Sequence("clip10", root / "clip10.mkv", None, Fraction(30))
+    assert found[3].size == (24, 16) and found[3].rate == 50
+    with pytest.raises(LicError, match=r"nowhere does not exist"):
+        find_sequences([root / "nowhere"])
+    (root / "other").mkdir()
+    shutil.copy(root / "clip9.mkv", root / "other" / "clip10.mkv")
+    with pytest.raises(LicError, match=r"clip10\.mkv and .*other.*clip10\.mkv are both called clip10"):
+        find_sequences([root / "clip10.mkv", root / "other"])
+    assert len(find_sequences([root])) == 6

@@ -1,4 +1,4 @@
-"""Sequences to test video codecs on: what the published sets have in common, and any folder of clips."""
+"""Sequences to test video codecs on: what the published sets have in common, any folder of clips, and single files."""
 
 import hashlib
 import os
@@ -71,6 +71,30 @@ def sequences(root: str | Path) -> list[Sequence]:
     places.sort(key=lambda path: natural(path.relative_to(root).as_posix()))
     short = Counter(_flat(path, root, suffix=False) for path in places)
     return [_sequence(path, _flat(path, root, suffix=short[_flat(path, root, suffix=False)] > 1)) for path in places]
+
+
+def find_sequences(paths: Iterable[str | Path]) -> list[Sequence]:
+    """``sequences`` of every folder among ``paths``, and the clips that are given as files: each once, in this order.
+
+    Raises ``LicError`` for a missing path, a picture, and two clips of one name, by which results tell them apart.
+    """
+    found: list[Sequence] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise LicError(f"{path} does not exist; check the path to the clips.")
+        if path.is_file() and path.suffix.lower() in SUFFIXES:
+            raise LicError(f"{path} is a picture; give the folder that holds the frames of its clip.")
+        found += [_sequence(path, path.stem)] if path.is_file() else sequences(path)
+    clips = {sequence.path.resolve(): sequence for sequence in reversed(found)}
+    names: dict[str, Sequence] = {}
+    for sequence in reversed(clips.values()):
+        other = names.setdefault(sequence.name, sequence)
+        if other is not sequence:
+            raise LicError(
+                f"{other.path} and {sequence.path} are both called {sequence.name}; give one folder that holds both, "
+                "or rename one."
+            )
+    return list(names.values())
 
 
 def named(root: str | Path, of: str, patterns: Mapping[str, str | tuple[str, ...]]) -> list[Sequence]:

@@ -1,0 +1,97 @@
+"""Clips one by one: the points that every curve has at each of them, from the files that the points were read from.
+
+Under "sequences" a video run's `result.json` and a baseline's `NAME.PROTOCOL.baseline.json` have records with
+"sequence", the name, "bpp", "psnr" and "ms_ssim"; a run's also "psnr_copied", "psnr_warped" and "psnr_predicted", a
+baseline's "quality".
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from common.rd.bd import Method, bd_rate
+from common.rd.curves import Curve, Group, Point
+from common.rd.points import read_json
+from common.rd.tables import Table, percent, setting_of
+
+COLUMNS = ["sequence", "curve", "λ / q", "bpp", "PSNR", "MS-SSIM", "copied", "warped", "predicted"]
+LEGEND = (
+    "Copied, warped, predicted: of P frames, PSNR in dB of the reference as it is, warped by the decoded flow, and as "
+    "predicted from that, before any residual."
+)
+
+
+def clip_names(point: Point) -> list[str]:
+    """The clips that a point was measured on, in their order; none of a point of pictures."""
+    return [record["sequence"] for record in _records(point)]
+
+
+def by_clip(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
+    """Name of a clip -> the curves on it alone, in the order of `curves`.
+
+    A point that stands for several seeds is that of the first.
+    """
+    found: dict[str, dict[int, list[Point]]] = {}
+    for place, curve in enumerate(curves):
+        for point in curve.points:
+            for record in _records(point):
+                extra = {**{key: point.extra.get(key) for key in ("lmbda", "quality")}, **record}
+                own = Point(record["bpp"], record["psnr"], record["ms_ssim"], extra, point.source)
+                found.setdefault(record["sequence"], {}).setdefault(place, []).append(own)
+    return {
+        name: [replace(curves[place], points=tuple(points)) for place, points in sorted(own.items())]
+        for name, own in found.items()
+    }
+
+
+def _records(point: Point) -> list[dict[str, Any]]:
+    content = read_json(point.source) if point.source else {}
+    records = content.get("sequences", []) if isinstance(content, dict) else []
+    quality = point.extra.get("quality")
+    return [record for record in records if record.get("quality") == quality]
+
+
+def sequence_tables(group: Group, method: Method) -> list[Table]:
+    """BD-rates by clip, a table for each baseline, and every point on every clip; none where there are no clips."""
+    clips = by_clip(group.curves)
+    if not clips:
+        return []
+    runs = [curve for curve in group.of_kind("run") if len(curve.points) > 1]
+    anchors = group.of_kind("baseline") if runs and len(clips) > 1 else []
+    rates = [_rates(clips, anchor.name, [run.name for run in runs], method) for anchor in anchors]
+    told = [table for table in rates if any("%" in cell for row in table.rows for cell in row[1:])]
+    return [*told, _points(clips, group)]
+
+
+def _rates(clips: dict[str, list[Curve]], anchor: str, runs: Sequence[str], method: Method) -> Table:
+    """BD-rate of every run against one baseline, clip by clip."""
+    rows = []
+    for name, curves in clips.items():
+        known = {(curve.kind, curve.name): curve for curve in curves}
+        pairs = [(known.get(("baseline", anchor)), known.get(("run", run))) for run in runs]
+        rows.append([name, *(percent(bd_rate(a, b, method=method)) if a and b else "" for a, b in pairs)])
+    return Table(f"BD-rate against {anchor} by sequence, PSNR", ["sequence", *runs], rows)
+
+
+def _points(clips: dict[str, list[Curve]], group: Group) -> Table:
+    rows: list[list[str]] = []
+    breaks = set()
+    for name, curves in clips.items():
+        breaks.add(len(rows))
+        for curve in curves:
+            for i, point in enumerate(curve.points):
+                first = len(rows) in breaks
+                rows.append([name if first else "", curve.name if i == 0 else "", setting_of(point), *_figures(point)])
+    kept = [i for i in range(len(COLUMNS)) if any(row[i] for row in rows)]
+    seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
+    notes = [LEGEND] if any(row[-3] for row in rows) else []
+    notes += ["Of several seeds the first is shown."] if seeds else []
+    columns = [COLUMNS[i] for i in kept]
+    shown = [[row[i] for i in kept] for row in rows]
+    return Table("Sequence by sequence", columns, shown, 2, frozenset(breaks - {0}), tuple(notes))
+
+
+def _figures(point: Point) -> list[str]:
+    qualities = [point.psnr, point.quality("ms-ssim-rgb")]
+    predictions = [point.extra.get(f"psnr_{name}") for name in ("copied", "warped", "predicted")]
+    return [f"{point.bpp:.4f}", *("" if value is None else f"{value:.2f}" for value in (*qualities, *predictions))]

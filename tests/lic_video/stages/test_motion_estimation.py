@@ -1,0 +1,89 @@
+"""Motion estimation around a network whose answer is known: padding, smaller frames, cutting, pixels."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lic_video.stages.motion_estimation import MotionEstimation, NoMotion
+
+
+class Answering(nn.Module):
+    """Gives a wrong flow and then what `answer` says for the size it sees; keeps what it has been shown."""
+
+    def __init__(self, answer: Callable[[int, int], Tensor], multiple: int = 16) -> None:
+        super().__init__()
+        self.answer, self.multiple = answer, multiple
+
+    def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
+        self.seen = first, second
+        flow = self.answer(*first.shape[2:]).expand(len(first), -1, -1, -1)
+        return [flow + 99, flow]
+
+
+def constant(height: int, width: int) -> Tensor:
+    return torch.tensor([1.5, -0.5]).view(1, 2, 1, 1).expand(1, 2, height, width)
+
+
+def ramps(height: int, width: int) -> Tensor:
+    """Each position's column and row."""
+    rows, columns = torch.meshgrid(torch.arange(float(height)), torch.arange(float(width)), indexing="ij")
+    return torch.stack([columns, rows])[None]
+
+
+def test_the_network_sees_the_frame_first_and_its_last_flow_is_taken() -> None:
+    network = Answering(constant)
+    frame, reference = torch.rand(2, 2, 3, 32, 48)
+    flow = MotionEstimation(network)(frame, reference)
+    assert torch.equal(network.seen[0], frame) and torch.equal(network.seen[1], reference)
+    assert torch.equal(flow, constant(32, 48).expand(2, -1, -1, -1))
+
+
+def test_sides_become_multiples_by_repeating_the_border_and_the_flow_is_cut() -> None:
+    network = Answering(ramps)
+    frame, reference = torch.rand(2, 1, 3, 17, 33)
+    flow = MotionEstimation(network)(frame, reference)
+    assert torch.equal(flow, ramps(17, 33))
+    for seen, x in zip(network.seen, (frame, reference)):
+        assert seen.shape == (1, 3, 32, 48) and torch.equal(seen[..., :17, :33], x)
+        assert torch.equal(seen[..., 17:, :33], x[..., -1:, :].expand(-1, -1, 15, -1))
+        assert torch.equal(seen[..., 33:], seen[..., 32:33].expand(-1, -1, -1, 15))
+
+
+def test_a_network_with_a_least_size_sees_no_less() -> None:
+    network = Answering(constant, multiple=8)
+    network.least = 128  # type: ignore[assignment]
+    flow = MotionEstimation(network)(*torch.rand(2, 1, 3, 40, 200))
+    assert network.seen[0].shape == (1, 3, 128, 200) and flow.shape == (1, 2, 40, 200)
+    MotionEstimation(network, reduction=2)(*torch.rand(2, 1, 3, 40, 200))
+    assert network.seen[0].shape == (1, 3, 128, 128)
+
+
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_smaller_frames_are_means_of_blocks(reduction: int) -> None:
+    network = Answering(constant)
+    frame, reference = torch.rand(2, 1, 3, 64, 128)
+    MotionEstimation(network, reduction)(frame, reference)
+    blocks = frame.reshape(1, 3, 64 // reduction, reduction, 128 // reduction, reduction)
+    torch.testing.assert_close(network.seen[0], blocks.mean((3, 5)))
+
+
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_flow_on_smaller_frames_is_given_in_pixels_of_the_frame(reduction: int) -> None:
+    flow = MotionEstimation(Answering(constant), reduction)(*torch.rand(2, 1, 3, 61, 95))
+    torch.testing.assert_close(flow, reduction * constant(61, 95))
+
+
+@pytest.mark.parametrize("reduction", [2, 4])
+def test_flow_on_smaller_frames_stays_at_its_place(reduction: int) -> None:
+    """Position i of the smaller frame is at r·i + (r - 1)/2, so that a flow of i, r·i in pixels, is x - (r - 1)/2."""
+    flow = MotionEstimation(Answering(ramps), reduction)(*torch.rand(2, 1, 3, 64, 128))
+    inside = slice(reduction, -reduction)
+    expected = ramps(64, 128) - (reduction - 1) / 2
+    torch.testing.assert_close(flow[..., inside, inside], expected[..., inside, inside])
+
+
+def test_no_motion_is_zero_everywhere() -> None:
+    flow = NoMotion()(*torch.rand(2, 3, 3, 5, 7))
+    assert flow.shape == (3, 2, 5, 7) and not flow.any()
