@@ -94,25 +94,25 @@ def group_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
 
 
 def bits_picture(rgb: Picture, coded: Coded) -> Picture:
-    """The frame, and where on it the bits of its motion and of its residual go, in one scale.
+    """The frame, and where on it the bits of its motion and of its residual go, each in a scale of its own.
 
     Args:
         rgb: the frame, (H, W, 3).
         coded: its forward pass, of one frame, (1, C, H', W'), H' >= H and W' >= W.
     """
     height, width = rgb.shape[:2]
-    maps = {part: _spread(coded, part)[:height, :width].cpu().numpy() for part in ("motion", "residual")}
-    most = max(float(bits.max()) for bits in maps.values())
-    colours = ScalarMappable(Normalize(0, most), colormaps["inferno"])
+    colours = ScalarMappable(Normalize(0, 1), colormaps["inferno"])
     panels = [Panel("frame", rgb)]
-    for part, bits in maps.items():
-        painted = colours.to_rgba(bits, bytes=True)[..., :3]
-        panels.append(Panel(f"{part}, {part_bpp(coded, part, height * width):.4f} bpp", painted))
+    for part in ("motion", "residual"):
+        bits = _spread(coded, part)[:height, :width].cpu().numpy()
+        painted = colours.to_rgba(bits / max(bits.max(), 1e-9), bytes=True)[..., :3]
+        told = f"{part}, {part_bpp(coded, part, height * width):.4f} bpp, at the most {bits.max():.3g}"
+        panels.append(Panel(told, painted))
     caption = (
         "Estimated bits per pixel, those of each latent's position spread over the pixels that it stands for, side "
         "information included."
     )
-    return sheet([panels], caption, colours, {0: "0 bpp", most: f"{most:.2g} bpp"})
+    return sheet([panels], caption, colours, {0: "0", 1: "the most"})
 
 
 def _bits(row: Mapping[str, Any], part: str) -> float:

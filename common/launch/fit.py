@@ -103,15 +103,16 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
             if before.distortion == cfg.distortion:
                 network.move(cfg.lmbda / before.lmbda)
         return
-    load_parts(network, cfg)
+    given = load_parts(network, cfg)
     if hasattr(network, "start_from"):
         data.setup("fit")
         images = data.starting_images()
-        network.start_from(images, module.mse_equivalent_lmbda)
+        network.start_from(images, module.mse_equivalent_lmbda, *([given] if given else []))
 
 
-def load_parts(network: nn.Module, cfg: DictConfig) -> None:
-    """Load what `parts` names: a part of the network -> the run or weights file that it was trained by."""
+def load_parts(network: nn.Module, cfg: DictConfig) -> list[str]:
+    """Load what `parts` names: a part of the network -> the run or weights file that it was trained by; their names."""
+    given = []
     for name, place in places(cfg.get("parts") or {}):
         try:
             part = network.get_submodule(name)
@@ -119,6 +120,8 @@ def load_parts(network: nn.Module, cfg: DictConfig) -> None:
             raise LicError(f"parts.{name} names no part of {cfg.system}: {error}.") from error
         load_weights(part, weights_file(place))
         log.info("%s is that of %s", name, place)
+        given.append(name)
+    return given
 
 
 def places(parts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -139,11 +139,13 @@ def to_markdown(table: Table) -> str:
 
 def to_html(table: Table) -> str:
     """A `<table>` under a heading, the notes below."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
-    body = []
-    for i, row in enumerate(table.rows):
-        cells = (f"<td{'' if j < table.labels else ' class=n'}>{escape(cell)}</td>" for j, cell in enumerate(row))
-        body.append(f"<tr{' class=b' if i in table.breaks else ''}>{''.join(cells)}</tr>")
+
+    def cells(row: Sequence[str], kind: str) -> str:
+        kinds = (kind if j < table.labels else f"{kind} class=n" for j in range(len(row)))
+        return "".join(f"<{opened}>{escape(cell)}</{kind}>" for opened, cell in zip(kinds, row))
+
+    head = cells(table.columns, "th")
+    body = [f"<tr{' class=b' if i in table.breaks else ''}>{cells(row, 'td')}</tr>" for i, row in enumerate(table.rows)]
     notes = "".join(f"<p class=note>{escape(note)}</p>" for note in table.notes)
     rows = "\n".join(body)
     grid = f"<table><tr>{head}</tr>\n{rows}\n</table>"

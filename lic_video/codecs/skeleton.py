@@ -12,6 +12,7 @@ computed in one place, `reconstruct`.
 """
 
 import math
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import torch
@@ -122,13 +123,16 @@ class PredictiveCodec(VideoCodec):
         return [self.intra]
 
     @torch.no_grad()
-    def start_from(self, pairs: Tensor, weight: float) -> None:
+    def start_from(self, pairs: Tensor, weight: float, given: Collection[str] = ()) -> None:
         """Set what starts from data: `pairs` of frames (B, 2, 3, H, W) in [0, 1]; the loss is bpp + `weight`·MSE.
 
-        The first motion vectors are as exact as the prediction needs: an error of one pixel costs the mean square of
-        the frames' slopes.
+        An intra codec that is not among the parts `given`, which come trained, starts at twice that weight, since what
+        an I frame lacks every frame after it lacks; it stays there, as it is not trained along. The first motion
+        vectors are as exact as the prediction needs: an error of one pixel costs the mean square of the frames' slopes.
         """
         reference, frame = pairs.unbind(1)
+        if "intra" not in given and hasattr(self.intra, "start_from"):
+            self.intra.start_from(reference, 2 * weight / 255**2)
         reference = self.intra(reference)["x_hat"].clamp(0, 1)
         flow = self.motion_estimation(frame, reference)
         slopes = [frame.diff(dim=side).square().mean().item() for side in (2, 3)]

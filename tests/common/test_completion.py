@@ -12,7 +12,7 @@ from common.completion import nested_options
         ("lic tr", {"train"}),
         ("lic train trainer=d", {"trainer=ddp", "trainer=ddp_cpu"}),
         ("lic train model=image/mean", {"model=image/mean_hyperprior"}),
-        ("lic eval protocol=", {"protocol=flow", "protocol=image"}),
+        ("lic eval protocol=", {f"protocol={name}" for name in ("dcvc_ip32", "dvc_gop", "flow", "image")}),
         ("lic bench -", set()),
     ],
 )

@@ -104,6 +104,14 @@ def test_pyramids_are_trained_on_procedural_pairs_or_as_in_the_thesis(table: str
     assert {f"{name}/epe" for name in cfg.data.test} == set(cfg.study.claims)
 
 
+@pytest.mark.parametrize(("row", "gop", "structure"), [("bi_10", 10, "bi"), ("uni_20", 20, "uni")])
+@pytest.mark.parametrize("root", ["train", "eval"])
+def test_groups_of_pictures_are_what_the_row_is_called(row: str, gop: int, structure: str, root: str) -> None:
+    protocol = compose("ablation=ofmc_gop", f"ablation/ofmc_gop={row}", root=root).protocol
+    assert (protocol._target_, protocol.name) == ("lic_video.evaluate.VideoProtocol", "dvc_gop")
+    assert (protocol.gop, protocol.structure, protocol.frames) == (gop, structure, 100)
+
+
 def test_the_loss_brings_its_own_lmbda() -> None:
     for table, distortion, lmbda in (
         ("adjacent_table2_attention", "ms_ssim", "2.41,8.31"),

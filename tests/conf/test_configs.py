@@ -83,6 +83,22 @@ def test_every_other_choice_composes(choice: str) -> None:
     assert cfg.trainer.max_steps > 0
 
 
+@pytest.mark.parametrize(
+    ("choices", "baselines"),
+    [
+        ([], ["jpeg", "webp"]),
+        (["model=flow/raft"], []),
+        (["model=video/dvc"], ["x264", "x265"]),
+        (["model=video/ofmc", "protocol=dcvc_ip32"], ["x264", "x265"]),
+        (["model=video/dvc", "report.baselines=[av1]"], ["av1"]),
+    ],
+)
+def test_a_protocol_names_its_classical_codecs_and_an_evaluation_none(choices: list[str], baselines: list[str]) -> None:
+    assert compose(*choices).report.baselines == baselines
+    asked = [choice for choice in choices if choice.startswith("report.")]
+    assert compose(*choices, root="eval").report.baselines == (baselines if asked else [])
+
+
 FLOW_STAGES = ["chairs", "things", "sintel", "kitti"]
 VIDEO_STAGES = ["motion", "high", "lmbda_512", "lmbda_256", "lmbda_128", "lmbda_64"]
 

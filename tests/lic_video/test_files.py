@@ -65,7 +65,7 @@ def test_bytes_are_those_estimated_within_a_percent(ofmc: VideoCodec) -> None:
         forward = ofmc.intra_forward(x) if frame.reference is None else ofmc(x, frame.reference)
         bits += sum(-p.double().log2().sum().item() for p in forward.likelihoods.values())
         streams += 2 if frame.kind == Kind.INTRA else 3
-    header, start = read_header(out.getvalue())
+    _, start = read_header(out.getvalue())
     beside = start + sum(p.size - sum(map(len, p.streams)) for p in packets(out.getvalue()))
     assert beside < start + 8 * 20
     assert abs(8 * (len(out.getvalue()) - beside) - bits) < 0.005 * bits + 64 * streams

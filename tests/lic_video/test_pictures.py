@@ -50,6 +50,7 @@ def test_panels_are_the_frame_and_its_stages_cut_to_its_size() -> None:
     beyond[..., HEIGHT:, :] = 50.0  # what pads the frame sets no scale
     shown = panels(frame_sheet(*case(rgb, flow=beyond)))
     assert np.array_equal(shown[0], rgb)
+    assert (shown[2] == (255, 0, 0)).all(), "the fastest that is shown is the rim"
     # levels 51 = 0.2 x 255; a residual of ±0.1 is shown as 0.5 ± 0.4; 0.1 x 255 rounds to 26, four times that to 102
     expected = {
         "reference": (1, (0, 0, 0)),

@@ -104,7 +104,7 @@ def test_a_cut_file_gives_all_whole_packets() -> None:
 
 def test_wrong_headers_are_named() -> None:
     data, _ = written(packets())
-    with pytest.raises(StreamError, match="not a [.]lic file"):
+    with pytest.raises(StreamError, match=r"not a [.]lic file"):
         read_header(b"RIFF")
     with pytest.raises(StreamError, match="image, not a clip"):
         read_header(data[:4] + b"I" + data[5:])

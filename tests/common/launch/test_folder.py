@@ -57,10 +57,10 @@ def test_no_run_folder(tmp_path: Path) -> None:
 def test_a_cleared_folder_keeps_nothing_of_the_earlier_run(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.adopt(OmegaConf.create({"seed": 0}))
-    for name in ("pictures", "bits", "attention", "refinement", "streams", "flow", "submission"):
+    for name in ("pictures", "bits", "attention", "refinement", "streams", "flow", "frames", "submission"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "one.png").touch()
-    for name in ("images.csv", "pairs.csv"):
+    for name in ("images.csv", "pairs.csv", "sequences.csv", "frames.csv"):
         (tmp_path / name).touch()
     folder.finish({"name": "x"}, {})
     folder.clear()

@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from support.score_runs import score_run
 from support.tracked import Tracked, tracked_runs
+from support.video_runs import video_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from common.data.pictures import read_picture
@@ -253,6 +254,20 @@ def test_tensorboard_has_figures_and_first_pairs_of_every_set(tmp_path: Path, pa
     assert {tag: (event.step, event.value) for tag, event in measured.items()} == {
         tag: (7, value) for tag, value in MEASURED.items()
     }
+
+
+def test_tensorboard_has_figures_and_first_frames_of_every_clip(tmp_path: Path) -> None:
+    clips = {f"clip{n}": (0.1, 30.0) for n in range(5)}
+    folder = RunFolder(video_run(tmp_path / "run", 64, clips))
+    cfg = OmegaConf.create({"model": {"N": 8}, "trainer": {"max_steps": 7}})
+    cfg.logger = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "save_dir": str(tmp_path), "name": ""}
+    with tracking(cfg) as logger:
+        track_result(logger, cfg, folder, result(folder.path))
+    (place,) = {file.parent for file in tmp_path.glob("**/events.out.*")}
+    events = EventAccumulator(str(place)).Reload()
+    first, second = ([f"frames/clip{n}_{frame:04d}" for n in range(5)] for frame in (6, 18))
+    assert set(events.Tags()["images"]) == {*first, *second[:3]}
+    assert events.Scalars("test/psnr-rgb")[-1].value == 30
 
 
 def test_the_table_of_scores_is_tracked_with_the_report(tmp_path: Path) -> None:

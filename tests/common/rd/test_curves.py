@@ -98,6 +98,14 @@ def test_protocols_and_pictures_never_mix() -> None:
     assert groups[-1].curves[0].kind == "baseline"  # groups with runs come first
 
 
+def test_the_same_clips_share_a_table_whatever_their_sets_are_called() -> None:
+    sets = ["uvg 7 sequences 01234567, own 1 sequence 89abcdef", "mine 1 sequence 89abcdef, UVG 7 sequences 01234567"]
+    (both,) = group([curve("dvc", "run", "dvc_gop", sets[0]), curve("x265", "baseline", "dvc_gop", sets[1])])
+    assert both.dataset == sets[0] and len(both.curves) == 2
+    parts = [curve(name, "run", "dvc_gop", name) for name in ("uvg 7 sequences 01234567", sets[0])]
+    assert len(group(parts)) == 2
+
+
 def test_published_curves_of_one_name_are_told_apart() -> None:
     (only,) = group([], [curve("hyperprior", "published"), curve("hyperprior", "published")])
     assert [c.name for c in only.curves] == ["hyperprior (hyperprior_mse)"] * 2

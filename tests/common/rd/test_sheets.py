@@ -1,14 +1,15 @@
-"""Which sheet belongs to which test set, and what a report shows of them."""
+"""Which sheet belongs to which test set or clip, and what a report shows of them."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from support.score_runs import score_run
+from support.video_runs import video_run
 
 from common.rd.collect import collect
 from common.rd.scores import group_scores
-from common.rd.sheets import mixed, sheet_figures, sheets
+from common.rd.sheets import frame_sheets, mixed, pair_sheets, sheet_figures
 
 DATASET = "sintel_clean 2 pairs 01234567, sintel_clean_test 1 pair 89abcdef, stereo 1 pairs"
 NAMES = ["stereo_motorcycle", "sintel_clean_test_cave_1", "sintel_clean_alley_2", "sintel_clean_alley_1", "lost"]
@@ -16,7 +17,7 @@ NAMES = ["stereo_motorcycle", "sintel_clean_test_cave_1", "sintel_clean_alley_2"
 
 def test_sets_by_name_also_where_one_begins_as_another(tmp_path: Path) -> None:
     score_run(tmp_path / "run", {}, sheets=NAMES)
-    found = sheets(tmp_path / "run", DATASET)
+    found = pair_sheets(tmp_path / "run", DATASET)
     assert {name: [file.stem for file in files] for name, files in found.items()} == {
         "sintel_clean": ["sintel_clean_alley_1", "sintel_clean_alley_2"],
         "sintel_clean_test": ["sintel_clean_test_cave_1"],
@@ -24,7 +25,15 @@ def test_sets_by_name_also_where_one_begins_as_another(tmp_path: Path) -> None:
         "": ["lost"],
     }
     assert [file.stem for file in mixed(found)][::4] == ["sintel_clean_alley_1", "sintel_clean_alley_2"]
-    assert sheets(tmp_path, DATASET) == {} == sheets(tmp_path, None)
+    assert pair_sheets(tmp_path, DATASET) == {} == pair_sheets(tmp_path, None)
+
+
+def test_frames_by_clip(tmp_path: Path) -> None:
+    run = video_run(tmp_path / "run", 64, {"scene_1": (0.1, 30.0), "scene_1_b": (0.1, 30.0), "scene_10": (0.1, 30.0)})
+    found = frame_sheets(run, ["scene_10", "scene_1", "scene_1_b"])
+    assert {name: [file.stem for file in files] for name, files in found.items()} == {
+        name: [f"{name}_0006", f"{name}_0018"] for name in ("scene_10", "scene_1", "scene_1_b")
+    }
 
 
 def test_four_pairs_of_every_set_of_the_first_seed(tmp_path: Path) -> None:
