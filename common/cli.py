@@ -11,8 +11,8 @@ from common.errors import LicError
 VERBS = {
     "train": ("common.launch.train", "train a model, or sweep over many with -m (a Hydra application)"),
     "eval": ("common.launch.evaluate", "evaluate a finished run or a weights file (a Hydra application)"),
-    "compress": ("common.files", "code a picture into a .lic file"),
-    "decompress": ("common.files", "decode a .lic file into a picture"),
+    "compress": ("common.files", "code a picture or a clip into a .lic file"),
+    "decompress": ("common.files", "decode a .lic file into a picture or a clip"),
     "flow": ("lic_flow.files", "estimate the optical flow between two pictures"),
     "info": ("common.files", "say what a .lic file or a run folder holds"),
     "report": ("common.rd.command", "turn finished runs into curves, tables and a page"),
@@ -32,6 +32,7 @@ verbs:
   lic compress photo.png photo.lic --checkpoint runs/demo/lmbda-0.013
   lic decompress photo.lic decoded.png --checkpoint runs/demo/lmbda-0.013
   lic train experiment=flow/deeppynet_small   optical flow, trained on procedural pairs
+  lic train experiment=video/ofmc_tiny        a video codec, trained on procedural clips
 """
 
 
