@@ -172,6 +172,15 @@ class Swift(CompressionModel):
     def compress(self, x: Tensor) -> dict[str, Any]:
         if len(x) > 1:
             return merge([self.compress(image[None]) for image in x])
+        return self.written(x)[0]
+
+    def compress_and_decode(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
+        """x (1, 3, H, W) -> what `compress` gives, and what `decompress` will make of it: for codecs of differences."""
+        out, y_hat = self.written(x)
+        return out, self.g_s(y_hat).clamp(0, 1)
+
+    def written(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
+        """x (1, 3, H, W) -> what `compress` gives, and y_hat."""
         y = self.g_a(x)
         z = self.hyper_analysis(y)
         z_strings = self.entropy_bottleneck.compress(z)
@@ -185,8 +194,8 @@ class Swift(CompressionModel):
             encoder.encode(to_int32(symbols[..., positions]), indexes[..., positions].cpu().numpy())
             return symbols + mean
 
-        self.walk(z_hat, visit)
-        return {"strings": [[encoder.finish()], z_strings], "shape": z.shape[-2:]}
+        y_hat = self.walk(z_hat, visit)
+        return {"strings": [[encoder.finish()], z_strings], "shape": z.shape[-2:]}, y_hat
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         if len(strings[0]) > 1:

@@ -27,6 +27,7 @@ from common.layers.pyramid_start import optimal_step
 from lic_video.codecs.contract import Coded, VideoCodec, Written
 from lic_video.gop import Gop
 from lic_video.stages.coded_map import STEP
+from lic_video.stages.residual_codec import compressed_and_decoded
 
 
 class Stages(NamedTuple):
@@ -99,9 +100,8 @@ class PredictiveCodec(VideoCodec):
         return self.artifact_reduction(prediction, residual_hat).clamp(0, 1)
 
     def intra_encode(self, frame: Tensor) -> Written:
-        out = self.intra.compress(frame)
-        streams = [strings[0] for strings in out["strings"]]
-        return Written(streams, self.intra_decode(streams, (frame.shape[2], frame.shape[3])))
+        out, x_hat = compressed_and_decoded(self.intra, frame)
+        return Written([strings[0] for strings in out["strings"]], x_hat.clamp(0, 1))
 
     def intra_decode(self, streams: list[bytes], size: tuple[int, int]) -> Tensor:
         step = self.intra.downsampling

@@ -6,6 +6,8 @@
 A. A. Jeny: thesis, section 5.4, after J. Ballé et al., ICLR 2018, and Z. Wu et al.
 """
 
+from typing import Any
+
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
@@ -44,11 +46,9 @@ class ImageAsResidualCodec(nn.Module):
 
     def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
         """x (1, 3, H, W) -> x_hat; the codec's streams are added to `packet`."""
-        out = self.codec.compress(0.5 + x / 2)
-        strings = [strings[0] for strings in out["strings"]]
-        packet.attach(strings)
-        x_hat = self.codec.decompress([[string] for string in strings], out["shape"])["x_hat"]
-        return 2 * x_hat - 1  # type: ignore[no-any-return]
+        out, x_hat = compressed_and_decoded(self.codec, 0.5 + x / 2)
+        packet.attach([strings[0] for strings in out["strings"]])
+        return 2 * x_hat - 1
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """x_hat (1, 3, *size), from the streams that `packet` holds beside its own."""
@@ -71,3 +71,11 @@ class ImageAsResidualCodec(nn.Module):
         """Begin as the codec begins with such pictures as `x` (B, 3, H, W) gives, `step` in x's units."""
         if hasattr(self.codec, "start_from"):
             self.codec.start_from(0.5 + x / 2, lmbda_of_step(step / 2))  # type: ignore[operator]
+
+
+def compressed_and_decoded(codec: CompressionModel, x: Tensor) -> tuple[dict[str, Any], Tensor]:
+    """What an image codec's `compress` gives, and the picture that its `decompress` will make of that."""
+    if hasattr(codec, "compress_and_decode"):  # without reading what was just written
+        return codec.compress_and_decode(x)  # type: ignore[operator, no-any-return]
+    out = codec.compress(x)
+    return out, codec.decompress(out["strings"], out["shape"])["x_hat"]
