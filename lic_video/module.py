@@ -59,6 +59,9 @@ class VideoCodecModule(GuardedModule):
         self.exploding = 0  # steps in a row
         for part in codec.frozen():
             part.requires_grad_(False)
+        if objective == "motion":  # what takes no part in the loss: processes that share a run wait for its gradients
+            for later in (codec.residual_codec, codec.artifact_reduction):
+                later.requires_grad_(False)  # type: ignore[operator]
 
     def train(self, mode: bool = True) -> "VideoCodecModule":
         """Frozen parts stay in evaluation mode."""
@@ -91,10 +94,10 @@ class VideoCodecModule(GuardedModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         loss = torch.zeros((), device=self.device)
-        reference = self.buffer
-        if reference is None or bool(batch["first"][0]) or self.objective == "motion":
+        reference = None if bool(batch["first"][0]) or self.objective == "motion" else self.buffer
+        if reference is None or not self.codec.frozen():  # an intra codec that is trained along is so at every step
             intra, cost = self.intra(batch["previous"])
-            loss, reference = loss + cost, intra
+            loss, reference = loss + cost, intra if reference is None else reference
         frame = batch["current"]
         if self.objective == "motion":
             assert isinstance(self.codec, PredictiveCodec)
