@@ -63,8 +63,19 @@ def scores_table(group: ScoreGroup) -> Table:
     columns = (*(column_of(key) for key in keys), *COSTS, PER_PAIR)
     rows = [cells([{**score.results, **score.costs} for score in line], columns) for line in found]
     headings = shown(list(rows[0]), rows)
-    body = [[line[0].name, *(row[heading] for heading in headings)] for line, row in zip(found, rows)]
-    return Table("Figures of every test set", ["run", *headings], body, notes=(*seeds_note(rows), LEGEND))
+    names, shared = distinct([line[0].name for line in found])
+    body = [[name, *(row[heading] for heading in headings)] for name, row in zip(names, rows)]
+    title = f"Figures of every test set{f' ({shared})' if shared else ''}"
+    return Table(title, ["run", *headings], body, notes=(*seeds_note(rows), LEGEND))
+
+
+def distinct(names: Sequence[str]) -> tuple[list[str], str]:
+    """`["a x=1 y=2", "b x=1"]` -> `["a y=2", "b"]` and "x=1": labels without the overrides that all have, and those."""
+    words = [name.split(" ") for name in names]
+    shared = [word for word in words[0] if "=" in word and all(word in other for other in words[1:])]
+    if len(names) < 2 or not shared:
+        return list(names), ""
+    return [" ".join(word for word in own if word not in shared) for own in words], " ".join(shared)
 
 
 def scores_json(group: ScoreGroup) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 from support.score_runs import score_run
 
 from common.rd.collect import collect
-from common.rd.score_tables import column_of, lines, scores_csv, scores_json, scores_table
+from common.rd.score_tables import column_of, distinct, lines, scores_csv, scores_json, scores_table
 from common.rd.scores import ScoreGroup, group_scores
 
 
@@ -87,3 +87,9 @@ def test_files_hold_every_figure_of_every_run(runs: Path) -> None:
     small = scores_json(group(runs))[1]
     assert (small["name"], small["seeds"], small["pair_time"]) == ("small_tiny", [0, 1, 2], [0.02, 0.03, 0.04])
     assert small["results"]["procedural_test/epe"] == [0.8, 1.0, 1.2]
+
+
+def test_overrides_that_all_runs_have_stand_in_the_title() -> None:
+    assert distinct(["a x=1 y=2", "b x=1"]) == (["a y=2", "b"], "x=1")
+    assert distinct(["a x=1"]) == (["a x=1"], "")
+    assert distinct(["a x=1", "b x=2"]) == (["a x=1", "b x=2"], "")
