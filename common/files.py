@@ -7,6 +7,7 @@ are whose is what its `compress_file` and `decompress_file` take.
 import argparse
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     one.add_argument("--background", metavar="COLOUR", help="what transparent pixels are put on, e.g. white, '#202020'")
     one.add_argument("--size", type=_size, metavar="WxH", help="of the frames of a raw clip, e.g. 352x288")
-    one.add_argument("--rate", type=_rate, metavar="FPS", help="frames a second, where a clip cannot say (25)")
+    one.add_argument("--rate", type=_rate, metavar="FPS", help="frames a second, in place of what the clip says")
     one.add_argument("--conversion", help="of a clip's YUV to RGB: ffmpeg_default (default) or bt709")
 
     two = verbs.add_parser("decompress", help="decode a .lic file", description="Decode a .lic file.")
@@ -86,17 +87,22 @@ def _taken(work: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, height = map(int, text.lower().split("x"))
-    return width, height
+    if not (found := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text.lower())):
+        raise argparse.ArgumentTypeError(f"give width and height in pixels, as in 352x288, not '{text}'")
+    return int(found[1]), int(found[2])
 
 
 def _rate(text: str) -> Fraction | float:
+    if not re.fullmatch(r"\d+/[1-9]\d*|\d+(\.\d+)?", text):
+        raise argparse.ArgumentTypeError(f"give frames a second, as in 25, 29.97 or 30000/1001, not '{text}'")
     return Fraction(text) if "/" in text else float(text)
 
 
 def _span(text: str) -> tuple[int, int | None]:
-    first, _, stop = text.partition(":")
-    return int(first or 0), int(stop) if stop else None
+    found = re.fullmatch(r"(\d*):(\d*)", text)
+    if not found or (found[2] and int(found[2]) <= int(found[1] or 0)):
+        raise argparse.ArgumentTypeError(f"give the first frame and the one behind the last, as in 30:40, not '{text}'")
+    return int(found[1] or 0), int(found[2]) if found[2] else None
 
 
 def open_files(checkpoint: Path, device: str) -> Any:
