@@ -16,7 +16,7 @@ demo: venv
 	$(BIN)/lic train -m experiment=image/demo
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest
 
 lint: venv
 	$(BIN)/ruff check

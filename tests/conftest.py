@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from support import textured
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # for pictures this small, threads only wait for each other
+torch.set_num_threads(1)  # for pictures this small, threads only wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("WANDB_SILENT", "true")
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")

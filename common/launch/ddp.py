@@ -60,7 +60,8 @@ def launch_ranks(folder: RunFolder, count: int) -> None:
         elastic_launch(config, sys.executable)("-m", "common.launch.rank", str(folder.path), str(os.getpid()))
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        reason = RankFailed(f"rank {rank} ended with exit status {failure.exitcode}: {failure.message}")
+        said = failure.message["message"] if isinstance(failure.message, dict) else failure.message
+        reason = RankFailed(f"rank {rank} ended with exit status {failure.exitcode}: {said}")
         if "LicError" in reason.args[0]:
             raise LicError(reason.args[0]) from error
         raise reason from error

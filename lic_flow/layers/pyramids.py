@@ -77,14 +77,16 @@ class Level(nn.Module):
 
 
 class RepairedPyramids(nn.Module):
-    """x (B, 3, H, W) -> the embeddings of the last levels, fine to coarse, at H / 2^level.
+    """x (B, 3, H, W) -> the embeddings of some of the last levels, fine to coarse, at H / 2^level.
+
+    What none of them needs is not computed; it keeps its weights, for other `outputs`, and takes no gradient.
 
     Args:
         widths: channels of each level.
         embedding: channels of what comes out.
         pyramids: 1 to 3: left, middle, right.
         repaired: levels, from 1, at which a pyramid is repaired by the one before; may be empty.
-        outputs: how many of the last levels come out.
+        outputs: whether each of the last levels comes out, fine to coarse.
     """
 
     def __init__(
@@ -93,7 +95,7 @@ class RepairedPyramids(nn.Module):
         embedding: int = 128,
         pyramids: int = 3,
         repaired: Collection[int] = (2, 3, 4),
-        outputs: int = 2,
+        outputs: Sequence[bool] = (True, True),
     ) -> None:
         super().__init__()
         if not 1 <= pyramids <= 3:
@@ -108,15 +110,23 @@ class RepairedPyramids(nn.Module):
             )
             for number in range(pyramids)
         )
-        self.embed = nn.ModuleList(nn.Conv2d(pyramids * C, embedding, 1) for C in widths[-outputs:])
+        self.embed = nn.ModuleList(nn.Conv2d(pyramids * C, embedding, 1) for C in widths[-len(outputs) :])
+        first = len(widths) - len(outputs)
+        self.outputs = [first + place for place, out in enumerate(outputs) if out]  # levels, from 0
+        self.depth = self.outputs[-1] + 1
+        for unused in (
+            *(level for pyramid in self.pyramids for level in pyramid[self.depth :]),  # type: ignore[index]
+            *(embed for embed, out in zip(self.embed, outputs) if not out),
+        ):
+            unused.requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps: list[Tensor | None] = [x] * len(self.pyramids)
         levels = []
-        for level in zip(*self.pyramids):  # type: ignore[call-overload]
+        for level in list(zip(*self.pyramids))[: self.depth]:  # type: ignore[call-overload]
             before: Tensor | None = None
             for number, step in enumerate(level):
                 before = maps[number] = step(maps[number], before)
             levels.append(torch.cat([m for m in maps if m is not None], 1))
-        last = levels[-len(self.embed) :]
-        return [embed(leaky(features)) for embed, features in zip(self.embed, last)]
+        first = len(self.pyramids[0]) - len(self.embed)  # type: ignore[arg-type]
+        return [self.embed[level - first](leaky(levels[level])) for level in self.outputs]

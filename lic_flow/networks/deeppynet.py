@@ -45,7 +45,7 @@ class DeepPyNet(nn.Module):
         decoder_widths, context_widths: channels of their convolutions.
         pyramids, repaired: as in `RepairedPyramids`.
         hypotheses: of the cost volume, a divisor of `embedding`.
-        iterations: refinements at 1/16 and at 1/8.
+        iterations: refinements at 1/16 and at 1/8; 0 at one of them leaves it out.
     """
 
     multiple = 16
@@ -63,8 +63,11 @@ class DeepPyNet(nn.Module):
         iterations: Sequence[int] = (4, 4),
     ) -> None:
         super().__init__()
-        self.pyramids = RepairedPyramids(widths, embedding, pyramids, repaired, outputs=len(iterations))
-        self.shown = nn.ModuleList(nn.Conv2d(embedding, SHOWN, 1) for _ in iterations)
+        if not any(iterations):
+            raise ValueError(f"iterations are {list(iterations)}: at least one refinement makes a flow")
+        looks = [count > 0 for count in reversed(iterations)]
+        self.pyramids = RepairedPyramids(widths, embedding, pyramids, repaired, outputs=looks)
+        self.shown = nn.ModuleList(nn.Conv2d(embedding, SHOWN, 1).requires_grad_(count > 0) for count in iterations)
         self.cost_volume = MultiChannelCostVolume(hypotheses)
         self.decoder = decoder(self.cost_volume.channels + SHOWN + 2, decoder_widths)
         self.last = decoder_widths[-1]
@@ -89,7 +92,8 @@ class DeepPyNet(nn.Module):
         B = len(first)
         levels = [m.split(B) for m in self.pyramids(_channels_last(2 * torch.cat([first, second]) - 1))]
         flow, flows = None, []
-        for (a, b), shown, count in zip(reversed(levels), self.shown, self.iterations):
+        looks = [(shown, count) for shown, count in zip(self.shown, self.iterations) if count]
+        for (a, b), (shown, count) in zip(reversed(levels), looks):
             flow = a.new_zeros(B, 2, *a.shape[2:]) if flow is None else _upsampled(flow, a.shape[2:])
             for _ in range(count):
                 flow = self.refine(a, b, shown(a), flow)

@@ -50,6 +50,7 @@ class MotionCompensation(nn.Module):
     def forward(self, reference: Tensor, flow: Tensor) -> Compensated:
         warped = warp(reference, flow)
         seen = F.pixel_unshuffle(torch.cat([warped, reference], 1), self.shuffle)
+        seen = seen.contiguous(memory_format=torch.channels_last)  # pooling of 3x3 is seven times as fast so
         at1 = self.down1(self.enter(seen))
         at2 = self.down2(F.avg_pool2d(at1, 2))
         at3 = self.up3(self.down3(F.avg_pool2d(at2, 2)))

@@ -76,6 +76,32 @@ def test_steps() -> None:
         assert ours.abs().max() > 0.01
 
 
+@pytest.mark.parametrize("iterations", [(0, 1), (2, 0)])
+def test_a_level_left_out_takes_no_gradient_and_changes_no_other(iterations: tuple[int, int]) -> None:
+    torch.manual_seed(2)
+    whole = tiny(iterations=(2, 1))
+    for p in whole.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    part = tiny(iterations=iterations)
+    part.load_state_dict(whole.state_dict())
+    first, second = torch.rand(2, 1, 3, 32, 48).unbind(0)
+    flows = part(first, second)
+    if iterations == (2, 0):
+        torch.testing.assert_close(flows, whole(first, second)[:2])
+    else:
+        a, b = whole.pyramids(2 * torch.cat([first, second]) - 1)[0].chunk(2)
+        flow = whole.refine(a, b, whole.shown[1](a), torch.zeros(1, 2, 4, 6))
+        torch.testing.assert_close(flows, [8 * F.interpolate(flow, scale_factor=8, mode="bilinear")])
+    flows[-1].abs().sum().backward()
+    unused = {name for name, p in part.named_parameters() if not p.requires_grad}
+    assert unused and unused == {name for name, p in part.named_parameters() if p.grad is None}
+
+
+def test_no_refinement_is_named() -> None:
+    with pytest.raises(ValueError, match="at least one refinement"):
+        tiny(iterations=(0, 0))
+
+
 def test_studied_settings() -> None:
     count = lambda network: sum(p.numel() for p in network.parameters())  # noqa: E731
     assert count(tiny(pyramids=2)) < count(tiny())
