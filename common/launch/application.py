@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from common.errors import LicError
 from common.launch import resolvers
-from common.launch.folder import RunFolder
+from common.launch.folder import PATIENCE, RunFolder
 from common.launch.quiet import quiet
 
 log = logging.getLogger(__name__)
@@ -43,12 +43,21 @@ def _outcome(folder: Path, error: Exception) -> Outcome:
 
 @contextmanager
 def failing_into(folder: RunFolder) -> Iterator[None]:
-    """Write down in `folder`, which this process holds, how the block failed."""
+    """Write down in `folder`, which this process or its first rank holds, how the block failed."""
     try:
         yield
     except Exception as error:
         folder.fail(str(_outcome(folder.path, error).reason))
         raise
+
+
+@contextmanager
+def attempt(folder: RunFolder, patience: float = PATIENCE) -> Iterator[None]:
+    """Hold `folder` for the block, and write down in it how that failed in place of how an earlier one did."""
+    with folder.lock(patience):
+        folder.failure.unlink(missing_ok=True)
+        with failing_into(folder):
+            yield
 
 
 def run_job(job: Callable[[], object], folder: Path) -> None:

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from common.errors import LicError
-from common.launch.application import failing_into, hydra_application, run_job
+from common.launch.application import attempt, hydra_application, run_job
 from common.launch.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
     from common.launch.track import tracking
     from common.launch.weights import weights_file
 
-    with folder.lock(), failing_into(folder):
+    with attempt(folder):
         folder.clear()  # earlier figures must not stand for this attempt
         if (cfg.run is None) == (cfg.weights is None):
             raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")

@@ -18,6 +18,7 @@ from common.launch.callbacks import StepSeed
 from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
 from common.launch.folder import RunFolder
+from common.launch.preempt import Preempted, Request, StopOnRequest
 from common.launch.track import track_configuration, tracking
 from common.launch.weights import (
     checkpoint_step,
@@ -33,23 +34,34 @@ log = logging.getLogger(__name__)
 
 def finish_run(folder: RunFolder) -> None:
     """Train the run in `folder` to its last step and evaluate it: here, or with one process per rank."""
-    count = processes(folder.config())
+    cfg = folder.config()
+    if cfg.trainer.get("num_nodes", 1) > 1:
+        raise LicError(
+            f"trainer.num_nodes={cfg.trainer.num_nodes}: several nodes are a cluster's, hydra/launcher=slurm."
+        )
+    count = processes(cfg)
     if count > 1 and not folder.weights.exists():
         launch_ranks(folder, count)
     else:
         fit_and_evaluate(folder)
 
 
-def fit_and_evaluate(folder: RunFolder) -> None:
-    """In this process: train (as one rank of several, if the environment says so), then evaluate on the first."""
+def fit_and_evaluate(folder: RunFolder, request: Request | None = None) -> None:
+    """In this process: train (as one rank of several, if the environment says so), then evaluate on the first.
+
+    Raises:
+        Preempted: `request` asked to stop; the same call goes on.
+    """
     with tracking(folder.config()) as logger:
         if not folder.weights.exists():
-            fit(folder, logger)
+            fit(folder, logger, request)
+            if request and request.received:
+                raise Preempted("trained, not evaluated")
         if int(os.environ.get("RANK", 0)) == 0:
             evaluate_run(folder, logger)
 
 
-def fit(folder: RunFolder, logger: Logger | None) -> None:
+def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> None:
     """Train in this process, as the only rank or as the one that the environment says."""
     cfg = folder.config()
     seed_everything(cfg.seed, verbose=False)
@@ -62,6 +74,7 @@ def fit(folder: RunFolder, logger: Logger | None) -> None:
         logger=logger or False,
         callbacks=[
             StepSeed(cfg.seed),
+            *([StopOnRequest(request, folder.checkpoint)] if request else []),
             *(instantiate(callback) for callback in cfg.callbacks.values() if callback),
         ],
         default_root_dir=str(folder.path),

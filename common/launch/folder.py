@@ -12,6 +12,7 @@ images.csv          the records of all photographs; pairs.csv: of all pairs; seq
 result.json         there if and only if the run is finished; a function of the configuration alone
 timing.json         seconds, which differ from run to run
 failed.json         why the last attempt stopped, until the next one starts
+slurm.json          which job of a cluster works on it, and where that writes its log
 """
 
 import fcntl
@@ -51,6 +52,7 @@ class RunFolder:
         self.weights = self.path / "weights.ckpt"
         self.result = self.path / "result.json"
         self.failure = self.path / "failed.json"
+        self.job = self.path / "slurm.json"
 
     @contextmanager
     def lock(self, patience: float = PATIENCE) -> Iterator[None]:
@@ -109,8 +111,8 @@ class RunFolder:
         self.failure.unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
-        """Write down why the run is not finished, if it is not."""
-        if self.result.exists():
+        """Write down why the run is not finished, if it is not. Of several ranks the first has said why."""
+        if self.result.exists() or self.failure.exists():
             return
         write_json(self.failure, {"reason": reason})
 

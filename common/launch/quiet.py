@@ -6,6 +6,7 @@ import warnings
 MESSAGES = (
     r".*torch\.jit\.script.*",  # compressai and pytorch-msssim script functions at import
     r".*isinstance\(treespec, LeafSpec\).*",  # lightning
+    r".*`srun` command is available.*",  # a run inside an allocation starts its own ranks
     r".*does not have many workers.*",  # loading in the training process is deliberate at size=tiny
     r".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
     r".*smaller than the logging interval.*",  # a short run logs its last step

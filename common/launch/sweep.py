@@ -29,7 +29,7 @@ class Sweep(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Write the sweep's report beside its points and print it."""
-        if not config.report.enabled:
+        if not config.report.enabled or not config.hydra.launcher.get("wait", True):  # nothing has run yet
             return
         from common.launch.report import sweep_report
 

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
-from common.launch.application import failing_into, hydra_application, run_job
+from common.launch.application import attempt, hydra_application, run_job
 from common.launch.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -19,19 +19,34 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: RunFolder) -> None:
     """Bring the run that `cfg` describes from whatever state `folder` is in to finished."""
-    with folder.lock(), failing_into(folder):
-        if missing := OmegaConf.missing_keys(cfg):
-            raise LicError(f"say what {' and '.join(sorted(missing))} is to be (key=value).")
-        if cfg.overwrite:
-            folder.clear()
-        folder.adopt(cfg)
-        if folder.result.exists():
-            log.info("%s is finished already: skipped.", folder.path)
-            return
-        folder.failure.unlink(missing_ok=True)
-        from common.launch.fit import finish_run  # skipping a finished run needs no torch
+    with attempt(folder):
+        if prepared(cfg, folder):
+            from common.launch.fit import finish_run  # skipping a finished run needs no torch
+
+            finish_run(folder)
+
+
+def resume(folder: RunFolder) -> None:
+    """Bring the training run in `folder` to its end, as its own configuration says."""
+    if "warm_start" not in folder.config():
+        raise LicError(f"{folder.path} is an evaluation; give its `lic eval` once more.")
+    with attempt(folder):
+        from common.launch.fit import finish_run
 
         finish_run(folder)
+
+
+def prepared(cfg: DictConfig, folder: RunFolder) -> bool:
+    """Make `folder`, which this process holds, that of the run that `cfg` describes; False where it is finished."""
+    if missing := OmegaConf.missing_keys(cfg):
+        raise LicError(f"say what {' and '.join(sorted(missing))} is to be (key=value).")
+    if cfg.overwrite:
+        folder.clear()
+    folder.adopt(cfg)
+    if folder.result.exists():
+        log.info("%s is finished already: skipped.", folder.path)
+        return False
+    return True
 
 
 def point(cfg: DictConfig) -> None:

@@ -175,3 +175,9 @@ def test_a_sweep_measures_its_baselines_on_transparent_pictures_too(lic: Lic, tm
     assert main(["train", *command, *small, f"data.test={folder}", "report.baselines=[jpeg]"]) == 0
     (report,) = tmp_path.glob("runs/train/report*/report.md")
     assert "JPEG" in report.read_text()
+
+
+def test_several_nodes_are_a_clusters(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", "model=image/factorized", "trainer.num_nodes=2", "debug=step") == 2
+    (failure,) = tmp_path.glob("runs/*/*/failed.json")
+    assert "hydra/launcher=slurm" in failure.read_text()

@@ -1,0 +1,179 @@
+"""A sweep on a SLURM cluster, through submitit: one array job, each point in ranks that SLURM starts.
+
+Every point's folder and configuration are written before anything is submitted, and a job does what its folder says:
+what changes in the code's configuration afterwards does not reach it. Signals become a checkpoint and a requeue
+(`common.launch.preempt`); the job that comes back finds the checkpoint.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import DictConfig
+
+from common.errors import LicError
+from common.launch.application import attempt, failing_into
+from common.launch.folder import RunFolder
+from common.rd.points import write_json
+
+log = logging.getLogger(__name__)
+
+LOGS = ".slurm"  # in a sweep's folder: what submitit writes, the jobs' output among it
+TIME_IS_UP = signal.SIGUSR2  # submitit has SLURM send it `signal_delay_s` before the end
+PATIENCE = 120.0  # seconds that a job of before may still hold its folder
+
+
+@dataclass(frozen=True)
+class Job:
+    """One rank of the run in `folder`, inside a SLURM job. Called once by each of its processes."""
+
+    folder: str
+
+    def __call__(self) -> None:
+        from submitit.helpers import TorchDistributedEnvironment
+
+        from common.launch import resolvers
+        from common.launch.preempt import Preempted, Request
+        from common.launch.quiet import quiet
+
+        sys.path.insert(0, os.getcwd())  # as the `lic` command does
+        ranks = TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+        os.environ["TORCHELASTIC_RUN_ID"] = os.environ["SLURM_JOB_ID"]  # as torchrun's ranks have it, see `fit`
+        first = ranks.rank == 0
+        logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s", force=True)
+        quiet()
+        resolvers.register()
+        request = Request()
+        request.listen((signal.SIGTERM, TIME_IS_UP))
+        try:
+            self.work(first, request)
+        except Preempted as stopped:
+            log.info("stopped: %s", stopped)
+            if first and request.received == TIME_IS_UP:  # else SLURM itself decides what becomes of the job
+                subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
+
+    def work(self, first: bool, request: Any) -> None:
+        from common.launch.ddp import RankFailed
+        from common.launch.fit import fit_and_evaluate
+
+        folder = RunFolder(self.folder)
+        if folder.result.exists():
+            return
+        with attempt(folder, PATIENCE) if first else failing_into(folder):
+            try:
+                fit_and_evaluate(folder, request)
+            except RuntimeError as error:
+                if "by peer" not in str(error):
+                    raise
+                raise RankFailed("another process of this run died, and this one lost its connection to it.") from error
+
+
+class Resources(NamedTuple):
+    """What a point needs: equal ones share an array job."""
+
+    nodes: int
+    ranks: int  # of each node
+    gpus: int  # of each node
+
+
+def resources(cfg: DictConfig) -> Resources:
+    """What the run that `cfg` describes needs, from its trainer."""
+    trainer = cfg.trainer
+    devices = trainer.devices
+    if not isinstance(devices, int) or devices < 1:
+        raise LicError(
+            f"trainer.devices is {devices}; say how many a node has, as where the job runs is not known yet."
+        )
+    return Resources(trainer.num_nodes, devices, devices if trainer.accelerator in ("gpu", "cuda") else 0)
+
+
+def submit(folders: Sequence[RunFolder], sweep: Path, settings: Mapping[str, Any]) -> None:
+    """Submit the runs in `folders`, those that need the same as one array job; each learns its job's id.
+
+    Args:
+        sweep: the folder of the sweep, which all nodes see.
+        settings: of the launcher, see conf/hydra/launcher/slurm.yaml.
+    """
+    import submitit
+
+    groups: dict[Resources, list[RunFolder]] = {}
+    for folder in folders:
+        groups.setdefault(resources(folder.config()), []).append(folder)
+    given = {key: value for key, value in settings.items() if value is not None}
+    requeue = {"requeue": True} if given.pop("requeue") else {"no-requeue": True}
+    additional = {**requeue, **given.pop("additional_parameters")}
+    place = (sweep / LOGS).resolve()
+    write_json(place / "settings.json", dict(settings))
+    for needed, runs in groups.items():
+        try:
+            executor = submitit.SlurmExecutor(folder=place)
+        except RuntimeError as error:
+            raise LicError("there is no SLURM here (no srun): submit from a machine that has it.") from error
+        executor.update_parameters(
+            **given,
+            job_name=sweep.name,
+            nodes=needed.nodes,
+            ntasks_per_node=needed.ranks,
+            gpus_per_node=needed.gpus or None,
+            stderr_to_stdout=True,
+            srun_args=["--kill-on-bad-exit=1"],  # of ranks that wait for a dead one none would ever end
+            additional_parameters=additional,
+        )
+        try:
+            with executor.batch():
+                jobs = [executor.submit(Job(str(run.path.resolve()))) for run in runs]
+        except submitit.core.utils.FailedJobError as error:
+            raise LicError(f"SLURM takes no such job: {error}") from error
+        for run, job in zip(runs, jobs):
+            write_json(run.job, {"job": job.job_id, "log": str(job.paths.stdout)})
+        log.info("Submitted %d points as job %s: %s", len(runs), jobs[0].job_id.partition("_")[0], needed)
+
+
+class Queued(NamedTuple):
+    """What SLURM says of a job: its state (PENDING, RUNNING, …) and, where it waits, why."""
+
+    state: str
+    reason: str
+
+
+def queue() -> dict[str, Queued]:
+    """This user's jobs that SLURM has not ended, by id; empty where there is no SLURM."""
+    command = ["squeue", "--me", "--array", "--noheader", "--format=%i|%T|%r"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except FileNotFoundError:
+        return {}
+    if said.returncode:
+        raise LicError(f"SLURM does not answer: {said.stderr.strip()}")
+    lines = (line.split("|", 2) for line in said.stdout.splitlines())
+    return {job: Queued(state, reason) for job, state, reason in lines}
+
+
+def job_of(folder: RunFolder) -> dict[str, str] | None:
+    """`job` and `log` of the SLURM job that works, or worked, on the run in `folder`."""
+    return json.loads(folder.job.read_text()) if folder.job.exists() else None
+
+
+def wait_for(folders: Collection[RunFolder], every: float) -> None:
+    """Return when SLURM has ended the jobs of all `folders`; ask it again after `every` seconds."""
+    waiting = {job["job"]: folder for folder in folders if (job := job_of(folder))}
+    known: dict[str, str] = {}
+    while waiting:
+        now = queue()
+        for number, folder in list(waiting.items()):
+            state = now[number].state if number in now else "ended"
+            if state != known.get(number):
+                log.info("%s: %s (job %s)", folder.path.name, state.lower(), number)
+                known[number] = state
+            if number not in now:
+                del waiting[number]
+        if waiting:
+            time.sleep(every)

@@ -1,0 +1,144 @@
+"""`lic sweep`: how the points of a sweep stand, and what failed once more."""
+
+import argparse
+import csv
+import fcntl
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from common.errors import LicError
+from common.launch.folder import RunFolder
+from common.launch.slurm import LOGS, Queued, job_of, queue, submit
+
+COLOURS = {"finished": "green", "running": "cyan", "pending": "default", "stopped": "yellow", "failed": "red"}
+
+
+class State(NamedTuple):
+    """kind: finished, running, pending, stopped (it can go on) or failed; detail: how far, since when, or why."""
+
+    kind: str
+    detail: str
+
+
+def state(folder: RunFolder, queued: Mapping[str, Queued]) -> State:
+    """How the run in `folder` stands; `queued`: see `common.launch.slurm.queue`."""
+    if folder.result.exists():
+        results = json.loads(folder.result.read_text())["results"]
+        return State("finished", ", ".join(f"{k} {v:.4g}" for k, (v, *_) in results.items() if v is not None))
+    job = job_of(folder)
+    waiting = queued.get(job["job"]) if job else None
+    if waiting and waiting.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED"):
+        return State("pending", f"job {job['job']}, {waiting.reason or waiting.state}; {progress(folder)}")  # type: ignore[index]
+    if waiting or held(folder):
+        return State("running", progress(folder))
+    if folder.failure.exists():
+        return State("failed", json.loads(folder.failure.read_text())["reason"])
+    if job:
+        return State("failed", f"SLURM ended job {job['job']} before it could say why: see {job['log']}")
+    return State("stopped", progress(folder))
+
+
+def progress(folder: RunFolder) -> str:
+    """`step 1200 of 2000`, as far as the training curves say."""
+    total = folder.config().trainer.max_steps
+    if folder.weights.exists():
+        return f"trained {total} steps, being evaluated"
+    curves = folder.path / "metrics.csv"
+    if curves.exists():
+        with curves.open() as file:
+            step = max((int(row["step"]) + 1 for row in csv.DictReader(file) if row.get("step")), default=0)
+        return f"step {step} of {total}"
+    if folder.checkpoint.exists():  # another logger has the curves
+        saved = datetime.fromtimestamp(folder.checkpoint.stat().st_mtime)
+        return f"of {total} steps, saved last at {saved:%Y-%m-%d %H:%M:%S}"
+    return f"of {total} steps none is saved"
+
+
+def held(folder: RunFolder) -> bool:
+    """Whether a process of this machine (or, where the file system tells, of another) is at work in `folder`."""
+    lock = folder.path / ".lock"
+    if not lock.exists():
+        return False
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def points(sweep: Path) -> list[RunFolder]:
+    """The runs of the sweep in `sweep`, or the run that it is."""
+    folders = [RunFolder(file.parent) for file in [*sweep.glob("config.yaml"), *sorted(sweep.glob("*/config.yaml"))]]
+    if not folders:
+        raise LicError(f"{sweep} holds no runs: give the folder of a sweep, runs/NAME.")
+    return folders
+
+
+def show(sweep: Path, console: Console) -> int:
+    """Print how every point stands; 1 where one has failed."""
+    queued = queue()
+    found = [(folder, state(folder, queued)) for folder in points(sweep)]
+    table = Table("point", "state", "", title=str(sweep), title_justify="left")
+    names = distinguishing([folder.config().get("overrides") or [] for folder, _ in found])
+    for name, (folder, (kind, detail)) in zip(names, found):
+        log = f"\n{job['log']}" if kind == "failed" and (job := job_of(folder)) and job["log"] not in detail else ""
+        table.add_row(Text(name or folder.path.name), Text(kind, COLOURS[kind]), Text(detail + log))
+    console.print(table)
+    counts = {kind: sum(s.kind == kind for _, s in found) for kind in COLOURS}
+    console.print(", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
+    return int(counts["failed"] > 0)
+
+
+def distinguishing(overrides: Sequence[Sequence[str]]) -> list[str]:
+    """Of each point's overrides those that not all points have; nothing of a single one."""
+    common = set.intersection(*map(set, overrides))
+    return [" ".join(override for override in each if override not in common) for each in overrides]
+
+
+def retry(sweep: Path, console: Console) -> int:
+    """Run what failed or was stopped once more, each from its checkpoint: on the cluster that had it, or here."""
+    from common.launch.application import outcomes, run_job
+    from common.launch.quiet import quiet
+    from common.launch.train import resume
+
+    queued = queue()
+    again = [folder for folder in points(sweep) if state(folder, queued).kind in ("failed", "stopped")]
+    if not again:
+        console.print("Nothing has failed.")
+        return 0
+    settings = sweep / LOGS / "settings.json"
+    remote = [folder for folder in again if folder.job.exists() and settings.exists()]
+    for folder in remote:
+        folder.failure.unlink(missing_ok=True)
+    if remote:
+        submit(remote, sweep, json.loads(settings.read_text()))
+    quiet()
+    for folder in again:
+        if folder not in remote:
+            run_job(lambda folder=folder: resume(folder), folder.path)  # type: ignore[misc]
+    return max((ended.status for ended in outcomes if ended.reason), default=0)
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="lic sweep", description="How the points of a sweep stand, wherever they run, and what failed once more."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    status = verbs.add_parser(
+        "status", help="each point: pending, running at its step, finished, stopped or failed; 1 where one has failed"
+    )
+    again = verbs.add_parser("retry", help="run what failed or was stopped, from its last checkpoint")
+    for verb in (status, again):
+        verb.add_argument("folder", type=Path, metavar="DIR", help="the sweep's folder, runs/NAME, or one run's")
+    given = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return (show if given.verb == "status" else retry)(given.folder, Console())

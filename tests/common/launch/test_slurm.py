@@ -1,0 +1,157 @@
+"""A sweep on a real SLURM of one node: requeued, killed, retried; and what needs no cluster to go wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from common.launch import slurm, status
+from common.launch.folder import RunFolder
+from common.launch.slurm import Queued
+from common.launch.status import distinguishing, state
+
+Lic = Callable[..., int]
+ROOT = Path(__file__).parents[3]
+POINT = [
+    "model=image/factorized", "trainer=ddp_cpu", "trainer.max_steps=80", "trainer.val_check_interval=10",
+    "data.batch_size=4", "threads=1",
+]  # fmt: skip
+
+
+def patiently(holds: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    if not shutil.which("slurmctld", path=f"{os.environ['PATH']}:/usr/sbin"):
+        pytest.skip("SLURM is not installed: tools/one_node_slurm install")
+    folder = tmp_path_factory.mktemp("slurm")
+    subprocess.run([ROOT / "tools/one_node_slurm", "start", folder], check=True, stdout=subprocess.DEVNULL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+        patch.setenv("PYTHONPATH", str(ROOT))
+        yield
+    subprocess.run([ROOT / "tools/one_node_slurm", "stop", folder], check=True)
+    assert not [pid for pid in processes() if str(folder) in processes()[pid]]
+
+
+def processes() -> dict[int, str]:
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            found[int(entry.name)] = (entry / "cmdline").read_bytes().decode().replace("\0", " ")
+        except OSError:
+            continue
+    return found
+
+
+def ranks(sweep: Path) -> list[int]:
+    """The processes of SLURM's tasks for the sweep: not srun's, nor the shell's."""
+    return sorted(pid for pid, line in processes().items() if "submitit.core._submit" in line and "srun" not in line
+                  and "slurm_script" not in line and str(sweep) in line)  # fmt: skip
+
+
+def test_a_sweep_survives_a_requeue_and_a_killed_rank(
+    cluster: None, lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.wait=false", "logger=wandb"]
+    assert lic("train", "-m", *POINT, "lmbda=0.01,0.02,0.04", "name=far", *where) == 0
+    sweep = tmp_path / "runs/far"
+    runs = {folder.config().lmbda: folder for folder in status.points(sweep)}
+    assert sorted(runs) == [0.01, 0.02, 0.04]
+    jobs = {lmbda: json.loads(folder.job.read_text())["job"] for lmbda, folder in runs.items()}
+    assert len({job.partition("_")[0] for job in jobs.values()}) == 1, "one array job"
+
+    patiently(runs[0.01].checkpoint.exists)
+    assert state(runs[0.01], slurm.queue()).kind == "running"
+    assert state(runs[0.04], slurm.queue()).kind == "pending"
+    for rank in ranks(sweep):
+        os.kill(rank, signal.SIGUSR2)  # as SLURM does before the time limit
+    patiently(lambda: slurm.queue()[jobs[0.01]].state == "PENDING")
+    saved = runs[0.01].checkpoint.stat().st_mtime
+    assert not runs[0.01].result.exists() and not runs[0.01].failure.exists()
+
+    patiently(runs[0.02].checkpoint.exists)
+    assert len(ranks(sweep)) == 2
+    os.kill(ranks(sweep)[1], signal.SIGKILL)
+    killed = time.monotonic()
+    patiently(lambda: jobs[0.02] not in slurm.queue(), 30)
+    assert time.monotonic() - killed < 30
+    subprocess.run(["scontrol", "update", f"JobId={jobs[0.01]}", "StartTime=now"], check=True)  # SLURM waits 2 minutes
+    patiently(lambda: runs[0.01].result.exists() and runs[0.04].result.exists(), 240)
+    assert saved < runs[0.01].result.stat().st_mtime
+    capsys.readouterr()
+    assert status.main(["status", str(sweep)]) == 1
+    said = capsys.readouterr().out
+    assert "2 finished, 1 failed" in said and "another process" in " ".join(said.split())
+
+    assert status.main(["retry", str(sweep)]) == 0
+    patiently(runs[0.02].result.exists, 120)
+    patiently(lambda: not slurm.queue())
+    assert status.main(["status", str(sweep)]) == 0
+    ids = [{path.name.rpartition("-")[2] for path in run.path.glob("wandb/offline-run-*")} for run in runs.values()]
+    assert all(len(one) == 1 for one in ids) and len(set.union(*ids)) == 3, "one W&B run a point"
+
+    assert lic("train", "-m", *POINT, "lmbda=0.01", "name=near") == 0
+    (near,) = (tmp_path / "runs/near").glob("*/result.json")
+    a, b = (json.loads(file.read_text())["results"] for file in (runs[0.01].result, near))
+    assert a == b, "a requeued run on the cluster gives what an undisturbed one gives here"
+
+
+def test_no_cluster_is_one_sentence(
+    lic: Lic, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert lic("train", "-m", *POINT, "lmbda=0.01", "hydra/launcher=slurm") == 2
+    assert "there is no SLURM here" in capsys.readouterr().out
+
+
+def test_how_many_devices_must_be_said(lic: Lic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lic("train", "-m", *POINT[:1], "trainer=ddp", "hydra/launcher=slurm") == 2
+    assert "say how many a node has" in capsys.readouterr().out
+
+
+@pytest.fixture
+def point(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "sweep/point")
+    folder.path.mkdir(parents=True)
+    folder.config_file.write_text("warm_start: null\ntrainer: {max_steps: 20}\noverrides: [lmbda=1]\n")
+    return folder
+
+
+def test_states(point: RunFolder) -> None:
+    assert state(point, {}) == ("stopped", "of 20 steps none is saved")
+    (point.path / "metrics.csv").write_text("step,train/loss\n4,1.0\n9,0.5\n")
+    assert state(point, {}) == ("stopped", "step 10 of 20")
+    with point.lock():
+        assert state(point, {}) == ("running", "step 10 of 20")
+    point.fail("out of disk")
+    assert state(point, {}) == ("failed", "out of disk")
+    point.job.write_text('{"job": "7_1", "log": "7_1.out"}')
+    assert state(point, {"7_1": Queued("PENDING", "Resources")}) == ("pending", "job 7_1, Resources; step 10 of 20")
+    assert state(point, {"7_1": Queued("RUNNING", "None")}) == ("running", "step 10 of 20")
+    point.failure.unlink()
+    assert state(point, {}) == ("failed", "SLURM ended job 7_1 before it could say why: see 7_1.out")
+    point.result.write_text('{"results": {"bpp": [0.5], "psnr-rgb": [null]}}')
+    assert state(point, {}) == ("finished", "bpp 0.5")
+
+
+def test_points_are_named_by_what_differs() -> None:
+    assert distinguishing([["a=1", "b=1"], ["a=1", "b=2"]]) == ["b=1", "b=2"]
+    assert distinguishing([["a=1"]]) == [""]
+
+
+def test_no_sweep_is_one_sentence(tmp_path: Path) -> None:
+    from common.cli import main
+
+    assert main(["sweep", "status", str(tmp_path)]) == 2
