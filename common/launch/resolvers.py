@@ -113,8 +113,14 @@ def _label(name: str) -> str:
     recipe = str(experiment).rsplit("/", 1)[-1] if experiment else ""
     named = [recipe] if recipe and not name.startswith(recipe) else []
     extra = sorted_overrides(HydraConfig.get().overrides.task)
-    named += [f"{key}={value}" for key, value in extra.items() if key not in UNNAMED]
+    named += [f"{key}={_shortened(value)}" for key, value in extra.items() if key not in UNNAMED]
     return " ".join([name, *named])
+
+
+def _shortened(value: str) -> str:
+    """Of the path of a run folder with a long name the end, where the hash is that tells it from others."""
+    last = value.strip("'\"").rstrip("/").rpartition("/")[2]
+    return f"…{last[-20:]}" if "/" in value and re.fullmatch(r".{40,}-[0-9a-f]{8}", last) else value
 
 
 def register() -> None:

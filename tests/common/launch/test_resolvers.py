@@ -40,6 +40,12 @@ def test_a_row_of_an_ablation_is_named_without_its_table() -> None:
     assert cfg.hydra.run.dir == "runs/adjacent_table3_modules/row-aab+seed-1+size-tiny+trainer.max_steps-9"
 
 
+def test_a_run_folder_with_a_long_name_is_named_by_its_end() -> None:
+    long = f"runs/intra/{'data-image+' * 10}0123abcd-89abcdef"
+    cfg = compose("model=video/ofmc", "size=tiny", f"parts.intra='{long}'", "parts.motion_estimation.network=runs/flow")
+    assert cfg.label == "ofmc_tiny parts.intra=…ge+0123abcd-89abcdef parts.motion_estimation.network=runs/flow"
+
+
 @pytest.mark.parametrize(("lmbda", "N"), [(0.0018, 128), (0.013, 128), (0.025, 192), (0.18, 192)])
 def test_published_widths_follow_the_rate(lmbda: float, N: int) -> None:
     cfg = compose("model=image/mean_hyperprior", f"lmbda={lmbda}")
