@@ -11,3 +11,11 @@ class LicError(Exception):
 
 class StreamError(LicError):
     """A `.lic` stream is damaged, truncated, or was written by another model."""
+
+
+def fault_of_input(error: BaseException) -> LicError | None:
+    """The `LicError` that `error` is, or that it was caused by: Hydra wraps what a constructor raises."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, LicError):
+        cause = cause.__cause__
+    return cause

@@ -1,7 +1,6 @@
 """Hydra applications as verbs of `lic`: Hydra's own flags and messages, our exit status."""
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +10,10 @@ from typing import NamedTuple
 import hydra
 from omegaconf import DictConfig
 
-from common.errors import LicError
+from common.errors import LicError, fault_of_input
 from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
+from common.launch.outside import Ranks, ranks
 from common.launch.quiet import quiet
 
 log = logging.getLogger(__name__)
@@ -27,17 +27,17 @@ class Outcome(NamedTuple):
     status: int = 1  # 2 where the input was at fault
 
 
+# The ranks that this process was started with, by torchrun or srun.
+started: Ranks | None = None
+
 # Hydra gives no way to hand a job's outcome to `main` or to its callbacks.
 outcomes: list[Outcome] = []
 
 
 def _outcome(folder: Path, error: Exception) -> Outcome:
     """What is remembered of a job that ended with `error`: a sentence for bad input, type and text for the rest."""
-    cause: BaseException | None = error
-    while cause is not None:  # Hydra wraps what a constructor raises
-        if isinstance(cause, LicError):
-            return Outcome(folder, str(cause), status=2)
-        cause = cause.__cause__
+    if fault := fault_of_input(error):
+        return Outcome(folder, str(fault), status=2)
     return Outcome(folder, f"{type(error).__name__}: {error}")
 
 
@@ -76,8 +76,12 @@ def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequen
     resolvers.register()
     quiet()
     outcomes.clear()
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1 or int(os.environ.get("SLURM_NTASKS", 1)) > 1:
-        raise LicError(f"start `lic {verb}` once, not once for every rank: it starts its ranks itself.")
+    global started
+    started = ranks()
+    if started and verb != "train":
+        raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")
+    if started and started.rank:
+        return started.follow()
     application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(job)
     completing = any(argument in ("-sc", "--shell_completion") for argument in argv)
     before, sys.argv = sys.argv, ["lic" if completing else f"lic {verb}", *argv]
@@ -85,4 +89,6 @@ def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequen
         application()
     finally:
         sys.argv = before
+        if started:
+            started.tell(None)
     return max((ended.status for ended in outcomes if ended.reason), default=0)

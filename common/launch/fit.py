@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from common.errors import LicError
+from common.launch import application
 from common.launch.callbacks import StepSeed
 from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
@@ -33,15 +34,24 @@ log = logging.getLogger(__name__)
 
 
 def finish_run(folder: RunFolder) -> None:
-    """Train the run in `folder` to its last step and evaluate it: here, or with one process per rank."""
+    """Train the run in `folder` to its last step and evaluate it: here, with one process per rank, or with the ranks
+    that this process was started with.
+    """
     cfg = folder.config()
-    if cfg.trainer.get("num_nodes", 1) > 1:
-        raise LicError(
-            f"trainer.num_nodes={cfg.trainer.num_nodes}: several nodes are a cluster's, hydra/launcher=slurm."
-        )
-    count = processes(cfg)
-    if count > 1 and not folder.weights.exists():
-        launch_ranks(folder, count)
+    started = application.started
+    nodes = cfg.trainer.get("num_nodes", 1)
+    if started and not folder.weights.exists():
+        if processes(cfg) * nodes != started.size:
+            raise LicError(
+                f"{started.size} ranks were started, and the trainer wants {processes(cfg)} on {nodes} nodes: "
+                "set trainer=ddp, trainer.devices and trainer.num_nodes, or start `lic train` once, by itself."
+            )
+        started.tell(folder.path)
+        fit_and_evaluate(folder)
+    elif nodes > 1 and not started:
+        raise LicError(f"trainer.num_nodes is {nodes}: several nodes need hydra/launcher=slurm, torchrun or srun.")
+    elif processes(cfg) > 1 and not folder.weights.exists():
+        launch_ranks(folder, processes(cfg))
     else:
         fit_and_evaluate(folder)
 

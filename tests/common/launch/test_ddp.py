@@ -75,3 +75,40 @@ def test_a_killed_launcher_leaves_no_rank_behind(tmp_path: Path, photographs: Pa
     while ranks_of(tmp_path) and time.monotonic() < end:
         time.sleep(0.1)
     assert not ranks_of(tmp_path)
+
+
+def torchrun(verb: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    started = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "common.cli"]
+    return subprocess.run([*started, verb, *arguments], capture_output=True, text=True, timeout=300)
+
+
+def test_ranks_that_were_started_by_torchrun_train_every_point_together(
+    tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    monkeypatch.chdir(tmp_path)
+    small = ["size=tiny", "data.crop=64", f"data.test={photographs}", "report.baselines=[]", "callbacks.progress=null"]
+    ended = torchrun("train", "-m", *POINT, *small, "lmbda=0.01,-1,0.02", "trainer=ddp_cpu", "name=three")
+    assert ended.returncode and "above 0" in ended.stdout, ended.stderr[-2000:]
+    assert len(list(tmp_path.glob("runs/three/*/config.yaml"))) == 3, "one folder a point"
+    assert len(list(tmp_path.glob("runs/three/*/result.json"))) == 2
+    assert ended.stdout.count("M parameters") == 2, "only the first rank speaks"
+
+
+def test_ranks_that_were_started_for_another_trainer_are_one_sentence(
+    lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from common.launch import application
+
+    class Two:
+        size, rank = 2, 0
+
+        def tell(self, folder: Path | None) -> None:
+            assert folder is None, "nothing is to be trained"
+
+    monkeypatch.setattr(application, "ranks", Two)
+    assert lic("train", *POINT) == 2
+    (failure,) = tmp_path.glob("runs/*/*/failed.json")
+    assert "2 ranks were started, and the trainer wants 1" in failure.read_text()
+    assert lic("eval", "run=x") == 2
+    monkeypatch.setattr(application, "started", None)

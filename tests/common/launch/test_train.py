@@ -158,14 +158,6 @@ def test_what_is_missing_is_said(lic: Lic, capsys: pytest.CaptureFixture[str]) -
     assert "say what data.train is to be" in capsys.readouterr().out
 
 
-def test_ranks_are_not_to_be_started_from_outside(
-    lic: Lic, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert lic("train", *POINT) == 2
-    assert "starts its ranks itself" in capsys.readouterr().err
-
-
 def test_a_sweep_measures_its_baselines_on_transparent_pictures_too(lic: Lic, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
