@@ -16,6 +16,7 @@ from rich.text import Text
 
 from common.errors import LicError
 from common.launch.folder import RunFolder
+from common.launch.plan import planned
 from common.launch.slurm import LOGS, Queued, job_of, queue, submit
 
 COLOURS = {"finished": "green", "running": "cyan", "pending": "default", "stopped": "yellow", "failed": "red"}
@@ -44,6 +45,16 @@ def state(folder: RunFolder, queued: Mapping[str, Queued]) -> State:
     if job:
         return State("failed", f"SLURM ended job {job['job']} before it could say why: see {job['log']}")
     return State("stopped", progress(folder))
+
+
+def states(sweep: Path) -> list[tuple[RunFolder, State]]:
+    """Every point of the sweep in `sweep` and how it stands; SLURM is asked only where a point was submitted to it."""
+    folders = points(sweep)
+    queued = queue() if any(folder.job.exists() for folder in folders) else {}
+    found = [(folder, state(folder, queued)) for folder in folders if folder.config_file.exists()]
+    waiting = any(each.kind == "running" for _, each in found)
+    to_come = State("pending", "its turn comes") if waiting else State("stopped", "not begun")
+    return found + [(folder, to_come) for folder in folders if not folder.config_file.exists()]
 
 
 def progress(folder: RunFolder) -> str:
@@ -76,8 +87,10 @@ def held(folder: RunFolder) -> bool:
 
 
 def points(sweep: Path) -> list[RunFolder]:
-    """The runs of the sweep in `sweep`, or the run that it is."""
-    folders = [RunFolder(file.parent) for file in [*sweep.glob("config.yaml"), *sorted(sweep.glob("*/config.yaml"))]]
+    """The runs of the sweep in `sweep`, those included that are only planned, or the run that it is."""
+    begun = [file.parent for file in [*sweep.glob("config.yaml"), *sorted(sweep.glob("*/config.yaml"))]]
+    to_come = [sweep / name for name in planned(sweep) if sweep / name not in begun]
+    folders = [RunFolder(path) for path in begun + to_come]
     if not folders:
         raise LicError(f"{sweep} holds no runs: give the folder of a sweep, runs/NAME.")
     return folders
@@ -85,10 +98,12 @@ def points(sweep: Path) -> list[RunFolder]:
 
 def show(sweep: Path, console: Console) -> int:
     """Print how every point stands; 1 where one has failed."""
-    queued = queue()
-    found = [(folder, state(folder, queued)) for folder in points(sweep)]
+    found = states(sweep)
     table = Table("point", "state", "", title=str(sweep), title_justify="left")
-    names = distinguishing([folder.config().get("overrides") or [] for folder, _ in found])
+    plan = planned(sweep)
+    names = distinguishing(
+        [plan.get(folder.path.name) or folder.config().get("overrides") or [] for folder, _ in found]
+    )
     for name, (folder, (kind, detail)) in zip(names, found):
         log = f"\n{job['log']}" if kind == "failed" and (job := job_of(folder)) and job["log"] not in detail else ""
         table.add_row(Text(name or folder.path.name), Text(kind, COLOURS[kind]), Text(detail + log))
@@ -105,13 +120,8 @@ def distinguishing(overrides: Sequence[Sequence[str]]) -> list[str]:
 
 
 def retry(sweep: Path, console: Console) -> int:
-    """Run what failed or was stopped once more, each from its checkpoint: on the cluster that had it, or here."""
-    from common.launch.application import outcomes, run_job
-    from common.launch.quiet import quiet
-    from common.launch.train import resume
-
-    queued = queue()
-    again = [folder for folder in points(sweep) if state(folder, queued).kind in ("failed", "stopped")]
+    """Run what failed or was stopped, each from its checkpoint, and what never began: on its cluster, or here."""
+    again = [folder for folder, found in states(sweep) if found.kind in ("failed", "stopped")]
     if not again:
         console.print("Nothing has failed.")
         return 0
@@ -121,11 +131,21 @@ def retry(sweep: Path, console: Console) -> int:
         folder.failure.unlink(missing_ok=True)
     if remote:
         submit(remote, sweep, json.loads(settings.read_text()))
+    plan = planned(sweep)
+    return max((here(folder, plan.get(folder.path.name)) for folder in again if folder not in remote), default=0)
+
+
+def here(folder: RunFolder, overrides: Sequence[str] | None) -> int:
+    """Bring the run in `folder`, which was begun or is to be by `overrides`, to its end; the exit status."""
+    from common.launch import train
+    from common.launch.application import outcomes, run_job
+    from common.launch.quiet import quiet
+
+    if not folder.config_file.exists() and overrides is not None:
+        return train.main(overrides)
     quiet()
-    for folder in again:
-        if folder not in remote:
-            run_job(lambda folder=folder: resume(folder), folder.path)  # type: ignore[misc]
-    return max((ended.status for ended in outcomes if ended.reason), default=0)
+    run_job(lambda: train.resume(folder), folder.path)
+    return outcomes[-1].status if outcomes[-1].reason else 0
 
 
 def main(argv: Sequence[str]) -> int:

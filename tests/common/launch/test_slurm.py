@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.launch import slurm, status
-from common.launch.folder import RunFolder
-from common.launch.slurm import Queued
-from common.launch.status import distinguishing, state
+from common.launch.status import state
 
 Lic = Callable[..., int]
 ROOT = Path(__file__).parents[3]
@@ -119,39 +117,3 @@ def test_no_cluster_is_one_sentence(
 def test_how_many_devices_must_be_said(lic: Lic, capsys: pytest.CaptureFixture[str]) -> None:
     assert lic("train", "-m", *POINT[:1], "trainer=ddp", "hydra/launcher=slurm") == 2
     assert "say how many a node has" in capsys.readouterr().out
-
-
-@pytest.fixture
-def point(tmp_path: Path) -> RunFolder:
-    folder = RunFolder(tmp_path / "sweep/point")
-    folder.path.mkdir(parents=True)
-    folder.config_file.write_text("warm_start: null\ntrainer: {max_steps: 20}\noverrides: [lmbda=1]\n")
-    return folder
-
-
-def test_states(point: RunFolder) -> None:
-    assert state(point, {}) == ("stopped", "of 20 steps none is saved")
-    (point.path / "metrics.csv").write_text("step,train/loss\n4,1.0\n9,0.5\n")
-    assert state(point, {}) == ("stopped", "step 10 of 20")
-    with point.lock():
-        assert state(point, {}) == ("running", "step 10 of 20")
-    point.fail("out of disk")
-    assert state(point, {}) == ("failed", "out of disk")
-    point.job.write_text('{"job": "7_1", "log": "7_1.out"}')
-    assert state(point, {"7_1": Queued("PENDING", "Resources")}) == ("pending", "job 7_1, Resources; step 10 of 20")
-    assert state(point, {"7_1": Queued("RUNNING", "None")}) == ("running", "step 10 of 20")
-    point.failure.unlink()
-    assert state(point, {}) == ("failed", "SLURM ended job 7_1 before it could say why: see 7_1.out")
-    point.result.write_text('{"results": {"bpp": [0.5], "psnr-rgb": [null]}}')
-    assert state(point, {}) == ("finished", "bpp 0.5")
-
-
-def test_points_are_named_by_what_differs() -> None:
-    assert distinguishing([["a=1", "b=1"], ["a=1", "b=2"]]) == ["b=1", "b=2"]
-    assert distinguishing([["a=1"]]) == [""]
-
-
-def test_no_sweep_is_one_sentence(tmp_path: Path) -> None:
-    from common.cli import main
-
-    assert main(["sweep", "status", str(tmp_path)]) == 2
