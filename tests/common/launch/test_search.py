@@ -1,0 +1,134 @@
+"""A search finds the best of what its points measure, goes on where it stopped, and says what it cannot do."""
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from common.errors import LicError
+from common.launch import fit
+from common.launch.folder import RunFolder
+from common.launch.objective import cost
+from common.launch.search import JOURNAL, ask
+from common.rd.points import write_json
+
+Lic = Callable[..., int]
+COMMAND = [
+    "-m", "hydra/sweeper=optuna", "model=image/factorized", "name=search", "hydra.sweeper.n_trials=8",
+    "model.optimizer.lr=tag(log,interval(1e-4,1e-2))", "model.codec.N=choice(8,16)", "report.enabled=false",
+]  # fmt: skip
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
+    """Runs that were "trained": one is the better the nearer its rate of learning is to 1e-3, and with 16 channels."""
+    done: list[RunFolder] = []
+
+    def finish(folder: RunFolder) -> None:
+        cfg = folder.config()
+        done.append(folder)
+        lost = math.log10(cfg.model.optimizer.lr / 1e-3) ** 2 + (cfg.model.codec.N == 8)
+        image = {"bpp": 0.1 * cfg.lmbda * (1 + lost), "psnr": 30 + 10 * math.log10(cfg.lmbda)}
+        results = {"bpp": [image["bpp"]], "psnr-rgb": [image["psnr"]]}
+        head = {"name": "x", "protocol": "image", "dataset": "d", "curve": "x", "lmbda": cfg.lmbda}
+        write_json(folder.result, {**head, "results": results, "images": [image]})
+
+    monkeypatch.setattr(fit, "finish_run", finish)
+    return done
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "search.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_best_is_found_and_the_search_goes_on_where_it_stopped(
+    lic: Lic, tmp_path: Path, trained: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, left = fit.finish_run, [3]
+
+    def interrupted(folder: RunFolder) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        finish(folder)
+
+    monkeypatch.setattr(fit, "finish_run", interrupted)
+    assert lic("train", *COMMAND, "lmbda=2") == 130
+    monkeypatch.setattr(fit, "finish_run", finish)
+    assert lic("train", *COMMAND, "lmbda=2") == 0
+    folder = tmp_path / "runs/search"
+    rows = table(folder)
+    assert len(rows) == 8 == len(trained) == len({folder.path for folder in trained}), "no trial twice"
+    values = [float(row["value"]) for row in rows]
+    assert values == sorted(values)
+    (first,) = (f for f in trained if str(f.config().model.optimizer.lr) == rows[0]["model.optimizer.lr"])
+    best = json.loads(first.result.read_text())
+    assert values[0] == pytest.approx(best["images"][0]["bpp"] + 2 * 255**2 * 10 ** (-best["images"][0]["psnr"] / 10))
+    assert rows[0]["model.codec.N"] == "16"
+    count = len(trained)
+    assert lic("train", *COMMAND, "lmbda=2") == 0 and len(trained) == count, "eight were wanted, eight there are"
+
+
+def test_a_curve_is_judged_by_its_bd_rate(lic: Lic, tmp_path: Path, trained: list[RunFolder]) -> None:
+    points = [0.5, 1, 2, 4]
+    reference = tmp_path / "reference.json"
+    results = {"bpp": [0.2 * p for p in points], "psnr-rgb": [30 + 10 * math.log10(p) for p in points]}
+    write_json(reference, {"name": "r", "description": "", "results": results})
+    judged = ["hydra.sweeper.objective=bd_rate", f"hydra.sweeper.reference={reference}", "hydra.sweeper.n_trials=4"]
+    assert lic("train", *COMMAND, *judged, "lmbda=0.5,1,2,4") == 0
+    assert len(trained) == 16
+    for row in table(tmp_path / "runs/search"):
+        lost = math.log10(float(row["model.optimizer.lr"]) / 1e-3) ** 2 + (row["model.codec.N"] == "8")
+        assert float(row["value"]) == pytest.approx(100 * (0.5 * (1 + lost) - 1), abs=0.01)
+
+
+def test_a_failed_point_is_a_failed_trial(lic: Lic, tmp_path: Path, trained: list[RunFolder]) -> None:
+    few = ["hydra.sweeper.n_trials=3", "model.optimizer.lr=1e-3", "model.codec.N=choice(8,none)"]
+    assert lic("train", *COMMAND[:4], *few, "lmbda=1", "report.enabled=false") in (0, 1, 2)
+    storage = optuna.storages.JournalStorage(
+        optuna.storages.journal.JournalFileBackend(str(tmp_path / "runs/search" / JOURNAL))
+    )
+    assert len(optuna.load_study(study_name="search", storage=storage).trials) == 3
+
+
+def test_spaces() -> None:
+    asked = ask(
+        ["a=int(interval(1,8))", "b=tag(log,interval(0.1,1))", "c=range(2,8,2)", "d=x,y", "e='q=1'", "lmbda=1,2"]
+    )
+    assert asked.space == {
+        "a": IntDistribution(1, 8),
+        "b": FloatDistribution(0.1, 1.0, log=True),
+        "c": IntDistribution(2, 6, step=2),
+        "d": CategoricalDistribution(["x", "y"]),
+    }
+    assert asked.fixed == ["e='q=1'"] and asked.lmbdas == ["1", "2"]
+    with pytest.raises(LicError, match="nothing is searched"):
+        ask(["a=1", "lmbda=1,2"])
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["lmbda=1,2"], "is of one λ"),
+        (["lmbda=1,2,4", "hydra.sweeper.objective=bd_rate"], "hydra.sweeper.reference"),
+        (["lmbda=1", "hydra.sweeper.objective=epe"], "choose cost, bd_rate or one of bpp"),
+    ],
+)
+def test_what_cannot_be_searched_is_one_sentence(
+    more: list[str], sentence: str, lic: Lic, trained: list[RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lic("train", *COMMAND, *more) == 2
+    assert sentence in " ".join(capsys.readouterr().out.split())
+
+
+def test_cost_of_clips_is_in_the_units_of_video() -> None:
+    result = {"lmbda": 256.0, "sequences": [{"bpp": 0.5, "psnr": 20.0}, {"bpp": 0.3, "psnr": 30.0}]}
+    assert cost(result, "mse") == pytest.approx(((0.5 + 2.56) + (0.3 + 0.256)) / 2)
+    with pytest.raises(LicError, match="epe"):
+        cost({"lmbda": None}, "")
