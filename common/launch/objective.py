@@ -44,19 +44,18 @@ def value(folder: Path, name: str) -> float | None:
         if name not in result["results"]:
             raise LicError(f"results have no {name!r}: choose cost, bd_rate or one of {', '.join(result['results'])}.")
         return result["results"][name][0]  # type: ignore[no-any-return]
+    if not (result.get("images") or result.get("sequences")):
+        raise LicError("objective=cost is of codecs; for a flow network take a result: hydra.sweeper.objective=epe.")
     return cost(result, run.config().distortion)
 
 
 def cost(result: dict[str, Any], distortion: str) -> float | None:
-    """bpp + λ·D, the mean over photographs or clips."""
+    """bpp + λ·D, the mean over photographs or clips; None where one has no D, or the result is not a codec's."""
     if result.get("sequences"):  # λ of video codecs is of pixels in [0, 1]
-        lmbda = result["lmbda"] / (255**2 if distortion == "mse" else 1)
-        return rd_cost(result["sequences"], lmbda, distortion)
+        return rd_cost(result["sequences"], result["lmbda"] / (255**2 if distortion == "mse" else 1), distortion)
     if result.get("images"):
         return rd_cost(result["images"], result["lmbda"], distortion)
-    raise LicError(
-        "objective=cost is of codecs; of a flow network take one of its results: hydra.sweeper.objective=epe."
-    )
+    return None
 
 
 def curve(place: Path) -> Curve:

@@ -107,8 +107,8 @@ def overrides(asked: Asked, params: dict[str, Any]) -> list[list[str]]:
     return [[*asked.fixed, *searched, *lmbda] for lmbda in ([[f"lmbda={v}"] for v in asked.lmbdas] or [[]])]
 
 
-def ask(arguments: Sequence[str]) -> Asked:
-    """Sort the overrides of a command line."""
+def ask(arguments: Sequence[str], needed: bool = True) -> Asked:
+    """Sort the overrides of a command line; `needed`: it must search something but λ."""
     parsed = OverridesParser.create().parse_overrides(list(arguments))
     space: dict[str, BaseDistribution] = {}
     lmbdas: list[str] = []
@@ -122,7 +122,7 @@ def ask(arguments: Sequence[str]) -> Asked:
             space[name] = distribution(override)
         else:
             fixed.append(str(override.input_line))
-    if not space:
+    if needed and not space:
         raise LicError("nothing is searched: give a setting several values, a range(a,b) or an interval(a,b).")
     return Asked(space, lmbdas, fixed)
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from common.launch.application import Outcome, attempt, outcomes, run_job
 from common.launch.folder import RunFolder
-from common.launch.slurm import submit, wait_for
+from common.launch.slurm import job_of, queue, submit, wait_for
 from common.launch.train import prepared
 
 log = logging.getLogger(__name__)
@@ -26,63 +26,70 @@ def launch(
     if config.hydra.job.config_name != "train":
         raise SystemExit(f"hydra/launcher=slurm is for `lic train -m`; run `lic {config.hydra.job.config_name}` here.")
     settings = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in settings.items()}
-    wait, every = settings.pop("wait"), settings.pop("poll_s")
     sweep = Path(config.hydra.sweep.dir)
-    points: list[tuple[RunFolder, bool]] = []  # and whether it is to be submitted
-    returns = []
+    configs = []
     for number, overrides in enumerate(job_overrides, first):
         log.info("\t#%d : %s", number, " ".join(filter_overrides(overrides)))
         whole = context.config_loader.load_sweep_config(config, list(overrides))
         with open_dict(whole):
             whole.hydra.job.id, whole.hydra.job.num = str(number), number
-        if made := point(whole):
-            points.append(made)
-        returns.append(JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED))
+        configs.append(whole)
+    run_job(lambda: run(configs, sweep, settings), sweep)
+    if outcomes[-1].reason is None:
+        outcomes.pop()  # those of the points are enough
     HydraConfig.instance().set_config(config)
-    todo = [folder for folder, begins in points if begins]
-    if todo and not submitted(todo, sweep, settings):
-        return returns
+    return [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED) for overrides in job_overrides]
+
+
+def run(configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]) -> None:
+    """Submit the points that `configs` describe, but for those that are finished or in SLURM's hands already."""
+    wait, every = settings.pop("wait"), settings.pop("poll_s")
+    queued = queue()
+    folders, todo = [], []
+    for whole in configs:
+        folder = folder_of(whole)
+        job = job_of(folder)
+        if job and job["job"] in queued:
+            log.info("%s: %s already (job %s)", folder.path.name, queued[job["job"]].state.lower(), job["job"])
+            folders.append(folder)
+        elif (begins := prepare(whole, folder)) is not None:
+            folders.append(folder)
+            todo += [folder] if begins else []
+    if todo:
+        sweep.mkdir(parents=True, exist_ok=True)
+        submit(todo, sweep, settings)
     if wait:
         log.info("Waiting for them; this may be stopped, the jobs go on: lic sweep status %s", sweep)
-        wait_for(todo, every)
-        outcomes.extend(ended(folder) if begins else Outcome(folder.path, None) for folder, begins in points)
+        wait_for(folders, every)
+        outcomes.extend(ended(folder) for folder in folders)
     else:
         log.info("Look at them with: lic sweep status %s", sweep)
-    return returns
 
 
-def submitted(todo: Sequence[RunFolder], sweep: Path, settings: Any) -> bool:
-    """Whether all of `todo` could be submitted; if not, the outcome says why."""
-    sweep.mkdir(parents=True, exist_ok=True)
-    run_job(lambda: submit(todo, sweep, settings), sweep)
-    if outcomes[-1].reason is None:
-        outcomes.pop()  # the points' outcomes are their jobs'
-        return True
-    return False
-
-
-def point(whole: DictConfig) -> tuple[RunFolder, bool] | None:
-    """The folder of the point that `whole`, Hydra's part included, describes, and whether it is to be submitted.
-
-    None where it failed already: its outcome says why.
-    """
+def folder_of(whole: DictConfig) -> RunFolder:
+    """The folder of the point that `whole` describes, Hydra's part included, which learns it."""
     HydraConfig.instance().set_config(whole)  # the folder's name is computed from it
     folder = RunFolder(Path(whole.hydra.sweep.dir, whole.hydra.sweep.subdir).resolve())
     with read_write(whole.hydra.runtime), open_dict(whole.hydra.runtime):
         whole.hydra.runtime.output_dir = str(folder.path)
     HydraConfig.instance().set_config(whole)
+    return folder
+
+
+def prepare(whole: DictConfig, folder: RunFolder) -> bool | None:
+    """Whether the point is to be submitted (not: it is finished); None where it failed already, as its outcome says."""
     cfg = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
     begins: list[bool] = []
 
-    def prepare() -> None:
+    def job() -> None:
         with attempt(folder):
             begins.append(prepared(cfg, folder))
 
-    run_job(prepare, folder.path)
+    run_job(job, folder.path)
     if not begins:
         return None
     outcomes.pop()  # the point's outcome is its job's
-    return folder, begins[0]
+    return begins[0]
 
 
 def ended(folder: RunFolder) -> Outcome:

@@ -1,4 +1,4 @@
-"""`lic sweep`: how the points of a sweep stand, and what failed once more."""
+"""`lic sweep`: how the points of a sweep stand, what failed once more, and W&B's file for one."""
 
 import argparse
 import csv
@@ -159,6 +159,13 @@ def main(argv: Sequence[str]) -> int:
     again = verbs.add_parser("retry", help="run what failed or was stopped, from its last checkpoint")
     for verb in (status, again):
         verb.add_argument("folder", type=Path, metavar="DIR", help="the sweep's folder, runs/NAME, or one run's")
+    agent = verbs.add_parser("wandb", help="print the file from which `wandb sweep` and its agents run these points")
+    agent.add_argument("overrides", nargs="+", metavar="KEY=VALUES", help="as of lic train -m")
     given = parser.parse_args(argv)
+    if given.verb == "wandb":
+        from common.launch.agent import sweep_file
+
+        print(sweep_file(given.overrides), end="")
+        return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     return (show if given.verb == "status" else retry)(given.folder, Console())

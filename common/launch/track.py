@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
 from common.launch.folder import FIGURES, RunFolder, flatten
+from common.launch.objective import cost
 from common.launch.resolvers import run_id
 
 if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
@@ -58,6 +59,8 @@ def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, re
     from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
     figures = {f"test/{key}": value for key, (value,) in result["results"].items() if value is not None}
+    if (lagrangian := cost(result, cfg.distortion)) is not None:
+        figures["test/cost"] = lagrangian
     settings = _settings(cfg, result["parameters"])
     step = cfg.trainer.max_steps
     if isinstance(logger, WandbLogger):
