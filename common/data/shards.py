@@ -56,11 +56,11 @@ class ShardError(LicError):
 
 
 class Shard(NamedTuple):
-    """One tar file: photographs ``first`` to ``first + count - 1`` of the set."""
+    """One tar file: ``length`` photographs of the set, from ``first`` on."""
 
     name: str
     first: int
-    count: int
+    length: int
     size: int  # bytes
 
 
@@ -104,20 +104,20 @@ class Shards:
                 self._checked(shard, Path(root) / shard.name)
 
     def __len__(self) -> int:
-        return self.shards[-1].first + self.shards[-1].count
+        return self.shards[-1].first + self.shards[-1].length
 
     def nth(self, seed: int, n: int) -> int:
         """The number of the photograph that is sample ``n``: pass after pass, each shows every photograph once."""
         epoch, position = divmod(n, len(self))
         if self._pass is None or self._pass[0] != (seed, epoch):
             shuffled = _generator(seed, epoch, _SHARDS).permutation(len(self.shards))
-            ends = np.cumsum([self.shards[s].count for s in shuffled])
+            ends = np.cumsum([self.shards[s].length for s in shuffled])
             self._pass = (seed, epoch), shuffled, np.append(ends[self.window - 1 : -1 : self.window], ends[-1])
         _, shuffled, ends = self._pass
         window = int(np.searchsorted(ends, position, side="right"))
         if self._mixed is None or self._mixed[0] != (seed, epoch, window):
             inside = [self.shards[s] for s in self._of_window(shuffled, window)]
-            numbers = np.concatenate([np.arange(s.first, s.first + s.count) for s in inside])
+            numbers = np.concatenate([np.arange(s.first, s.first + s.length) for s in inside])
             self._mixed = (seed, epoch, window), _generator(seed, epoch, _WINDOW, window).permutation(numbers)
             if self._remote:
                 coming = [self.shards[s] for s in self._of_window(shuffled, window + 1)]
@@ -159,9 +159,9 @@ class Shards:
             file = self._checked(shard, Path(self.root) / shard.name).open("rb")
         try:
             records = records_of(file)
-            if len(records) != shard.count:
+            if len(records) != shard.length:
                 raise ShardError(
-                    f"{file.name} is damaged: it holds {len(records)} photographs and {INDEX} lists {shard.count}; "
+                    f"{file.name} is damaged: it holds {len(records)} photographs and {INDEX} lists {shard.length}; "
                     "copy the shard again, or pack anew."
                 )
         except ShardError:
