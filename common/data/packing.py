@@ -1,22 +1,23 @@
 """From a folder of photographs to shards; see ``common.data.shards``."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from common.data.folders import find_pictures
 from common.data.pictures import read_picture
-from common.data.shards import INDEX, KIND
+from common.data.shards import INDEX, KIND, TABLE, Record
 from common.errors import LicError
 
 _AT_ONCE = 32  # photographs in memory for each thread
@@ -52,15 +53,15 @@ def pack(folder: Path, out: Path, size_limit: int, skip: bool = False, workers: 
     order = [files[k] for k in np.random.default_rng(0).permutation(len(files))]
     try:
         with _made_whole(out.absolute()) as beside:
-            counts = _write(folder, _read(order, workers, left_out if skip else None), beside, size_limit)
-            if not counts:
+            written = _write(folder, _read(order, workers, left_out if skip else None), beside, size_limit)
+            if not written:
                 raise LicError(f"none of the {len(files)} pictures in {folder} can be read; first: {left_out[0]}")
-            sizes = {name: (beside / name).stat().st_size for name in counts}
-            entries = [{"url": name, "nsamples": counts[name], "filesize": sizes[name]} for name in counts]
+            entries = [_finish(shard, files_in_it) for shard, files_in_it in written.items()]
             (beside / INDEX).write_text(json.dumps({**KIND, "shardlist": entries}, indent=1))
     except OSError as error:
         raise LicError(f"{out} cannot be written: {error.strerror or error}.") from error
-    return Packed(sum(counts.values()), len(counts), sum(sizes.values()), left_out)
+    photographs, size = (sum(entry[key] for entry in entries) for key in ("nsamples", "filesize"))
+    return Packed(photographs, len(entries), size, left_out)
 
 
 def _read(files: Sequence[Path], workers: int, left_out: list[str] | None) -> Iterator[tuple[Path, bytes]]:
@@ -88,12 +89,14 @@ def _read(files: Sequence[Path], workers: int, left_out: list[str] | None) -> It
                     raise LicError(f"{loaded} Nothing was packed; --skip leaves out what cannot be read.")
 
 
-def _write(folder: Path, photographs: Iterator[tuple[Path, bytes]], out: Path, size_limit: int) -> Counter[str]:
-    """Write shards and return how many photographs each holds."""
+def _write(
+    folder: Path, photographs: Iterator[tuple[Path, bytes]], out: Path, size_limit: int
+) -> dict[Path, list[tuple[str, int]]]:
+    """Write shards and return name and CRC-32 of the files in each."""
     from webdataset import ShardWriter  # takes seconds to import
 
     pattern = str(out).replace("%", "%%") + "/%06d.tar"
-    counts: Counter[str] = Counter()
+    written: dict[Path, list[tuple[str, int]]] = {}
     writer = None
     try:
         for number, (path, content) in enumerate(photographs):
@@ -101,14 +104,27 @@ def _write(folder: Path, photographs: Iterator[tuple[Path, bytes]], out: Path, s
                 writer = ShardWriter(
                     pattern, maxcount=1 << 60, maxsize=size_limit, verbose=0, encoder=False, mtime=0, user="", group=""
                 )
+            writer.write({"__key__": f"{number:09d}", path.suffix[1:].lower(): content})
             name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-            about = json.dumps({"name": name, "crc32": zlib.crc32(content)}).encode()
-            writer.write({"__key__": f"{number:09d}", path.suffix[1:].lower(): content, "json": about})
-            counts[Path(writer.fname).name] += 1
+            written.setdefault(Path(writer.fname), []).append((name, zlib.crc32(content)))
     finally:
         if writer is not None:
             writer.close()
-    return counts
+    return written
+
+
+def _finish(shard: Path, files: list[tuple[str, int]]) -> dict[str, Any]:
+    """Add the list of records to a shard and return what the index says of it."""
+    with tarfile.open(shard, "a", format=tarfile.USTAR_FORMAT) as tar:
+        places = [(member.offset_data, member.size) for member in tar.getmembers()]
+        rows = [Record(name, *place, crc32) for (name, crc32), place in zip(files, places, strict=True)]
+        table = json.dumps(rows).encode()
+        about = tarfile.TarInfo(TABLE)
+        about.size = len(table)
+        offset = tar.offset + tarfile.BLOCKSIZE
+        tar.addfile(about, io.BytesIO(table))
+    size = shard.stat().st_size
+    return {"url": shard.name, "nsamples": len(rows), "filesize": size, "records": [offset, len(table)]}
 
 
 @contextlib.contextmanager

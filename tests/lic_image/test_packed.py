@@ -76,6 +76,6 @@ def test_a_run_interrupted_in_the_middle_of_a_pass_ends_like_an_undisturbed_one(
 def test_what_is_wrong_is_one_sentence(packed: Path, photographs: Path, lic: Lic, capfd: pytest.CaptureFixture) -> None:
     point = ["model=image/swift", "data=image/shards", "data.name=test", "trainer.max_steps=1"]
     assert lic("train", *point, f"data.train={photographs}") != 0
-    assert "holds no packed photographs" in capfd.readouterr().err
+    assert "holds no packed photographs (index.json is missing)" in capfd.readouterr().out
     with pytest.raises(LicError, match="at least 1"):
         PackedPhotographs(str(packed), 0, test=None, name="test", crop=8, batch_size=1).setup("fit")

@@ -1,6 +1,5 @@
 """Shards: nothing lost in packing, the same samples whoever reads them, and damage that has a name."""
 
-import json
 import pickle
 import shutil
 import tarfile
@@ -71,14 +70,12 @@ def test_no_pixel_is_lost(folder: Path, packed: Path) -> None:
 
 def test_webdataset_and_tar_read_the_shards(folder: Path, packed: Path) -> None:
     tars = sorted(packed.glob("*.tar"))
-    assert tars[0].stat().st_size > 8192 and members(tars[0])[0].name == "000000000.json"
-    names = []
+    assert tars[0].stat().st_size > 8192 and members(tars[0])[0].name.startswith("000000000.")
+    contents = []
     for sample in webdataset.WebDataset([str(tar) for tar in tars], shardshuffle=False):
-        about = json.loads(sample["json"])
-        (suffix,) = (key for key in sample if not key.startswith("_") and key != "json")
-        assert sample[suffix] == (folder / about["name"]).read_bytes()
-        names.append(about["name"])
-    assert names == [Shards(packed).content(k)[1] for k in range(COUNT)]
+        (suffix,) = (key for key in sample if not key.startswith("_"))
+        contents.append(sample[suffix])
+    assert contents == [Shards(packed).content(k)[2] for k in range(COUNT)]
 
 
 def test_packing_again_writes_the_same_bytes(folder: Path, packed: Path, tmp_path: Path) -> None:
