@@ -12,12 +12,12 @@ Why WebDataset and not litdata, and of WebDataset not the loader. What training 
 library's loader does that. WebDataset's is sequential, shuffles in a buffer, and cannot be resumed. litdata's
 ``StreamingDataset`` (0.2.76) resumes exactly, also on other numbers of ranks and workers, but its order is made for
 the ranks that are there at the start: of 718 photographs in batches of 8, not one batch of two ranks was that of one.
-So the order is ours, and of the library there remain format, writer and downloads. For these litdata has an index and
-S3 of its own. Against it stands: reading a photograph by number took the whole chunk from disk each time; it asks PyPI
-for newer versions of itself whenever a data set is made; it keeps its place in one chunk at a time, so a reader that
-shuffles over several fetches them over and over where they exceed its cache; and it brings boto3 and obstore, 50 MB,
-where WebDataset is 0.6 MB of Python with one small dependency that is not here already (braceexpand). And tar stays
-readable without either.
+So the order is ours, and of the library there remain format, writer and downloads. For these litdata would do as well:
+it reads photographs by number, from S3 of itself; iterated over, it is the fastest (``benchmarks/data.py``). What
+weighed more: tar is read by everything, litdata's chunks by litdata; it asks PyPI for newer versions of itself whenever
+a data set is made; a cut-off chunk it takes for a download that hangs, a flipped bit it passes on (tar does so, too, but
+our table has checksums); and it brings boto3 and obstore, some 50 MB, where WebDataset is 0.6 MB of Python with one
+small dependency that is not here already (braceexpand).
 
 The order. A pass shuffles the shards, cuts the list into windows of ``window`` shards, and shuffles the photographs
 within each window: every photograph once, places in a pass found in any order, without memory of what was read.
