@@ -4,10 +4,10 @@ python -m benchmarks.data [FOLDER]       (litdata: with the extra `bench`)
 
 Photographs: those in FOLDER, or 300 procedural JPEG files of 512x768. Seconds are processor time with the files in the
 page cache: what a machine has to do, whatever its disk and neighbours do. What a slow disk or a file system across a
-network is asked for stands beside them: files opened, and bytes read for each byte of photographs (memory maps, which
-are litdata's way, do not count). `setup` is everything up to the first photograph; `crops` includes decoding, in one
-process, no photograph kept; `read` is the files' bytes alone, ours with their checksums. litdata is asked for single
-photographs by number, in our order, and iterated over in its own; WebDataset is iterated over in its own.
+network is asked for stands beside them: files opened, and bytes read for each byte of photographs (memory maps do not
+count). `setup` is everything up to the first photograph; `crops` includes decoding, in one process, no photograph kept;
+`read` is the files' bytes alone: ours with their checksums, litdata's mapped only. litdata is asked for photographs by
+number, in our order, and iterated over in its own; WebDataset is iterated over in its own.
 """
 
 import json
@@ -56,8 +56,8 @@ def measure(folder: Path, temporary: Path) -> None:
         made = source()
         made.read(made.nth(0, 0))
 
-    def crops(source: Callable[[], Source]) -> None:
-        data = TrainingCrops(0, CROP, source(), cache_bytes=0)
+    def crops(source: Source) -> None:
+        data = TrainingCrops(0, CROP, source, cache_bytes=0)
         for n in range(count // 4):
             data[n]
 
@@ -83,7 +83,7 @@ def measure(folder: Path, temporary: Path) -> None:
     ratios = {}
     for name, ours, others, number in (
         ("setup", lambda: first(sharded), {"files": lambda: first(loose)}, 1),
-        ("crops", lambda: crops(sharded), {"files": lambda: crops(loose)}, count // 4),
+        ("crops", lambda: crops(sharded()), {"files": lambda: crops(Files(files))}, count // 4),
         ("read", read_shards, peers, count),
     ):
         every = {"shards": ours, **others}

@@ -15,9 +15,9 @@ the ranks that are there at the start: of 718 photographs in batches of 8, not o
 So the order is ours, and of the library there remain format, writer and downloads. For these litdata would do as well:
 it reads photographs by number, from S3 of itself; iterated over, it is the fastest (``benchmarks/data.py``). What
 weighed more: tar is read by everything, litdata's chunks by litdata; it asks PyPI for newer versions of itself whenever
-a data set is made; a cut-off chunk it takes for a download that hangs, a flipped bit it passes on (tar does so, too, but
-our table has checksums); and it brings boto3 and obstore, some 50 MB, where WebDataset is 0.6 MB of Python with one
-small dependency that is not here already (braceexpand).
+a data set is made; a cut-off chunk it takes for a download that hangs, a flipped bit it passes on (tar does so, too,
+but our table has checksums); and it brings boto3 and obstore, some 50 MB, where WebDataset is 0.6 MB of Python with
+one small dependency that is not here already (braceexpand).
 
 The order. A pass shuffles the shards, cuts the list into windows of ``window`` shards, and shuffles the photographs
 within each window: every photograph once, places in a pass found in any order, without memory of what was read.
