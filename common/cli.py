@@ -16,6 +16,7 @@ VERBS = {
     "flow": ("lic_flow.files", "estimate the optical flow between two pictures"),
     "info": ("common.files", "say what a .lic file or a run folder holds"),
     "sweep": ("common.launch.status", "see how the points of a sweep stand, wherever they run; retry what failed"),
+    "data": ("common.data.command", "pack photographs into shards, for training on very many"),
     "report": ("common.rd.command", "turn finished runs into curves, tables and a page"),
     "bench": ("common.baselines.command", "measure the classical codecs on pictures or clips"),
 }

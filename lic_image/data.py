@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from common.data.identity import dataset_identity
 from common.data.module import Repeated, ResumableDataModule
 from common.data.pictures import read_picture
 from common.data.samples import held_out_photographs, train_photographs
-from common.data.training import TrainingCrops
+from common.data.shards import Shards
+from common.data.training import Files, Source, TrainingCrops
 from common.errors import LicError
 
 
@@ -80,13 +82,14 @@ class Photographs(ResumableDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         if stage in (None, "fit") and not hasattr(self, "train_set"):
-            files: list[Path] = []
-            if self.scenes < 1:
-                files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
-                files = readable(files)[0]
-            crops = TrainingCrops(self.seed, self.crop, files, self.scenes)
+            photographs = self.training_photographs() if self.scenes < 1 else Files([])
+            crops = TrainingCrops(self.seed, self.crop, photographs, self.scenes)
             self.train_set = Repeated(crops, self.overfit) if self.overfit else crops
             self.val_set = CentreCrops(self.test_files()[: self.val_limit], self.crop) if self.val_limit else None
+
+    def training_photographs(self) -> Source:
+        files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
+        return Files(readable(files)[0])
 
     def test_files(self) -> list[Path]:
         """The photographs that an evaluation codes whole."""
@@ -115,6 +118,31 @@ class Photographs(ResumableDataModule):
         if "flip" in batch:
             image = torch.where(batch["flip"][:, None, None, None], hflip(image), image)
         return {"image": image}
+
+
+class PackedPhotographs(Photographs):
+    """`Photographs` whose training set is shards, as `lic data pack` writes them.
+
+    Args:
+        train: the folder of shards, a URL, or a command that prints a file of it (`common.data.fetching`).
+        window: photographs are shuffled among those of so many shards.
+        cache, cache_limit: where downloaded shards are kept, and how much of them at most (`100G`).
+        others: as `Photographs` has them.
+    """
+
+    def __init__(
+        self,
+        train: str,
+        window: int = 16,
+        cache: str | None = None,
+        cache_limit: str | int = "100G",
+        **others: Any,
+    ) -> None:
+        super().__init__(train=train, **others)
+        self.packed = {"root": train, "window": window, "cache": cache, "cache_limit": cache_limit}
+
+    def training_photographs(self) -> Source:
+        return Shards(**self.packed)  # type: ignore[arg-type]
 
 
 def as_paths(value: str | Sequence[str] | None) -> list[Path] | None:

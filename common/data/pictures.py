@@ -66,15 +66,16 @@ class Picture(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_picture(path: str | Path, background: str | None = None) -> Picture:
+def read_picture(path: str | Path, background: str | None = None, content: bytes | None = None) -> Picture:
     """Reads a photograph. ``background``: a colour (``white``, ``#aabbcc``) to put behind transparent pixels.
 
+    ``content``: what the file holds, where that is at hand; ``path`` is then only what to call it.
     Raises ``LicError`` for what is missing, damaged or not an 8-bit picture (see the top of this file).
     """
     path = Path(path)
     notes: list[str] = []
-    with _opened(path) as image:
-        _refuse(path, image)
+    with _opened(path, content) as image:
+        _refuse(path, image, content)
         if image.format == "MPO":
             notes.append(f"{path} holds {getattr(image, 'n_frames', 1)} pictures; the first was taken.")
         if image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
@@ -164,17 +165,17 @@ def check_header(path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """A Pillow image whose every complaint, within the block, is a ``LicError``."""
-    if path.is_dir():
+    if content is None and path.is_dir():
         raise LicError(f"{path} is a folder; name a picture in it.")
-    if not path.exists():
+    if content is None and not path.exists():
         raise LicError(f"{path} does not exist; check the path.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large; Pillow refuses twice as large
             warnings.simplefilter("ignore", UserWarning)  # damaged metadata, which is not what is read here
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path if content is None else io.BytesIO(content), formats=FORMATS) as image:
                 yield image
     except LicError:
         raise
@@ -188,8 +189,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise LicError(f"{path} is damaged and cannot be decoded ({error}).") from error
 
 
-def _refuse(path: Path, image: Image.Image) -> None:
-    bits = _bits(path, image)
+def _refuse(path: Path, image: Image.Image, content: bytes | None = None) -> None:
+    bits = _bits(path, image, content)
     if bits > 8:
         raise LicError(
             f"{path} has {bits} bits a channel and lic codes 8; convert it first, "
@@ -201,13 +202,13 @@ def _refuse(path: Path, image: Image.Image) -> None:
         raise LicError(f"{path} holds {image.mode} values, not 8-bit RGB; convert it to RGB first.")
 
 
-def _bits(path: Path, image: Image.Image) -> int:
+def _bits(path: Path, image: Image.Image, content: bytes | None) -> int:
     """Bits a channel in the file: Pillow's mode does not tell, as it drops the low bits of 16-bit RGB."""
     if image.mode.startswith("I;16"):
         return 16
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (1,)))  # type: ignore[attr-defined]
-    with path.open("rb") as file:
+    with path.open("rb") if content is None else io.BytesIO(content) as file:
         head = file.read(1 << 16)
     if image.format == "PNG":
         return head[24]

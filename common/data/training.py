@@ -9,7 +9,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,17 +19,51 @@ from torch.utils.data import Dataset, Sampler
 from common.data.folders import random_crop
 from common.data.pictures import read_picture
 from common.data.scenes import still
+from common.data.shards import ShardError
 from common.errors import LicError
 
 _CROP, _ORDER = 2, 3  # streams of random numbers beside the scene's own
+
+
+class Source(Protocol):
+    """Photographs by number, and the order in which training passes through them."""
+
+    def __len__(self) -> int: ...
+
+    def nth(self, seed: int, n: int) -> int:
+        """The number of the photograph that sample ``n`` is cut from: pass after pass, each shows every one once."""
+
+    def read(self, number: int) -> NDArray[np.uint8]:
+        """(H, W, 3); ``LicError`` says what is damaged, ``ShardError`` that nothing near it can be read either."""
+
+
+class Files:
+    """Photographs that are files; a pass is a permutation of all of them."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = list(paths)
+        self._order: tuple[tuple[int, int], NDArray[np.int64]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def nth(self, seed: int, n: int) -> int:
+        epoch, position = divmod(n, len(self.paths))
+        if self._order is None or self._order[0] != (seed, epoch):
+            rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, _ORDER])))
+            self._order = (seed, epoch), rng.permutation(len(self.paths))
+        return int(self._order[1][position])
+
+    def read(self, number: int) -> NDArray[np.uint8]:
+        return read_picture(self.paths[number]).rgb
 
 
 class TrainingCrops(Dataset[dict[str, Any]]):
     """Sample ``n`` of the endless list ``seed``: ``{"image": uint8 (3, size, size), "index": n}``.
 
     With probability ``scenes`` it is a procedural still, else a random crop of a photograph. Photographs come in
-    passes, each a permutation of all of them. One that cannot be decoded is replaced by the next in
-    ``photographs`` and kept in ``broken``, with the reason. Decoded photographs stay in memory; the least recently
+    passes, each showing all of them. One that cannot be decoded is replaced by the next in ``photographs`` and its
+    number kept in ``broken``, with the reason. Decoded photographs stay in memory; the least recently
     used leave when all of them exceed ``cache_bytes``.
     """
 
@@ -37,7 +71,7 @@ class TrainingCrops(Dataset[dict[str, Any]]):
         self,
         seed: int,
         size: int,
-        photographs: Sequence[Path] = (),
+        photographs: Sequence[Path] | Source = (),
         scenes: float = 0.0,
         cache_bytes: int = 1 << 29,
     ) -> None:
@@ -45,13 +79,12 @@ class TrainingCrops(Dataset[dict[str, Any]]):
             raise LicError(f"the crop size is {size}; it must be at least 1.")
         if not 0 <= scenes <= 1:
             raise LicError(f"the share of procedural scenes is {scenes}; it must lie between 0 and 1.")
-        if scenes < 1 and not photographs:
+        self.photographs: Source = Files(photographs) if isinstance(photographs, Sequence) else photographs
+        if scenes < 1 and not len(self.photographs):
             raise LicError("there are no photographs to train on; give some, or train on procedural scenes only.")
         self.seed, self.size, self.scenes, self.cache_bytes = seed, size, scenes, cache_bytes
-        self.photographs = list(photographs)
-        self.broken: dict[Path, str] = {}
-        self._decoded: OrderedDict[Path, NDArray[np.uint8]] = OrderedDict()
-        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        self.broken: dict[int, str] = {}
+        self._decoded: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         if scenes > 0:
             still(seed, 0, 8, 8)  # compiles once, before loader workers are forked
 
@@ -67,18 +100,16 @@ class TrainingCrops(Dataset[dict[str, Any]]):
         return {**self.__dict__, "_decoded": OrderedDict()}  # loader workers fill caches of their own
 
     def _photograph(self, n: int) -> NDArray[np.uint8]:
-        epoch, position = divmod(n, len(self.photographs))
-        if self._order[0] != epoch:
-            rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, epoch, _ORDER])))
-            self._order = epoch, rng.permutation(len(self.photographs))
-        first = int(self._order[1][position])
+        first = self.photographs.nth(self.seed, n)
         for k in range(len(self.photographs)):
-            path = self.photographs[(first + k) % len(self.photographs)]
-            if path not in self.broken:
+            number = (first + k) % len(self.photographs)
+            if number not in self.broken:
                 try:
-                    return self._read(path)
+                    return self._read(number)
+                except ShardError:
+                    raise
                 except LicError as error:
-                    self.broken[path] = str(error)
+                    self.broken[number] = str(error)
                     warnings.warn(
                         f"{error} Another photograph takes its place ({len(self.broken)} so far).",
                         stacklevel=2,
@@ -86,12 +117,12 @@ class TrainingCrops(Dataset[dict[str, Any]]):
         reason = next(iter(self.broken.values()))
         raise LicError(f"none of the {len(self.photographs)} photographs can be decoded; first: {reason}")
 
-    def _read(self, path: Path) -> NDArray[np.uint8]:
-        if path in self._decoded:
-            self._decoded.move_to_end(path)
-            return self._decoded[path]
-        rgb = read_picture(path).rgb
-        self._decoded[path] = rgb
+    def _read(self, number: int) -> NDArray[np.uint8]:
+        if number in self._decoded:
+            self._decoded.move_to_end(number)
+            return self._decoded[number]
+        rgb = self.photographs.read(number)
+        self._decoded[number] = rgb
         while sum(kept.nbytes for kept in self._decoded.values()) > self.cache_bytes:
             self._decoded.popitem(last=False)
         return rgb
