@@ -1,6 +1,7 @@
 """`config.yaml` of finished runs, and where it differs between them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _LOADER)  # no tags: a safe loader
+        return dict(_parsed(file.read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LicError(f"{file} is not YAML: {' '.join(str(error).split())}.") from error
+
+
+@lru_cache(maxsize=1000)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """What a file holds, to be looked at and not changed: several tables ask for the same one."""
+    content = yaml.load(text, _LOADER)
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.rd.bd import Method, bd_rate
+from common.rd.bd import Method, bd_matrix
 from common.rd.curves import METRICS, Curve, Group, Metric, Point
 from common.rd.points import decibel, read_json
+from common.rd.score_tables import distinct
 from common.rd.tables import setting_of
 
 MAX_COMPARED = 40  # curves in the matrix of BD-rates, which takes the square of their number
@@ -17,13 +18,15 @@ def curves_data(group: Group) -> dict[str, Any]:
 
     Returns:
         {"unit", "parts": [name], "seeds": whether points are means over several,
-         "curves": [{"name", "kind", "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
+         "shared": overrides that the names of all runs have, which their labels lack,
+         "curves": [{"name", "label", "kind",
+                     "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
         where figures are [bpp, PSNR in dB or None, MS-SSIM in dB or None].
     """
     files: dict[Path, Any] = {}
     numbers: dict[str, int] = {}
     unit = "photograph"
-    curves = []
+    curves: list[dict[str, Any]] = []
     for curve in group.curves:
         points = []
         for point in curve.points:
@@ -32,9 +35,12 @@ def curves_data(group: Group) -> dict[str, Any]:
             parts = {numbers.setdefault(_name(record, key), len(numbers)): _figures(record) for record in records}
             mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
             points.append({"at": at(point), "mean": mean, "parts": parts})
-        curves.append({"name": curve.name, "kind": curve.kind, "points": points})
+        curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
+    labels, shared = distinct([curve.name for curve in group.of_kind("run")] or [""])
+    for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
+        entry["label"] = label
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
-    return {"unit": unit, "parts": list(numbers), "seeds": seeds, "curves": curves}
+    return {"unit": unit, "parts": list(numbers), "seeds": seeds, "shared": shared, "curves": curves}
 
 
 def at(point: Point) -> str:
@@ -104,13 +110,5 @@ def _comparable(curves: Sequence[Curve], metric: Metric) -> list[int]:
 
 
 def _cells(curves: Sequence[Curve], metric: Metric, method: Method) -> list[list[list[float | None]]]:
-    cells: list[list[list[float | None]]] = [[[0.0, 1.0] for _ in curves] for _ in curves]
-    for i, anchor in enumerate(curves):
-        for j, test in enumerate(curves[:i]):
-            found = bd_rate(anchor, test, metric, method)
-            overlap = round(found.overlap, 3)
-            cells[i][j] = [_short(found.percent), overlap]
-            # The mean difference of log rates the other way round is the same with the other sign.
-            back = None if found.percent is None else 100 * (1 / (1 + found.percent / 100) - 1)
-            cells[j][i] = [_short(back), overlap]
-    return cells
+    matrix = bd_matrix(curves, curves, metric, method)
+    return [[[0.0, 1.0] if r is None else [_short(r.percent), round(r.overlap, 3)] for r in row] for row in matrix]

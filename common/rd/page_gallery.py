@@ -16,10 +16,11 @@ from common.rd.page_curves import records_of
 from common.rd.page_pictures import data_uri, fitted, size_of
 
 MAX_PHOTOGRAPHS = 24
-MAX_SHOTS = 216  # more would cost more time than they help
+MAX_SHOTS = 120  # five of each of 24 photographs; more would take a report longer than they help
 FEATURED = 2  # photographs on which every curve is shown, before the others show more than one
 SIDE = 768  # pixels, at most, of a picture; its bit map has half of them
 BITS_QUALITY = 60
+AHEAD = 32
 # WebP's quality -> the characters that a pixel of a photograph takes, about
 QUALITIES = {92: 0.48, 88: 0.35, 82: 0.24, 75: 0.19}
 
@@ -30,18 +31,18 @@ class Shot(NamedTuple):
     Attributes:
         rank: 0 for the middle point of a curve, 1 and 2 for its ends, then the others.
         curve, point: numbers of the curve and of the point on it.
-        bits: where the bits went, if the run kept that.
+        bits: where the bits went; it need not exist.
     """
 
     rank: int
     curve: int
     point: int
     picture: Path
-    bits: Path | None
+    bits: Path
 
 
 class Photograph(NamedTuple):
-    """An original of (width, height) `size` in pixels, and its reconstructions of the same size."""
+    """An original of (width, height) `size` in pixels, and its reconstructions."""
 
     name: str
     source: Path
@@ -68,9 +69,8 @@ def photographs(curves: Sequence[Curve]) -> list[Photograph]:
                         found[source] = Photograph(name, Path(source), size, [])
                 if source in found and point.source is not None:
                     picture, bits = (point.source.parent / kind / f"{name}.png" for kind in ("pictures", "bits"))
-                    if size_of(picture) == found[source].size:
-                        shot = Shot(rank, number, place, picture, bits if bits.is_file() else None)
-                        found[source].shots.append(shot)
+                    if picture.is_file():
+                        found[source].shots.append(Shot(rank, number, place, picture, bits))
     return [each._replace(shots=sorted(each.shots)) for each in found.values() if each.shots]
 
 
@@ -101,37 +101,41 @@ def gallery_data(curves: Sequence[Curve], budget: int) -> dict[str, Any] | None:
         where each "src" is a data URI and "bits" one or None.
     """
     shown = photographs(curves)
-    order = list(islice(_ordered(shown), MAX_SHOTS))
+    fitting = ((i, shot) for i, shot in _ordered(shown) if size_of(shot.picture) == shown[i].size)
+    order = list(islice(fitting, MAX_SHOTS))
     quality = _affordable([shown[i].size for i, _ in order] + [shown[i].size for i in {i for i, _ in order}], budget)
     entries: dict[int, dict[str, Any]] = {}
     spent = 0
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # Pillow lets go of the interpreter while it encodes
-        for start in range(0, len(order), 24):
-            part = order[start : start + 24]
-            fresh = [i for i in dict.fromkeys(i for i, _ in part) if i not in entries]
-            originals = dict(zip(fresh, pool.map(lambda i: data_uri(shown[i].source, SIDE, quality), fresh)))
-            for (i, shot), pictures in zip(part, pool.map(lambda job: _pictures(job[1], quality), part)):
-                cost = sum(len(uri) for uri in pictures) + (0 if i in entries else len(originals[i]))
-                spent += cost
-                if spent > budget or not pictures[0]:
-                    continue
-                entry = {"name": shown[i].name, "size": shown[i].size, "src": originals.get(i, ""), "shots": []}
-                shots = entries.setdefault(i, entry)["shots"]
-                shots.append(
-                    {"curve": shot.curve, "point": shot.point, "src": pictures[0], "bits": pictures[1] or None}
-                )
-            if spent > budget:
-                break
-    if not entries:
+    for (i, shot), (original, decoded, bits) in zip(order, _encoded(shown, order, quality)):
+        spent += len(original) + len(decoded) + len(bits)
+        if spent > budget:
+            break
+        if original:
+            entries[i] = {"name": shown[i].name, "size": shown[i].size, "src": original, "shots": []}
+        if i in entries and decoded:
+            shots = entries[i]["shots"]
+            shots.append({"curve": shot.curve, "point": shot.point, "src": decoded, "bits": bits or None})
+    photographs_shown = [entries[i] for i in sorted(entries) if entries[i]["shots"]]
+    if not photographs_shown:
         return None
-    left = sum(len(each.shots) for each in shown) - sum(len(entry["shots"]) for entry in entries.values())
-    ordered = [entries[i] for i in sorted(entries)]
-    return {"quality": quality, "side": SIDE, "left": left, "photographs": ordered}
+    left = sum(len(each.shots) for each in shown) - sum(len(each["shots"]) for each in photographs_shown)
+    return {"quality": quality, "side": SIDE, "left": left, "photographs": photographs_shown}
 
 
-def _pictures(shot: Shot, quality: int) -> tuple[str, str]:
-    """The reconstruction and its bit map, the latter empty where there is none."""
-    return data_uri(shot.picture, SIDE, quality), data_uri(shot.bits, SIDE // 2, BITS_QUALITY) if shot.bits else ""
+def _encoded(
+    shown: Sequence[Photograph], order: Sequence[tuple[int, Shot]], quality: int
+) -> Iterator[tuple[str, str, str]]:
+    """Original (where `order` first comes to it), reconstruction and bit map of every shot; empty where there is none."""
+    first = {i: place for place, (i, _) in reversed(list(enumerate(order)))}
+
+    def encode(place: int) -> tuple[str, str, str]:
+        i, shot = order[place]
+        original = data_uri(shown[i].source, SIDE, quality) if first[i] == place else ""
+        return original, data_uri(shot.picture, SIDE, quality), data_uri(shot.bits, SIDE // 2, BITS_QUALITY)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # Pillow lets go of the interpreter while it encodes
+        for start in range(0, len(order), AHEAD):  # what comes after the budget is spent is not encoded
+            yield from pool.map(encode, range(start, min(start + AHEAD, len(order))))
 
 
 def _affordable(sizes: Sequence[tuple[int, int]], budget: int) -> int:

@@ -44,10 +44,12 @@ def rd_part(number: int, data: dict[str, Any]) -> str:
         for i, label in enumerate(LABELS.values())
         if i in metrics
     ]
-    note = "<p class=note data-seeds hidden>On one of them, a point of several seeds is that of the first.</p>"
+    notes = f"<p class=note>All runs: {escape(data['shared'])}</p>" if data["shared"] else ""
+    if data["seeds"]:
+        notes += "<p class=note data-seeds hidden>On one of them, a point of several seeds is that of the first.</p>"
     return (
         f'<div class="live rd" data-section="{number}">{show}<div class="plots">{"".join(plots)}</div>'
-        f'<div class="legend" role="group" aria-label="Curves shown"></div>{note if data["seeds"] else ""}</div>\n'
+        f'<div class="legend" role="group" aria-label="Curves shown"></div>{notes}</div>\n'
     )
 
 
@@ -61,7 +63,7 @@ def bd_part(number: int, data: dict[str, Any]) -> str:
     if not known:
         return ""
     first = next((i for i in known if data["curves"][i]["kind"] != "run"), known[0])
-    options = [_option(i, data["curves"][i]["name"], i == first) for i in known]
+    options = [_option(i, data["curves"][i]["label"], i == first) for i in known]
     return (
         f'<div class="live bd" data-section="{number}"><h3>BD-rate</h3>'
         f"<div class=bar>{_select('Against', 'anchor', options)}</div><div class=wide></div>"
@@ -97,8 +99,11 @@ def training_part(trained: Sequence[dict[str, Any]]) -> str:
     """Training curves of all runs, one metric at a time."""
     metrics = list(dict.fromkeys(name for run in trained for name in run["series"]))
     wanted = next((name for name in ("val/loss", "train/loss") if name in metrics), metrics[0])
-    curves = list(dict.fromkeys(run["curve"] for run in trained))
-    which = [_option("", f"all {_count(len(trained), 'run')}"), *(_option(name, name) for name in curves)]
+    curves = {run["curve"]: run["label"] for run in trained}
+    which = [
+        _option("", f"all {_count(len(trained), 'run')}"),
+        *(_option(name, label) for name, label in curves.items()),
+    ]
     chosen = _select("Runs", "runs", which) if len(curves) > 1 else ""
     return (
         '<section id="training">\n<h2>Training</h2>\n<div class="live training"><div class=bar>'

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from common.rd.collect import Collection
 from common.rd.configs import differing, read_config
+from common.rd.score_tables import distinct
 from common.rd.tables import Table
 
 READ = 2000  # figures of a curve that are read, evenly spread over its steps
@@ -16,15 +17,17 @@ ALL = 120_000  # of all curves together
 
 
 class Run(NamedTuple):
-    """A finished run: the name of its curve, what tells it from others of the name, its folder."""
+    """A finished run: the name of its curve, what it is called beside the others, what tells it from others of the
+    curve, its folder."""
 
     curve: str
+    name: str
     setting: str
     folder: Path
 
     @property
     def label(self) -> str:
-        return " · ".join(part for part in (self.curve, self.setting) if part)
+        return " · ".join(part for part in (self.name, self.setting) if part)
 
 
 def runs_of(found: Collection) -> list[Run]:
@@ -37,23 +40,26 @@ def runs_of(found: Collection) -> list[Run]:
     ]
     places += [(score.name, None, score.seed, score.source) for score in found.scores]
     many_seeds = len({seed for _, _, seed, _ in places}) > 1
+    names = list(dict.fromkeys(name for name, *_ in places))
+    short = dict(zip(names, distinct(names)[0])) if names else {}
     runs: dict[Path, Run] = {}
     for name, lmbda, seed, source in places:
         if source is not None:
             rate = [f"λ {lmbda:g}"] if isinstance(lmbda, (int, float)) else []
             said = [*rate, *([f"seed {seed}"] if many_seeds and seed is not None else [])]
-            runs.setdefault(source.parent, Run(name, ", ".join(said), source.parent))
+            runs.setdefault(source.parent, Run(name, short[name], ", ".join(said), source.parent))
     return list(runs.values())
 
 
 def training_data(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """[{"curve", "setting", "series": {"val/loss": [[step], [value]], …}}] of the runs that kept `metrics.csv`."""
+    """[{"curve", "label", "setting", "series": {"val/loss": [[step], [value]], …}}] of the runs with a `metrics.csv`."""
     read = [(run, _series(run.folder / "metrics.csv")) for run in runs]
     count = sum(len(series) for _, series in read)
     most = max(FEW, min(MANY, ALL // max(1, count)))
     return [
         {
             "curve": run.curve,
+            "label": run.name,
             "setting": run.setting,
             "series": {name: _thinned(*columns, most) for name, columns in series.items()},
         }

@@ -5,6 +5,7 @@ const METRIC_NAMES = { "psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM" };
 const escaped = (text) => text.replace(/[<>&]/g, (c) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;" })[c]);
 
 function rdCurves(place, data) {
+  const crowded = data.curves.length > 12;
   const shown = data.curves.map(() => true);
   const select = place.querySelector("select[name=part]");
   const note = place.querySelector("[data-seeds]");
@@ -24,9 +25,9 @@ function rdCurves(place, data) {
         return {
           x: points.map((p) => figures(p)[0]), y: points.map((p) => figures(p)[i]), visible: shown[n],
           text: points.map((p) => p.at), name: curve.name, mode: "lines+markers",
-          line: { color: colour(style.colour), width: style.width, dash: style.dash },
-          marker: { symbol: style.marker, size: style.size, color: colour(style.colour) },
-          hovertemplate: `<b>${wrapped(curve.name)}</b><br>%{text}<br>%{x:.4f} bpp<br>%{y:.2f} dB<extra></extra>`,
+          line: { color: colour(style.colour), width: crowded ? 1.4 : style.width, dash: style.dash },
+          marker: { symbol: style.marker, size: crowded ? 5 : style.size, color: colour(style.colour) },
+          hovertemplate: `<b>${wrapped(curve.label)}</b><br>%{text}<br>%{x:.4f} bpp<br>%{y:.2f} dB<extra></extra>`,
         };
       });
       draw(plot, traces, layout("bits per pixel", METRICS[i - 1].axis, view(traces, data.curves, shown)));
@@ -61,7 +62,7 @@ function wrapped(name) {
 
 function legend(place, curves, shown, changed) {
   const buttons = curves.map((curve, n) => {
-    const button = made("button", { type: "button" }, swatch(styleOf(curve)), curve.name);
+    const button = made("button", { type: "button" }, swatch(styleOf(curve)), curve.label);
     button.addEventListener("click", () => { shown[n] = !shown[n]; update(); });
     return button;
   });
@@ -119,7 +120,7 @@ function bdRates(place, data) {
     tests.sort((a, b) => rank(a) - rank(b) || a - b);
     const head = made("tr", {}, made("th", { textContent: "curve" }),
       ...keys.map((key) => made("th", { className: "n", textContent: METRIC_NAMES[key] })));
-    const rows = tests.map((n) => made("tr", {}, made("td", {}, swatchOf(data.curves[n]), ` ${data.curves[n].name}`),
+    const rows = tests.map((n) => made("tr", {}, made("td", {}, swatchOf(data.curves[n]), ` ${data.curves[n].label}`),
       ...keys.map((key) => bdCell(cell(key, anchor, n), most))));
     place.querySelector(".wide").replaceChildren(made("table", {}, head, ...rows));
   }

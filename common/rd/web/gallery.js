@@ -11,7 +11,7 @@ function gallery(place) {
   // Names come with the section's data; until then numbers would be shown, so `nameGallery` fills the lists.
   place.names = null;
   const shotOf = (text) => photograph.shots.find((shot) => `${shot.curve}.${shot.point}` === text);
-  const name = (n) => place.names.curves[n].name;
+  const name = (n) => place.names.curves[n].label;
   const at = (shot) => place.names.curves[shot.curve].points[shot.point].at || `point ${shot.point + 1}`;
 
   function fill(select, entries, wanted) {

@@ -26,7 +26,7 @@ function styleOf(curve) {
   if (!names.includes(curve.name)) names.push(curve.name);
   const n = names.indexOf(curve.name);
   if (curve.kind !== "run") {
-    return { colour: `grey${n % GREYS}`, dash: curve.kind === "published" ? "dash" : DASHES[(2 * Math.floor(n / GREYS)) % 4],
+    return { colour: `grey${n % GREYS}`, dash: curve.kind === "published" ? "dash" : ["solid", "dot", "dashdot"][n % 3],
              marker: MARKERS[n % 8] + "-open", width: 1.4, size: 5 };
   }
   const round = Math.floor(n / COLOURS);
@@ -60,6 +60,9 @@ dark.addEventListener("change", () => redraws.forEach((again) => again()));
 async function start() {
   document.querySelectorAll(".gallery").forEach(gallery);
   const data = JSON.parse(await unpacked("data"));
+  // In this order curves get their colours.
+  data.sections.forEach((section) => section.curves.forEach(styleOf));
+  data.training.forEach((run) => styleOf({ name: run.curve, kind: "run" }));
   document.querySelectorAll(".bd").forEach((place) => bdRates(place, data.sections[place.dataset.section]));
   for (const place of document.querySelectorAll(".gallery")) nameGallery(place, data.sections[place.dataset.section]);
   if (document.getElementById("plotly")) {

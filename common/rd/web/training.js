@@ -1,4 +1,4 @@
-// Training curves of all runs: [{curve, setting, series: {"val/loss": [steps, values], …}}].
+// Training curves of all runs: [{curve, label, setting, series: {"val/loss": [steps, values], …}}].
 
 function trainingCurves(place, runs) {
   const find = (selector) => place.querySelector(selector);
@@ -15,7 +15,7 @@ function trainingCurves(place, runs) {
         x, y, name: run.curve, mode: x.length < 12 ? "lines+markers" : "lines", opacity: [1, 0.7, 0.45][nth % 3],
         line: { color: colour(styleOf({ name: run.curve, kind: "run" }).colour), width: 1.6,
                 dash: DASHES[Math.floor(nth / 3) % 4] },
-        hovertemplate: `<b>${wrapped(run.curve)}</b><br>${escaped(run.setting)}<br>step %{x}<br>%{y:.4g}<extra></extra>`,
+        hovertemplate: `<b>${wrapped(run.label)}</b><br>${escaped(run.setting)}<br>step %{x}<br>%{y:.4g}<extra></extra>`,
       };
     });
     const y = log.checked ? { type: "log" } : {};
