@@ -25,8 +25,9 @@ from common.rd.sections import ScoreSection, Section
 from common.rd.tables import Table, to_html
 
 MAX_BYTES = 14_500_000
+SHELL = 60_000  # of style, scripts and controls
 SHEETS = 0.4  # of the pictures' bytes, at most: sheets of frames, pairs and blocks
-SHEET_SIDE, SHEET_QUALITY = 1600, 82
+SHEET_SIDE, SHEET_QUALITY, OPEN_SHEETS = 1600, 82, 4
 SCRIPTS = ("page.js", "curves.js", "gallery.js", "training.js")
 LONG = 24  # rows; a longer table is folded
 
@@ -53,7 +54,7 @@ def page(
     closing += [_folded([table], table.title, "failed") for table in failures]
 
     tables = [_tables(section) for section in sections]
-    left = MAX_BYTES - len(scripts) - sum(len(text.encode()) for text in (*chain(*tables), *closing))
+    left = MAX_BYTES - SHELL - len(scripts) - sum(len(text.encode()) for text in (*chain(*tables), *closing))
     sheets = [_sheets(section.closer[1], int(SHEETS * left / len(sections))) for section in sections]
     left -= sum(map(len, sheets))
     parts, number = [], 0
@@ -88,14 +89,20 @@ def _folded(tables: Sequence[Table], heading: str, name: str) -> str:
 
 
 def _sheets(pictures: Sequence[Path], budget: int) -> str:
-    """The first of `pictures` that `budget` characters suffice for."""
+    """The first of `pictures` that `budget` characters suffice for, all but a few of them behind a click."""
     found: list[str] = []
     for picture in pictures:
-        image = f'<p><img alt="{escape(picture.stem)}" src="{data_uri(picture, SHEET_SIDE, SHEET_QUALITY)}"></p>\n'
+        source = data_uri(picture, SHEET_SIDE, SHEET_QUALITY)
+        image = f'<p><img alt="{escape(picture.stem)}" decoding="async" src="{source}"></p>\n'
         if sum(map(len, found)) + len(image) > budget:
-            return "".join([*found, f"<p class=note>{len(pictures) - len(found)} more lie beside this page.</p>\n"])
+            break
         found.append(image)
-    return "".join(found)
+    shown = "".join(found[:OPEN_SHEETS])
+    if more := found[OPEN_SHEETS:]:
+        shown += f"<details><summary>{len(more)} more</summary>\n{''.join(more)}</details>\n"
+    if left := len(pictures) - len(found):
+        shown += f"<p class=note>{left} more lie beside this page.</p>\n"
+    return shown
 
 
 def _json(data: Any) -> str:

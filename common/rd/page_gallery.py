@@ -125,7 +125,7 @@ def gallery_data(curves: Sequence[Curve], budget: int) -> dict[str, Any] | None:
 def _encoded(
     shown: Sequence[Photograph], order: Sequence[tuple[int, Shot]], quality: int
 ) -> Iterator[tuple[str, str, str]]:
-    """Original (where `order` first comes to it), reconstruction and bit map of every shot; empty where there is none."""
+    """Original (where `order` first comes to it), reconstruction and bit map of every shot; empty: there is none."""
     first = {i: place for place, (i, _) in reversed(list(enumerate(order)))}
 
     def encode(place: int) -> tuple[str, str, str]:

@@ -52,7 +52,7 @@ def runs_of(found: Collection) -> list[Run]:
 
 
 def training_data(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """[{"curve", "label", "setting", "series": {"val/loss": [[step], [value]], …}}] of the runs with a `metrics.csv`."""
+    """[{"curve", "label", "setting", "series": {"val/loss": [[step], [value]], …}}] of runs with a `metrics.csv`."""
     read = [(run, _series(run.folder / "metrics.csv")) for run in runs]
     count = sum(len(series) for _, series in read)
     most = max(FEW, min(MANY, ALL // max(1, count)))
