@@ -92,7 +92,7 @@ def bd_data(group: Group, method: Method) -> dict[str, Any]:
         {"psnr-rgb": {"curves": [number], "cells": [[[percent, overlap], …], …]}, …}: `cells[anchor][test]`, [None, 0]
         where two curves cannot be compared. Of more than `MAX_COMPARED` curves the first, and all but runs.
     """
-    data = {}
+    data: dict[str, Any] = {}
     for metric in METRICS:
         chosen = _comparable(group.curves, metric)
         if len(chosen) > 1:
