@@ -13,6 +13,7 @@ what could not be compared.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import bjontegaard
@@ -67,10 +68,16 @@ def bd_rate(anchor: Curve, test: Curve, metric: Metric = "psnr-rgb", method: Met
     ready = _prepare(anchor, test, metric, method, axis=1)
     if not ready.comparable:
         return BDRate(None, ready.overlap, ready.note)
-    percent = bjontegaard.bd_rate(
-        *ready.anchor.T, *ready.test.T, method=ready.method, require_matching_points=False, min_overlap=0
-    )
-    return BDRate(float(percent), ready.overlap, ready.note)
+    a, b = (tuple(map(tuple, points.tolist())) for points in (ready.anchor, ready.test))
+    # A report compares every two curves, in several tables: once is enough, also for the other way round.
+    growth = 1 + _percent(min(a, b), max(a, b), ready.method) / 100
+    return BDRate(100 * ((growth if a <= b else 1 / growth) - 1), ready.overlap, ready.note)
+
+
+@lru_cache(maxsize=10_000)
+def _percent(anchor: tuple[tuple[float, ...], ...], test: tuple[tuple[float, ...], ...], method: Method) -> float:
+    columns = (*np.array(anchor).T, *np.array(test).T)
+    return float(bjontegaard.bd_rate(*columns, method=method, require_matching_points=False, min_overlap=0))
 
 
 def bd_psnr(anchor: Curve, test: Curve, metric: Metric = "psnr-rgb", method: Method = "akima") -> BDQuality:

@@ -1,46 +1,131 @@
-"""`report.html`: the tables and figures of a report in one file that needs nothing else."""
+"""`report.html`: curves, tables, pictures and training of a report in one file that needs nothing else, nor a network.
 
-import base64
-from collections.abc import Sequence
-from html import escape
-from pathlib import Path
-
-from common.rd.tables import Table, to_html
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #22272c; --soft: #59636c; --paper: #fff; --line: #dfe3e6 }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e7ea; --soft: #9aa4ad; --paper: #15181b; --line: #343a40 }
-}
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-       max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.5rem }
-h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
-img { max-width: 100%; height: auto; background: #fff; border-radius: 6px; margin: .4rem 0 }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line) }
-th { color: var(--soft); font-weight: 600 } .n { text-align: right }
-.b td { border-top: 2px solid var(--line) }
-.note { color: var(--soft); font-size: .85rem; margin: .2rem 0 }
+The tables are plain HTML. What moves is drawn by `web/*.js` from data that lie beside it in the page; plotly and the
+data are gzipped, which the browser undoes. Pictures get what is left of `MAX_BYTES`.
 """
 
+import base64
+import gzip
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
-def page(title: str, sections: Sequence[tuple[str, list[Path], list[Table]]], failures: Sequence[Table]) -> str:
-    """HTML of (heading, figures, tables) sections, figures embedded; light or dark as the reader has it."""
-    body = [f"<h1>{escape(title)}</h1>"]
-    for heading, figures, tables in sections:
-        body.append(f"<h2>{escape(heading)}</h2>")
-        body += [_picture(figure) for figure in figures]
-        body += [to_html(table) for table in tables]
-    body += [to_html(table) for table in failures]
-    content = "\n".join(body)
+from common.rd.bd import Method
+from common.rd.collect import Collection
+from common.rd.page_curves import bd_data, curves_data
+from common.rd.page_gallery import gallery_data
+from common.rd.page_parts import bd_part, folded, gallery_part, rd_part, summary, training_part
+from common.rd.page_pictures import data_uri
+from common.rd.page_runs import runs_of, settings_table, training_data
+from common.rd.sections import ScoreSection, Section
+from common.rd.tables import Table, to_html
+
+MAX_BYTES = 14_500_000
+SHELL = 60_000  # of style, scripts and controls
+SHEETS = 0.4  # of the pictures' bytes, at most: sheets of frames, pairs and blocks
+SHEET_SIDE, SHEET_QUALITY, OPEN_SHEETS = 1600, 82, 4
+SCRIPTS = ("page.js", "curves.js", "gallery.js", "training.js")
+LONG = 24  # rows; a longer table is folded
+
+
+def page(
+    title: str, sections: Sequence[Section | ScoreSection], failures: Sequence[Table], found: Collection, method: Method
+) -> str:
+    """The page of a report.
+
+    Args:
+        failures: shown at the end, and said at the top.
+        found: what was collected, whose runs' training and settings are shown.
+        method: interpolation of the BD-rates.
+    """
+    rated = [section for section in sections if isinstance(section, Section)]
+    runs = runs_of(found)
+    curves = [{**curves_data(section.group), "bd": bd_data(section.group, method)} for section in rated]
+    trained = training_data(runs)
+    scripts = _packed("data", _json({"sections": curves, "training": trained}).encode())
+    if rated or trained:
+        scripts += _packed("plotly", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
+    settings = settings_table(runs)
+    closing = [_folded([settings], "Settings", "settings")] if settings else []
+    closing += [_folded([table], table.title, "failed") for table in failures]
+
+    tables = [_tables(section) for section in sections]
+    left = MAX_BYTES - SHELL - len(scripts) - sum(len(text.encode()) for text in (*chain(*tables), *closing))
+    sheets = [_sheets(section.closer[1], int(SHEETS * left / len(sections))) for section in sections]
+    left -= sum(map(len, sheets))
+    parts, number = [], 0
+    for section, (above, below), closer in zip(sections, tables, sheets):
+        live, gallery = "", ""
+        if isinstance(section, Section):
+            live = rd_part(number, curves[number]) + bd_part(number, curves[number])
+            shown = gallery_data(section.group.curves, max(0, left) // len(rated))
+            gallery = gallery_part(number, shown, _json(shown)) if shown else ""
+            number += 1
+        parts.append(f"<section>\n<h2>{escape(section.heading)}</h2>\n{live}{above}{gallery}{below}</section>\n")
+        if closer:
+            parts.append(f"<section>\n<h2>{escape(section.closer[0])}</h2>\n{closer}</section>\n")
+    parts += [training_part(trained)] if trained else []
+    return _document(title, summary(sections, runs, failures), "".join([*parts, *closing]), scripts)
+
+
+def _tables(section: Section | ScoreSection) -> tuple[str, str]:
+    """Tables above and below the gallery: studies and BD-rates, points."""
+    if isinstance(section, ScoreSection):
+        return _joined(section.tables), ""
+    return _joined([*section.studies, *section.bd]), _joined([section.points, *section.sequences])
+
+
+def _joined(tables: Sequence[Table]) -> str:
+    return "".join(folded(table) if len(table.rows) > LONG else to_html(table) for table in tables)
+
+
+def _folded(tables: Sequence[Table], heading: str, name: str) -> str:
+    """A section of its own at the end of the page."""
+    return f'<section id="{name}">\n<h2>{escape(heading)}</h2>\n{_joined(tables)}</section>\n'
+
+
+def _sheets(pictures: Sequence[Path], budget: int) -> str:
+    """The first of `pictures` that `budget` characters suffice for, all but a few of them behind a click."""
+    found: list[str] = []
+    for picture in pictures:
+        source = data_uri(picture, SHEET_SIDE, SHEET_QUALITY)
+        image = f'<p><img alt="{escape(picture.stem)}" decoding="async" src="{source}"></p>\n'
+        if sum(map(len, found)) + len(image) > budget:
+            break
+        found.append(image)
+    shown = "".join(found[:OPEN_SHEETS])
+    if more := found[OPEN_SHEETS:]:
+        shown += f"<details><summary>{len(more)} more</summary>\n{''.join(more)}</details>\n"
+    if left := len(pictures) - len(found):
+        shown += f"<p class=note>{left} more lie beside this page.</p>\n"
+    return shown
+
+
+def _json(data: Any) -> str:
+    # In a script element "</script" would end it, whatever the names of curves are.
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _packed(name: str, content: bytes) -> str:
+    """A script element that holds `content`, gzipped, for the page's script to open."""
+    text = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode("ascii")
+    return f'<script type="application/gzip" id="{name}">{text}</script>\n'
+
+
+def _document(title: str, about: str, content: str, scripts: str) -> str:
+    web = files("common.rd").joinpath("web")
+    style = web.joinpath("page.css").read_text(encoding="utf-8")
+    script = "\n".join(web.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{content}\n</body>\n</html>\n"
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n"
+        "<noscript><style>.live { display: none }</style></noscript>\n</head>\n<body>\n"
+        f"<header>\n<h1>{escape(title)}</h1>\n{about}</header>\n<main>\n{content}</main>\n"
+        f"{scripts}<script>\n{script}</script>\n</body>\n</html>\n"
     )
-
-
-def _picture(path: Path) -> str:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<p><img alt="{escape(path.stem)}" src="data:image/png;base64,{data}"></p>'

@@ -65,7 +65,8 @@ def write_report(
         *(score_section(g, out, _suffix(i)) for i, g in enumerate(scores)),
     ]
     report = Report(title, out, sections, collection.failures)
-    texts = {"report.html": page(title, _html_sections(sections), _failures(report)), "report.md": _as_markdown(report)}
+    html = page(title, sections, _failures(report), collection, method)
+    texts = {"report.html": html, "report.md": _as_markdown(report)}
     if groups or not scores:
         texts["points.csv"] = points_csv(groups)
     if scores:
@@ -120,11 +121,6 @@ def print_report(report: Report, console: Console) -> None:
 
 def _failures(report: Report) -> list[Table]:
     return [failures_table(report.failures)] if report.failures else []
-
-
-def _html_sections(sections: Sequence[Section | ScoreSection]) -> list[tuple[str, list[Path], list[Table]]]:
-    shown = [(section.heading, section.figures, section.tables) for section in sections]
-    return shown + [(*section.closer, []) for section in sections if section.closer[1]]
 
 
 def _as_markdown(report: Report) -> str:

@@ -23,9 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
-
 from common.errors import LicError
+from common.rd.configs import read_config
 from common.rd.curves import Curve, Group, Point
 from common.rd.points import read_json
 from common.rd.scores import Score, ScoreGroup
@@ -148,11 +147,7 @@ def rd_cost(images: Sequence[Mapping[str, Any]], lmbda: float, distortion: str) 
 
 
 def _config(result: Path | None) -> dict[str, Any]:
-    file = result.parent / "config.yaml" if result else None
-    if file is None or not file.is_file():
-        return {}
-    content = OmegaConf.to_container(OmegaConf.load(file))
-    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+    return read_config(result.parent) if result else {}
 
 
 def _checked(spec: Mapping[str, Any], result: Path | None) -> Mapping[str, Any]:

@@ -1,0 +1,114 @@
+"""What the page's script draws and compares: curves, their points on every single photograph or clip, BD-rates."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.rd.bd import Method, bd_matrix
+from common.rd.curves import METRICS, Curve, Group, Metric, Point
+from common.rd.points import decibel, read_json
+from common.rd.score_tables import distinct
+from common.rd.tables import setting_of
+
+MAX_COMPARED = 40  # curves in the matrix of BD-rates, which takes the square of their number
+
+
+def curves_data(group: Group) -> dict[str, Any]:
+    """The curves of `group` and the names of the photographs or clips that they were measured on.
+
+    Returns:
+        {"unit", "parts": [name], "seeds": whether points are means over several,
+         "shared": overrides that the names of all runs have, which their labels lack,
+         "curves": [{"name", "label", "kind",
+                     "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
+        where figures are [bpp, PSNR in dB or None, MS-SSIM in dB or None].
+    """
+    files: dict[Path, Any] = {}
+    numbers: dict[str, int] = {}
+    unit = "photograph"
+    curves: list[dict[str, Any]] = []
+    for curve in group.curves:
+        points = []
+        for point in curve.points:
+            key, records = records_of(point, files)
+            unit = "clip" if key == "sequence" else unit
+            parts = {numbers.setdefault(_name(record, key), len(numbers)): _figures(record) for record in records}
+            mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
+            points.append({"at": at(point), "mean": mean, "parts": parts})
+        curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
+    labels, shared = distinct([curve.name for curve in group.of_kind("run")] or [""])
+    for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
+        entry["label"] = label
+    seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
+    return {"unit": unit, "parts": list(numbers), "seeds": seeds, "shared": shared, "curves": curves}
+
+
+def at(point: Point) -> str:
+    """`λ 0.013`, or the quality of a classical codec; empty where it is not said."""
+    key = next((key for key in ("lmbda", "quality", "qp", "crf") if point.extra.get(key) is not None), None)
+    return "" if key is None else f"{'λ' if key == 'lmbda' else key} {setting_of(point)}"
+
+
+def records_of(point: Point, files: dict[Path, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """What names a record ("file" or "sequence"), and those of `point`; `files` remembers what was read."""
+    if point.source is None:
+        return "file", []
+    if point.source not in files:
+        files[point.source] = read_json(point.source)
+    content = files[point.source]
+    quality = point.extra.get("quality")
+    for key, name in (("images", "file"), ("sequences", "sequence")):
+        found = content.get(key) if isinstance(content, dict) else None
+        if isinstance(found, list) and found:
+            records = [each for each in found if isinstance(each, dict) and each.get("quality") == quality]
+            return name, [each for each in records if name in each and _is_number(each.get("bpp"))]
+    return "file", []
+
+
+def _name(record: dict[str, Any], key: str) -> str:
+    # A run calls a photograph by its stem, a classical codec by its file.
+    return Path(str(record[key])).stem if key == "file" else str(record[key])
+
+
+def _figures(record: dict[str, Any]) -> list[float | None]:
+    ms_ssim = record.get("ms_ssim")
+    in_db = decibel(ms_ssim) if isinstance(ms_ssim, float) and ms_ssim < 1 else None
+    return [_short(record["bpp"]), _short(record.get("psnr")), _short(in_db)]
+
+
+def _short(value: Any) -> float | None:
+    """Five digits, enough to draw and to read, so that a page of many runs stays small."""
+    return float(f"{value:.5g}") if _is_number(value) and abs(value) < 1e9 else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def bd_data(group: Group, method: Method) -> dict[str, Any]:
+    """BD-rates of the curves of `group` against each other, by metric.
+
+    Returns:
+        {"psnr-rgb": {"curves": [number], "cells": [[[percent, overlap], …], …]}, …}: `cells[anchor][test]`, [None, 0]
+        where two curves cannot be compared. Of more than `MAX_COMPARED` curves the first, and all but runs.
+    """
+    data: dict[str, Any] = {}
+    for metric in METRICS:
+        chosen = _comparable(group.curves, metric)
+        if len(chosen) > 1:
+            cells = _cells([group.curves[number] for number in chosen], metric, method)
+            data[metric] = {"curves": chosen, "cells": cells}
+    return data
+
+
+def _comparable(curves: Sequence[Curve], metric: Metric) -> list[int]:
+    known = [sum(_short(point.quality(metric)) is not None for point in curve.points) for curve in curves]
+    able = [number for number, count in enumerate(known) if count > 1]
+    others = [number for number in able if curves[number].kind != "run"]
+    runs = [number for number in able if curves[number].kind == "run"]
+    return sorted([*others[:MAX_COMPARED], *runs[: max(0, MAX_COMPARED - len(others))]])
+
+
+def _cells(curves: Sequence[Curve], metric: Metric, method: Method) -> list[list[list[float | None]]]:
+    matrix = bd_matrix(curves, curves, metric, method)
+    return [[[0.0, 1.0] if r is None else [_short(r.percent), round(r.overlap, 3)] for r in row] for row in matrix]

@@ -1,0 +1,129 @@
+"""The parts of a page that its scripts bring to life, as HTML: controls with their labels, and places to draw in."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from common.rd.page_runs import Run
+from common.rd.sections import ScoreSection, Section
+from common.rd.tables import LABELS, Table, to_html
+
+NO_SCRIPT = (
+    "<noscript><p class=note>Curves and gallery need JavaScript; the figures lie beside this page.</p></noscript>"
+)
+
+
+def summary(sections: Sequence[Section | ScoreSection], runs: Sequence[Run], failures: Sequence[Table]) -> str:
+    """What is on the page, in a line, with links down the page."""
+    curves = len({run.curve for run in runs})
+    said = [_count(len(runs), "run"), _count(curves, "curve" if any(map(_rated, sections)) else "line")] if runs else []
+    links = ['<a href="#training">training</a>', '<a href="#settings">settings that differ</a>'] if runs else []
+    failed = sum(len(table.rows) for table in failures)
+    links += [f'<a class="bad" href="#failed">{_count(failed, "point")} failed</a>'] if failed else []
+    return f"<p>{' · '.join([*said, *links])}</p>\n{NO_SCRIPT}\n"
+
+
+def _rated(section: Section | ScoreSection) -> bool:
+    return isinstance(section, Section)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def rd_part(number: int, data: dict[str, Any]) -> str:
+    """The rate-distortion curves of section `number`: a plot for each metric, over all or on one photograph."""
+    mean = f"the mean over {_count(len(data['parts']), data['unit'])}"
+    parts = [_option("", mean if len(data["parts"]) > 1 else "the mean")] + [
+        _option(*p) for p in enumerate(data["parts"])
+    ]
+    show = f"<div class=bar>{_select('Curves on', 'part', parts)}</div>" if data["parts"] else ""
+    metrics = [i for i in range(len(LABELS)) if any(p["mean"][i + 1] is not None for p in _points(data))]
+    plots = [
+        f'<figure><figcaption>{label}</figcaption><div class="plot" data-metric="{i}"></div></figure>'
+        for i, label in enumerate(LABELS.values())
+        if i in metrics
+    ]
+    notes = f"<p class=note>All runs: {escape(data['shared'])}</p>" if data["shared"] else ""
+    if data["seeds"]:
+        notes += "<p class=note data-seeds hidden>On one of them, a point of several seeds is that of the first.</p>"
+    return (
+        f'<div class="live rd" data-section="{number}">{show}<div class="plots">{"".join(plots)}</div>'
+        f'<div class="legend" role="group" aria-label="Curves shown"></div>{notes}</div>\n'
+    )
+
+
+def _points(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [point for curve in data["curves"] for point in curve["points"]]
+
+
+def bd_part(number: int, data: dict[str, Any]) -> str:
+    """Every curve's BD-rate against a baseline of the reader's choice; nothing where there is nothing to compare."""
+    known = list(dict.fromkeys(i for metric in data["bd"].values() for i in metric["curves"]))
+    if not known:
+        return ""
+    first = next((i for i in known if data["curves"][i]["kind"] != "run"), known[0])
+    options = [_option(i, data["curves"][i]["label"], i == first) for i in known]
+    return (
+        f'<div class="live bd" data-section="{number}"><h3>BD-rate</h3>'
+        f"<div class=bar>{_select('Against', 'anchor', options)}</div><div class=wide></div>"
+        "<p class=note>Bits at equal quality compared with the chosen curve; negative: fewer bits. In brackets: the "
+        "part of the quality range that both cover, where it is small.</p></div>\n"
+    )
+
+
+def gallery_part(number: int, data: dict[str, Any], content: str) -> str:
+    """The gallery of section `number`, whose data are `content`: a wipe between an original and what came back."""
+    left = f" {_count(data['left'], 'more reconstruction')} did not fit on the page." if data["left"] else ""
+    bits = any(shot["bits"] for photograph in data["photographs"] for shot in photograph["shots"])
+    strength = (
+        '<label class="check"><input type="checkbox" name="bits"> Where the bits went</label>'
+        '<label class="weak">Strength <input type="range" name="strength" min="10" max="100" value="70"></label>'
+    )
+    return (
+        f'<div class="live gallery" data-section="{number}"><h3>Gallery</h3>\n'
+        '<div class="strip" role="group" aria-label="Photographs"></div>\n'
+        f"<div class=bar>{_select('Left', 'left', [])}{_select('Right', 'curve', [])}{_select('at', 'point', [])}"
+        f"{strength if bits else ''}</div>\n"
+        '<div class="stage"><img class="right" alt=""><img class="bits" alt="" hidden><img class="left" alt="">'
+        '<div class="edge"></div></div>\n'
+        '<input class="wipe" type="range" min="0" max="1000" value="500" aria-label="Wipe from left to right">\n'
+        '<div class="captions"><p class="of-left"></p><p class="of-right" aria-live="polite"></p></div>\n'
+        f"<p class=note>Pictures here are at most {data['side']} pixels wide or high and were made small as WebP "
+        f"(quality {data['quality']}); the exact ones lie in the runs’ <code>pictures/</code>.{left}</p>\n"
+        f'<script type="application/json" class="content">{content}</script></div>\n'
+    )
+
+
+def training_part(trained: Sequence[dict[str, Any]]) -> str:
+    """Training curves of all runs, one metric at a time."""
+    metrics = list(dict.fromkeys(name for run in trained for name in run["series"]))
+    wanted = next((name for name in ("val/loss", "train/loss") if name in metrics), metrics[0])
+    curves = {run["curve"]: run["label"] for run in trained}
+    which = [
+        _option("", f"all {_count(len(trained), 'run')}"),
+        *(_option(name, label) for name, label in curves.items()),
+    ]
+    chosen = _select("Runs", "runs", which) if len(curves) > 1 else ""
+    return (
+        '<section id="training">\n<h2>Training</h2>\n<div class="live training"><div class=bar>'
+        f"{_select('Figure', 'metric', [_option(name, name, name == wanted) for name in sorted(metrics)])}{chosen}"
+        '<label class="check"><input type="checkbox" name="log"> Logarithmic</label></div>'
+        '<figure><div class="plot"></div></figure>'
+        "<p class=note>Long curves are drawn as means over equal spans of steps.</p></div></section>\n"
+    )
+
+
+def folded(table: Table) -> str:
+    """A long table behind its title."""
+    rows = _count(len(table.rows), "row")
+    shown = to_html(table).partition("</h3>")[2]
+    return f"<details><summary>{escape(table.title)} <small>({rows})</small></summary>{shown}</details>\n"
+
+
+def _select(label: str, name: str, options: Sequence[str]) -> str:
+    return f'<label>{label} <select name="{name}">{"".join(options)}</select></label>'
+
+
+def _option(value: object, text: str, chosen: bool = False) -> str:
+    return f'<option value="{escape(str(value))}"{" selected" if chosen else ""}>{escape(text)}</option>'

@@ -1,0 +1,129 @@
+"""What the page's scripts are given, without a browser."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.errors import LicError
+from common.rd.bd import bd_rate
+from common.rd.configs import differing, read_config
+from common.rd.curves import Curve, Group, Point
+from common.rd.page_curves import bd_data, curves_data
+from common.rd.page_gallery import gallery_data, photographs
+from common.rd.page_runs import Run, settings_table, training_data
+from common.rd.points import write_json
+
+
+def test_points_on_every_photograph_of_runs_and_of_classical_codecs(tmp_path: Path) -> None:
+    images = [{"file": "cat", "bpp": 1.0, "psnr": 30.0, "ms_ssim": 0.9}]
+    write_json(tmp_path / "run.json", {"images": [*images, {"file": "dog", "bpp": 2.0, "psnr": None, "ms_ssim": None}]})
+    measured = [{"file": "dog.png", "quality": q, "bpp": q / 10, "psnr": 20.0 + q, "ms_ssim": 0.99} for q in (5, 9)]
+    write_json(tmp_path / "jpeg.json", {"images": measured})
+    run = Curve("net a=1 b=2", "run", (Point(1.5, None, 0.9, {"lmbda": 0.01, "seeds": 2}, tmp_path / "run.json"),))
+    other = Curve("net a=1 b=3", "run", (Point(1.5, 31.123456, None),))
+    jpeg = [Point(q / 10, 20.0 + q, 0.99, {"quality": q}, tmp_path / "jpeg.json") for q in (5, 9)]
+    data = curves_data(Group("image", None, (run, other, Curve("JPEG", "baseline", tuple(jpeg)))))
+    assert data["unit"] == "photograph" and data["parts"] == ["cat", "dog"] and data["seeds"]
+    assert data["shared"] == "a=1" and [c["label"] for c in data["curves"]] == ["net b=2", "net b=3", "JPEG"]
+    point = {"at": "λ 0.01", "mean": [1.5, None, 10.0], "parts": {0: [1.0, 30.0, 10.0], 1: [2.0, None, None]}}
+    assert data["curves"][0]["points"] == [point]
+    assert data["curves"][1]["points"] == [{"at": "", "mean": [1.5, 31.123, None], "parts": {}}]
+    assert [p["parts"] for p in data["curves"][2]["points"]] == [{1: [0.5, 25.0, 20.0]}, {1: [0.9, 29.0, 20.0]}]
+    assert [p["at"] for p in data["curves"][2]["points"]] == ["quality 5", "quality 9"]
+
+
+def test_bd_rates_both_ways() -> None:
+    points = [(0.1 * 2**i, 30.0 + 3 * i) for i in range(4)]
+    full = Curve("full", "baseline", tuple(Point(*p) for p in points))
+    half = Curve("half", "run", tuple(Point(bpp / 2, psnr) for bpp, psnr in points))
+    lone = Curve("lone", "run", (Point(1.0, 30.0),))
+    found = bd_data(Group(None, None, (half, lone, full)), "akima")
+    assert found == {"psnr-rgb": {"curves": [0, 2], "cells": [[[0.0, 1.0], [100.0, 1.0]], [[-50.0, 1.0], [0.0, 1.0]]]}}
+    there, back = bd_rate(full, half).percent, bd_rate(half, full).percent
+    assert there is not None and back is not None and (1 + there / 100) * (1 + back / 100) == pytest.approx(1)
+
+
+def test_training_curves_are_means_over_spans(tmp_path: Path) -> None:
+    rows = [f"{k},{k % 2},,x" for k in range(1000)] + ["1000,,0.5,", "1001,inf,nan,", "1002,,0.25,", "broken"]
+    (tmp_path / "metrics.csv").write_text("\n".join(["step,loss,val,text", *rows]))
+    runs = [Run("net", "net", "λ 1", tmp_path), Run("net", "net", "λ 2", tmp_path / "none")]
+    (found,) = training_data(runs)
+    assert found["setting"] == "λ 1" and found["series"].keys() == {"loss", "val"}
+    assert found["series"]["val"] == [[1000.0, 1002.0], [0.5, 0.25]]
+    steps, values = found["series"]["loss"]
+    assert len(steps) == 334 and steps[:2] == [2.0, 5.0] and steps[-1] == 999 and set(values) == {0.33333, 0.66667, 1.0}
+
+
+def test_only_settings_that_differ(tmp_path: Path) -> None:
+    for n, extra in enumerate(("seed: 0\nextra: [1, 2]", "seed: 0")):
+        (tmp_path / f"{n}").mkdir()
+        text = f"name: n{n}\noverrides: [a={n}]\nlmbda: 0.0{n}1\nmodel: {{lmbda: 0.0{n}1, N: 48}}\n{extra}\n"
+        (tmp_path / f"{n}" / "config.yaml").write_text(text)
+    runs = [Run("net", "net", f"λ {n}", tmp_path / f"{n}") for n in range(2)]
+    table = settings_table(runs)
+    assert table is not None and table.columns == ["run", "lmbda = model.lmbda", "extra"]
+    assert table.rows == [["net · λ 0", "0.001", "[1, 2]"], ["net · λ 1", "0.011", ""]]
+    assert settings_table(runs[:1]) is None and settings_table([Run("a", "a", "", tmp_path)]) is None
+    assert differing([{"a": {"b": True}}, {"a": {"b": None}}]) == {("a.b",): ["true", "null"]}
+
+
+def test_a_damaged_configuration_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: [1, 2")
+    with pytest.raises(LicError, match=r"config\.yaml is not YAML"):
+        read_config(tmp_path)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Curve]:
+    """Three curves of two points on two photographs; one reconstruction has another size, one original is gone."""
+    rng = np.random.default_rng(0)
+    for name, size in (("cat", (60, 40)), ("dog", (900, 300))):
+        Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    curves = []
+    for n in range(3):
+        points = []
+        for k in range(2):
+            folder = tmp_path / f"{n}{k}"
+            for name, size in (
+                ("cat", (60, 40)),
+                ("dog", (60, 40) if (n, k) == (0, 0) else (900, 300)),
+                ("eel", (9, 9)),
+            ):
+                (folder / "pictures").mkdir(parents=True, exist_ok=True)
+                Image.new("RGB", size).save(folder / "pictures" / f"{name}.png")
+            images = [
+                {"file": name, "source": str(tmp_path / f"{name}.png"), "bpp": 1.0} for name in ("cat", "dog", "eel")
+            ]
+            write_json(folder / "result.json", {"images": images})
+            points.append(Point(1.0 + k, 30.0, source=folder / "result.json"))
+        curves.append(Curve(f"curve {n}", "run", tuple(points)))
+    return curves
+
+
+def shots(photograph: dict[str, object]) -> set[tuple[int, int]]:
+    found = photograph["shots"]
+    assert isinstance(found, list)
+    return {(shot["curve"], shot["point"]) for shot in found}
+
+
+def test_gallery_has_what_fits_the_originals(runs: list[Curve]) -> None:
+    assert [each.name for each in photographs(runs)] == ["cat", "dog"]
+    data = gallery_data([Curve("JPEG", "baseline", runs[0].points), *runs], 10_000_000)
+    assert data is not None and data["quality"] == 92 and data["left"] == 1
+    cat, dog = data["photographs"]
+    every = {(n, k) for n in (1, 2, 3) for k in (0, 1)}
+    assert (cat["name"], cat["size"], shots(cat)) == ("cat", (60, 40), every)
+    assert (dog["size"], shots(dog)) == ((900, 300), every - {(1, 0)})
+    assert all(shot["bits"] is None for shot in cat["shots"])
+
+
+def test_gallery_shows_the_middle_of_every_curve_before_it_ends(runs: list[Curve]) -> None:
+    data = gallery_data(runs, 10_000_000)
+    assert data is not None
+    cat = next(each for each in data["photographs"] if each["name"] == "cat")
+    budget = len(cat["src"]) + sum(len(shot["src"]) for shot in cat["shots"][:3])
+    less = gallery_data(runs, budget)
+    assert less is not None and less["left"] == 9 and shots(less["photographs"][0]) == {(0, 1), (1, 1), (2, 1)}
+    assert gallery_data(runs, 100) is None and gallery_data(runs[:0], 10**7) is None
