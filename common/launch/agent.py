@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from common.errors import LicError
 from common.launch.search import ask
 
-METRIC = "test/cost"  # see `common.launch.objective.cost`
+METRIC = "test/cost"  # see `common.rd.points.cost`
 
 
 def sweep_file(arguments: Sequence[str]) -> str:
