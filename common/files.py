@@ -63,12 +63,14 @@ def main(argv: Sequence[str]) -> int:
     if arguments.verb == "info":
         describe(arguments.source)
         return 0
-    if not arguments.source.is_file():
+    if not arguments.source.exists():
         raise LicError(f"there is no file {arguments.source}.")
     if not arguments.target.parent.is_dir():
         raise LicError(f"the folder {arguments.target.parent} does not exist; make it first.")
     files = open_files(arguments.checkpoint, arguments.device)
     work = files.compress_file if arguments.verb == "compress" else files.decompress_file
+    if arguments.source.is_dir() and "rate" not in inspect.signature(work).parameters:
+        raise LicError(f"{arguments.source} is a folder: give one file (a folder of frames is for a codec of clips).")
     options = {name: value for name, value in vars(arguments).items() if value is not None and name not in _COMMON}
     print("\n".join(work(arguments.source, arguments.target, **_taken(work, options))))
     return 0

@@ -14,7 +14,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from common.errors import LicError
 from common.launch.search import ask
 
-METRIC = "test/cost"  # see `common.launch.objective.cost`
+METRIC = "test/cost"  # see `common.rd.points.cost`
 
 
 def sweep_file(arguments: Sequence[str]) -> str:
@@ -23,7 +23,7 @@ def sweep_file(arguments: Sequence[str]) -> str:
     parameters = {name: _parameter(distribution) for name, distribution in asked.space.items()}
     fixed = list(asked.fixed)
     if len(asked.lmbdas) > 1:
-        parameters["lmbda"] = {"values": asked.lmbdas}
+        parameters["lmbda"] = {"values": [float(lmbda) for lmbda in asked.lmbdas]}
     else:
         fixed += [f"lmbda={lmbda}" for lmbda in asked.lmbdas]
     if not parameters:
@@ -41,10 +41,20 @@ def sweep_file(arguments: Sequence[str]) -> str:
 
 def _parameter(distribution: BaseDistribution) -> dict[str, Any]:
     if isinstance(distribution, CategoricalDistribution):
-        return {"values": list(distribution.choices)}
+        return {"values": [_plain(choice) for choice in distribution.choices]}
     assert isinstance(distribution, (IntDistribution, FloatDistribution))
     if isinstance(distribution, IntDistribution) and not distribution.log:
         return {"values": list(range(distribution.low, distribution.high + 1, distribution.step))}
     whole = isinstance(distribution, IntDistribution)
     kind = "q_log_uniform_values" if whole else "log_uniform_values" if distribution.log else "uniform"
     return {"distribution": kind, "min": distribution.low, "max": distribution.high}
+
+
+def _plain(choice: Any) -> Any:
+    """A number that is written as text is one to W&B, too."""
+    for kind in (int, float):
+        try:
+            return kind(choice)
+        except ValueError:
+            continue
+    return choice

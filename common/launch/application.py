@@ -79,6 +79,7 @@ def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequen
     global started
     started = ranks()
     if started and verb != "train":
+        started = None
         raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")
     if started and started.rank:
         return started.follow()
@@ -91,4 +92,5 @@ def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequen
         sys.argv = before
         if started:
             started.tell(None)
+            started = None
     return max((ended.status for ended in outcomes if ended.reason), default=0)

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from common.errors import LicError
 from common.launch.folder import RunFolder
 from common.rd.bd import bd_rate
 from common.rd.collect import collect
 from common.rd.curves import Curve, load
-from common.rd.points import read_json
-from common.rd.study_runs import rd_cost
+from common.rd.points import cost, read_json
 
 # Folders of a trial's points -> its value; None where a point failed or its value is not defined.
 Objective = Callable[[Sequence[Path]], float | None]
@@ -47,15 +45,6 @@ def value(folder: Path, name: str) -> float | None:
     if not (result.get("images") or result.get("sequences")):
         raise LicError("objective=cost is of codecs; for a flow network take a result: hydra.sweeper.objective=epe.")
     return cost(result, run.config().distortion)
-
-
-def cost(result: dict[str, Any], distortion: str) -> float | None:
-    """bpp + λ·D, the mean over photographs or clips; None where one has no D, or the result is not a codec's."""
-    if result.get("sequences"):  # λ of video codecs is of pixels in [0, 1]
-        return rd_cost(result["sequences"], result["lmbda"] / (255**2 if distortion == "mse" else 1), distortion)
-    if result.get("images"):
-        return rd_cost(result["images"], result["lmbda"], distortion)
-    return None
 
 
 def curve(place: Path) -> Curve:

@@ -26,7 +26,7 @@ class Ranks:
 
     def __init__(self) -> None:
         if "TORCHELASTIC_RUN_ID" not in os.environ:
-            _as_torchrun()
+            as_torchrun()
         self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         self.sent = 0
         self._store: TCPStore | None = None
@@ -75,8 +75,8 @@ def ranks() -> Ranks | None:
     return Ranks() if torchrun or srun else None
 
 
-def _as_torchrun() -> None:
-    """Say in torchrun's words what srun has said in its own."""
+def as_torchrun() -> None:
+    """Say in torchrun's words, which `fit` understands, what srun has said of this process in its own."""
     from submitit.helpers import TorchDistributedEnvironment
 
     os.environ.setdefault("SUBMITIT_EXECUTOR", "slurm")  # by this submitit knows where it is

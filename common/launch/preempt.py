@@ -43,12 +43,16 @@ class StopOnRequest(Checkpoint):
 
     def __init__(self, request: Request, path: Path) -> None:
         self.request, self.path = request, path
-        self.saved = False
+        self.step, self.saved = 0, False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.step = trainer.global_step
         self.request.stoppable = True
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any) -> None:
+        if trainer.global_step == self.step:  # a checkpoint would lose what is accumulated of the gradient
+            return
+        self.step = trainer.global_step
         asked = self.request.received is not None
         if trainer.world_size > 1:  # the signal may reach ranks in different steps
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)

@@ -53,6 +53,8 @@ def search(launcher: Launcher, config: DictConfig, arguments: Sequence[str], set
     folder = Path(config.hydra.sweep.dir)
 
     def job() -> None:
+        if not config.hydra.launcher.get("wait", True):
+            raise LicError("a search chooses by what its points give: leave hydra.launcher.wait=true.")
         given = {override.partition("=")[0] for override in arguments}
         more = [f"{key}={value}" for key, value in (settings["params"] or {}).items() if key not in given]
         asked = ask([*more, *arguments])

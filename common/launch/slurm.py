@@ -38,16 +38,14 @@ class Job:
     folder: str
 
     def __call__(self) -> None:
-        from submitit.helpers import TorchDistributedEnvironment
-
         from common.launch import resolvers
+        from common.launch.outside import as_torchrun
         from common.launch.preempt import Preempted, Request
         from common.launch.quiet import quiet
 
         sys.path.insert(0, os.getcwd())  # as the `lic` command does
-        ranks = TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
-        os.environ["TORCHELASTIC_RUN_ID"] = os.environ["SLURM_JOB_ID"]  # as torchrun's ranks have it, see `fit`
-        first = ranks.rank == 0
+        as_torchrun()
+        first = os.environ["RANK"] == "0"
         logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s", force=True)
         quiet()
         resolvers.register()
@@ -58,7 +56,9 @@ class Job:
         except Preempted as stopped:
             log.info("stopped: %s", stopped)
             if first and request.received == TIME_IS_UP:  # else SLURM itself decides what becomes of the job
-                subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], check=True)
+                ended = subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], capture_output=True)
+                if ended.returncode:
+                    RunFolder(self.folder).fail("its time was up and it may not come back by itself: retry goes on.")
 
     def work(self, first: bool, request: Any) -> None:
         from common.launch.ddp import RankFailed

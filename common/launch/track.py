@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
 from common.launch.folder import FIGURES, RunFolder, flatten
-from common.launch.objective import cost
 from common.launch.resolvers import run_id
+from common.rd.points import cost
 
 if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
     from lightning.pytorch.loggers import Logger, TensorBoardLogger

@@ -96,6 +96,31 @@ def results(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float 
     return {key: [row.get(key) for row in rows] for key in keys}
 
 
+def rd_cost(images: Sequence[Mapping[str, Any]], lmbda: float, distortion: str) -> float | None:
+    """What training minimises, on whole pictures in 8 bit: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM).
+
+    Args:
+        images: "bpp" of each picture and "psnr" (dB, None where nothing was lost) or "ms_ssim" (None for small ones).
+
+    Returns:
+        The mean over the pictures, each counting the same; None where a picture's MS-SSIM is not defined.
+    """
+    if distortion == "mse":
+        lost = [255**2 * (0.0 if image["psnr"] is None else 10 ** (-image["psnr"] / 10)) for image in images]
+    elif any(image["ms_ssim"] is None for image in images):
+        return None
+    else:
+        lost = [1 - image["ms_ssim"] for image in images]
+    return sum(image["bpp"] + lmbda * d for image, d in zip(images, lost)) / len(images) if images else None
+
+
+def cost(result: Mapping[str, Any], distortion: str) -> float | None:
+    """`rd_cost` of a result's photographs or clips; None where it is not defined, or the result is not a codec's."""
+    if result.get("sequences"):  # λ of video codecs is of pixels in [0, 1]
+        return rd_cost(result["sequences"], result["lmbda"] / (255**2 if distortion == "mse" else 1), distortion)
+    return rd_cost(result["images"], result["lmbda"], distortion) if result.get("images") else None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from common.errors import LicError
 from common.rd.configs import read_config
 from common.rd.curves import Curve, Group, Point
-from common.rd.points import read_json
+from common.rd.points import cost, read_json
 from common.rd.scores import Score, ScoreGroup
 from common.rd.seeds import mean_over_seeds
 
@@ -128,24 +128,6 @@ def find_studies(group: Group | ScoreGroup) -> list[Study]:
     return list(found.values())
 
 
-def rd_cost(images: Sequence[Mapping[str, Any]], lmbda: float, distortion: str) -> float | None:
-    """What training minimises, on whole pictures in 8 bit: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM).
-
-    Args:
-        images: "bpp" of each picture and "psnr" (dB, None where nothing was lost) or "ms_ssim" (None for small ones).
-
-    Returns:
-        The mean over the pictures, each counting the same; None where a picture's MS-SSIM is not defined.
-    """
-    if distortion == "mse":
-        lost = [255**2 * (0.0 if image["psnr"] is None else 10 ** (-image["psnr"] / 10)) for image in images]
-    elif any(image["ms_ssim"] is None for image in images):
-        return None
-    else:
-        lost = [1 - image["ms_ssim"] for image in images]
-    return sum(image["bpp"] + lmbda * d for image, d in zip(images, lost)) / len(images) if images else None
-
-
 def _config(result: Path | None) -> dict[str, Any]:
     return read_config(result.parent) if result else {}
 
@@ -166,7 +148,7 @@ def _run(point: Point, config: Mapping[str, Any]) -> Run:
     result = read_json(point.source) if point.source else {}
     lmbda = float(config["lmbda"])
     results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
-    results["cost"] = rd_cost(result.get("images", []), lmbda, config["distortion"])
+    results["cost"] = cost({**result, "lmbda": lmbda}, config["distortion"])
     seconds = {key: point.extra.get(key) for key in ("encoding_time", "decoding_time")}
     costs = {"parameters": result["parameters"], "gmacs": result.get("gmacs"), **seconds}
     return Run(str(config["row"]), lmbda, int(config["seed"]), results, costs, point)

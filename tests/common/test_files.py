@@ -1,10 +1,13 @@
 """Options of `lic compress` and `lic decompress` that are more than words."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
-from common.files import parser
+from common import files
+from common.errors import LicError
+from common.files import main, parser
 
 
 def test_sizes_rates_and_spans() -> None:
@@ -33,3 +36,26 @@ def test_mistyped_ones_get_a_sentence(
     with pytest.raises(SystemExit) as ended:
         parser().parse_args([verb, "a", "b", "--checkpoint", "c", option, value])
     assert ended.value.code == 2 and sentence in capsys.readouterr().err
+
+
+class Clips:
+    def compress_file(self, source: Path, target: Path, rate: float | None = None) -> list[str]:
+        return [f"{source.name} at {rate}"]
+
+    def decompress_file(self, source: Path, target: Path) -> list[str]:
+        raise AssertionError("not of a folder")
+
+
+def test_a_folder_of_frames_is_a_clip_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(files, "open_files", lambda checkpoint, device: Clips())
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    given = [str(frames), str(tmp_path / "out"), "--checkpoint", "c"]
+    assert main(["compress", *given, "--rate", "25"]) == 0
+    assert capsys.readouterr().out == "frames at 25.0\n"
+    with pytest.raises(LicError, match="is a folder: give one file"):
+        main(["decompress", *given])
+    with pytest.raises(LicError, match="there is no file"):
+        main(["compress", str(tmp_path / "none"), *given[1:]])

@@ -18,7 +18,7 @@ def test_what_an_agent_runs_composes(capsys: pytest.CaptureFixture[str]) -> None
     file = written(capsys, *GRID, "model.codec.N=range(8,24,8)")
     assert file["method"] == "grid" and file["metric"] == {"name": "test/cost", "goal": "minimize"}
     parameters = file["parameters"]
-    assert parameters == {"lmbda": {"values": ["0.01", "0.02"]}, "model.codec.N": {"values": [8, 16]}}
+    assert parameters == {"lmbda": {"values": [0.01, 0.02]}, "model.codec.N": {"values": [8, 16]}}
     chosen = [f"{name}={parameter['values'][1]}" for name, parameter in parameters.items()]
     command = [part for each in file["command"] for part in (chosen if each == "${args_no_hyphens}" else [each])]
     assert command[:3] == ["${env}", "lic", "train"]
@@ -33,6 +33,8 @@ def test_intervals_are_searched(capsys: pytest.CaptureFixture[str]) -> None:
     assert file["method"] == "bayes"
     assert file["parameters"]["model.optimizer.lr"] == {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}
     assert file["parameters"]["model.codec.N"] == {"values": list(range(8, 17))}
+    choices = written(capsys, "seed=0,1", "callbacks=default,ema")["parameters"]
+    assert choices == {"seed": {"values": [0, 1]}, "callbacks": {"values": ["default", "ema"]}}
     assert "lmbda=0.01" in file["command"]
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 
 from common.errors import LicError
 from common.launch import fit
 from common.launch.folder import RunFolder
-from common.launch.objective import cost
 from common.launch.search import JOURNAL, ask
 from common.rd.points import write_json
 
@@ -88,13 +90,23 @@ def test_a_curve_is_judged_by_its_bd_rate(lic: Lic, tmp_path: Path, trained: lis
         assert float(row["value"]) == pytest.approx(100 * (0.5 * (1 + lost) - 1), abs=0.01)
 
 
-def test_a_failed_point_is_a_failed_trial(lic: Lic, tmp_path: Path, trained: list[RunFolder]) -> None:
-    few = ["hydra.sweeper.n_trials=3", "model.optimizer.lr=1e-3", "model.codec.N=choice(8,none)"]
-    assert lic("train", *COMMAND[:4], *few, "lmbda=1", "report.enabled=false") in (0, 1, 2)
-    storage = optuna.storages.JournalStorage(
-        optuna.storages.journal.JournalFileBackend(str(tmp_path / "runs/search" / JOURNAL))
-    )
-    assert len(optuna.load_study(study_name="search", storage=storage).trials) == 3
+def test_a_failed_point_is_a_failed_trial(
+    lic: Lic, tmp_path: Path, trained: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = fit.finish_run
+
+    def broken(folder: RunFolder) -> None:
+        if folder.config().model.codec.N == 8:
+            raise OSError("no space left")
+        finish(folder)
+
+    monkeypatch.setattr(fit, "finish_run", broken)
+    assert lic("train", *COMMAND, "lmbda=1", "hydra.sweeper.n_trials=6") == 1
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "runs/search" / JOURNAL)))
+    trials = optuna.load_study(study_name="search", storage=storage).trials
+    states = {(trial.params["model.codec.N"], trial.state) for trial in trials}
+    assert len(trials) == 6 and states == {("8", TrialState.FAIL), ("16", TrialState.COMPLETE)}
+    assert {row["model.codec.N"] for row in table(tmp_path / "runs/search")} == {"16"}
 
 
 def test_spaces() -> None:
@@ -118,6 +130,7 @@ def test_spaces() -> None:
         (["lmbda=1,2"], "is of one λ"),
         (["lmbda=1,2,4", "hydra.sweeper.objective=bd_rate"], "hydra.sweeper.reference"),
         (["lmbda=1", "hydra.sweeper.objective=epe"], "choose cost, bd_rate or one of bpp"),
+        (["lmbda=1", "hydra/launcher=slurm", "hydra.launcher.wait=false"], "leave hydra.launcher.wait=true"),
     ],
 )
 def test_what_cannot_be_searched_is_one_sentence(
@@ -125,9 +138,3 @@ def test_what_cannot_be_searched_is_one_sentence(
 ) -> None:
     assert lic("train", *COMMAND, *more) == 2
     assert sentence in " ".join(capsys.readouterr().out.split())
-
-
-def test_cost_of_clips_is_in_the_units_of_video() -> None:
-    result = {"lmbda": 256.0, "sequences": [{"bpp": 0.5, "psnr": 20.0}, {"bpp": 0.3, "psnr": 30.0}]}
-    assert cost(result, "mse") == pytest.approx(((0.5 + 2.56) + (0.3 + 0.256)) / 2)
-    assert cost({"lmbda": None}, "") is None

@@ -259,7 +259,7 @@ def test_tensorboard_has_figures_and_first_pairs_of_every_set(tmp_path: Path, pa
 def test_tensorboard_has_figures_and_first_frames_of_every_clip(tmp_path: Path) -> None:
     clips = {f"clip{n}": (0.1, 30.0) for n in range(5)}
     folder = RunFolder(video_run(tmp_path / "run", 64, clips))
-    cfg = OmegaConf.create({"model": {"N": 8}, "trainer": {"max_steps": 7}})
+    cfg = OmegaConf.create({"model": {"N": 8}, "distortion": "mse", "trainer": {"max_steps": 7}})
     cfg.logger = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "save_dir": str(tmp_path), "name": ""}
     with tracking(cfg) as logger:
         track_result(logger, cfg, folder, result(folder.path))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.rd.points import aggregate, decibel, finite, results, sequence_record, write_json
+from common.rd.points import aggregate, cost, decibel, finite, results, sequence_record, write_json
 
 
 def test_aggregate_averages_per_image_values() -> None:
@@ -52,3 +52,9 @@ def test_a_clip_is_the_mean_of_its_frames() -> None:
     assert record == {"width": 10, "height": 8, "frames": 2, "bytes": 50, "bpp": 2.5, "psnr": 31.0}
     small = sequence_record(10, 8, [{**frame, "ms_ssim": math.nan} for frame in frames])
     assert small["ms_ssim"] is None and small["psnr"] == 31.0
+
+
+def test_the_cost_of_clips_is_in_the_units_of_video() -> None:
+    result = {"lmbda": 256.0, "sequences": [{"bpp": 0.5, "psnr": 20.0}, {"bpp": 0.3, "psnr": 30.0}]}
+    assert cost(result, "mse") == pytest.approx(((0.5 + 2.56) + (0.3 + 0.256)) / 2)
+    assert cost({"lmbda": None}, "") is None, "a flow network's result"

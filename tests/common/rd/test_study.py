@@ -14,10 +14,9 @@ from common.errors import LicError
 from common.rd.bd import bd_psnr, bd_rate
 from common.rd.collect import collect
 from common.rd.curves import Curve, Point, group
-from common.rd.points import aggregate, results, write_json
+from common.rd.points import aggregate, rd_cost, results, write_json
 from common.rd.report import print_report, write_report
 from common.rd.study import study_tables
-from common.rd.study_runs import rd_cost
 from common.rd.tables import Table
 
 DATASET = "kodak 2 pictures 5f2c91ab"

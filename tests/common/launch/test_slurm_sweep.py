@@ -1,0 +1,79 @@
+"""What the launcher does with points, on a cluster that is none: submits what is to do, waits, and reports."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.launch import slurm_sweep
+from common.launch.folder import RunFolder
+from common.launch.slurm import Queued
+from common.rd.points import write_json
+
+Lic = Callable[..., int]
+COMMAND = [
+    "-m", "hydra/launcher=slurm", "model=image/factorized", "debug=step", "name=far", "lmbda=1,2,4",
+    "report.enabled=false",
+]  # fmt: skip
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], dict[str, Queued]]:
+    """The λ that were submitted, and what the queue says."""
+    submitted: list[float] = []
+    queued: dict[str, Queued] = {}
+
+    def submit(folders: list[RunFolder], sweep: Path, settings: dict[str, object]) -> None:
+        assert "wait" not in settings and settings["time"] == 1440
+        for folder in folders:
+            submitted.append(folder.config().lmbda)
+            write_json(folder.job, {"job": f"9_{len(submitted)}", "log": "9.out"})
+
+    monkeypatch.setattr(slurm_sweep, "submit", submit)
+    monkeypatch.setattr(slurm_sweep, "queue", lambda: queued)
+    monkeypatch.setattr(slurm_sweep, "wait_for", lambda folders, every: None)
+    return submitted, queued
+
+
+def finish(folder: Path) -> None:
+    write_json(folder / "result.json", {"results": {"bpp": [1.0]}})
+
+
+def test_what_is_finished_or_in_the_queue_is_not_submitted_again(
+    lic: Lic, tmp_path: Path, cluster: tuple[list[float], dict[str, Queued]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitted, queued = cluster
+    assert lic("train", *COMMAND, "hydra.launcher.wait=false") == 0
+    assert submitted == [1, 2, 4]
+    folders = {RunFolder(f.parent).config().lmbda: f.parent for f in tmp_path.glob("runs/far/*/config.yaml")}
+    finish(folders[1])
+    queued[json.loads((folders[2] / "slurm.json").read_text())["job"]] = Queued("PENDING", "Resources")
+    capsys.readouterr()
+    assert lic("train", *COMMAND, "hydra.launcher.wait=false") == 0
+    assert submitted == [1, 2, 4, 4]
+    assert "pending already (job 9_2)" in capsys.readouterr().out
+
+
+def test_the_exit_status_is_that_of_the_worst_point(
+    lic: Lic, tmp_path: Path, cluster: tuple[list[float], dict[str, Queued]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(folders: list[RunFolder], every: float) -> None:
+        for folder in folders:
+            finish(folder.path) if folder.config().lmbda != 2 else folder.fail("out of memory")
+
+    monkeypatch.setattr(slurm_sweep, "wait_for", ended)
+    assert lic("train", *COMMAND) == 1
+    assert lic("train", *COMMAND, "overwrite=true", "lmbda=1,4") == 0
+
+
+def test_a_point_that_cannot_begin_is_not_submitted(
+    lic: Lic, cluster: tuple[list[float], dict[str, Queued]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lic("train", *COMMAND, "hydra.launcher.wait=false", "data=image/folder", "data.test=x") == 2
+    assert cluster[0] == [] and "data.train" in capsys.readouterr().out
+
+
+def test_evaluations_are_not_sent(lic: Lic) -> None:
+    with pytest.raises(SystemExit, match="lic eval"):
+        lic("eval", "-m", "hydra/launcher=slurm", "run=a,b")
