@@ -16,7 +16,7 @@ demo: venv
 	$(BIN)/lic train -m experiment=image/demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: venv
 	$(BIN)/ruff check

@@ -109,7 +109,7 @@ def save_stacked(pictures: Sequence[Image.Image], path: Path) -> Path:
         sheet.paste(picture, (0, top))
         top += picture.height
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, optimize=True)
+    sheet.save(path)
     return path
 
 

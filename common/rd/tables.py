@@ -75,12 +75,13 @@ def _format(value: Any, spec: str) -> str:
 def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima") -> Table | None:
     """BD-rates of the runs (columns; without runs, of every curve) against every curve (rows) of the group.
 
-    None when there is nothing to compare: no two curves, or no run of more than one point.
+    Curves of one point are named below it. None when there is nothing to compare: no two curves, or no run that is one.
     """
-    known = [c for c in group.curves if any(point.quality(metric) is not None for point in c.points)]
+    count = {c.name: sum(point.quality(metric) is not None for point in c.points) for c in group.curves}
+    known = [c for c in group.curves if count[c.name] > 1]
     tests = [c for c in known if c.kind == "run"] or known
     anchors = [c for c in known if c.kind != "run"] + ([c for c in known if c.kind == "run"] if len(tests) > 1 else [])
-    if not anchors or anchors == tests[:1] or not any(len(curve.points) > 1 for curve in tests):
+    if not anchors or anchors == tests[:1]:
         return None
     matrix = bd_matrix(anchors, tests, metric, method)
     said = (part for row in matrix for result in row if result for part in result.note.split("; "))
@@ -92,6 +93,8 @@ def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima"
             f"In brackets: part of the quality range that both curves cover, where below {MIN_OVERLAP:.0%}; "
             "such a figure speaks for that part only."
         )
+    if lone := [name for name, points in count.items() if points == 1]:
+        legend.append(f"One point is no curve: {', '.join(lone)}.")
     rows = [[a.name, *(percent(result) for result in row)] for a, row in zip(anchors, matrix)]
     title = f"BD-rate, {LABELS[metric]}"
     return Table(title, ["against", *(c.name for c in tests)], rows, notes=(*legend, *notes))

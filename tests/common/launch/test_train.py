@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,22 @@ def test_a_sweep_measures_its_baselines_on_transparent_pictures_too(lic: Lic, tm
     assert main(["train", *command, *small, f"data.test={folder}", "report.baselines=[jpeg]"]) == 0
     (report,) = tmp_path.glob("runs/train/report*/report.md")
     assert "JPEG" in report.read_text()
+
+
+def test_points_of_a_sweep_share_one_warm_process(lic: Lic, tmp_path: Path) -> None:
+    """Ten jobs of one step cost at most 1.5 s a job more than one job of ten steps; processor time, as others work."""
+    point = ["model=image/factorized", "trainer.val_check_interval=1", "callbacks.progress=null", "report.enabled=false"]
+    assert lic("train", *point, "trainer.max_steps=1", "name=warm") == 0
+    started = time.process_time()
+    assert lic("train", *point, "trainer.max_steps=10", "name=long") == 0
+    long = time.process_time() - started
+    started = time.process_time()
+    several = ",".join(str(n) for n in range(1, 11))
+    assert lic("train", "-m", *point, "trainer.max_steps=1", "name=many", f"lmbda={several}") == 0
+    many = time.process_time() - started
+    assert len(list(tmp_path.glob("runs/many/*/result.json"))) == 10
+    print("OVH", many, long)
+    assert (many - long) / 10 < 1.5, f"{many:.1f} s for ten jobs, {long:.1f} s for one of ten steps"
 
 
 def test_several_nodes_are_a_clusters(lic: Lic, tmp_path: Path) -> None:

@@ -120,6 +120,15 @@ def test_bd_rates_against_every_baseline(sweep: Path, tmp_path: Path) -> None:
     assert all(row[1].startswith("−") and row[1].endswith("(42 %)") for row in psnr.rows)  # 30..35.5 of 26..39
 
 
+def test_one_point_is_no_curve(sweep: Path, tmp_path: Path) -> None:
+    single = baseline("BPG", DATASET)
+    single["results"] = {key: values[:1] for key, values in single["results"].items()}
+    write(sweep / "bpg.baseline.json", single)
+    (section,) = write_report([sweep], tmp_path / "out").sections
+    assert [row[0] for row in section.bd[0].rows] == ["JPEG"]
+    assert "One point is no curve: BPG." in section.bd[0].notes
+
+
 def write(path: Path, data: Any) -> Path:
     write_json(path, data)
     return path
