@@ -239,7 +239,9 @@ def _without_alpha(path: Path, image: Image.Image, background: str | None, notes
         notes.append(f"{path} has an alpha channel that is opaque everywhere; it was dropped.")
         return rgba.convert("RGB")
     if background is None:
-        raise LicError(f"{path} is transparent in places; say what is behind it with --background COLOUR.")
+        raise LicError(
+            f"{path} is transparent in places; flatten it, or say what is behind it (lic compress --background COLOUR)."
+        )
     try:
         behind = ImageColor.getrgb(background)[:3]
     except ValueError as error:

@@ -172,7 +172,7 @@ def test_a_sweep_measures_its_baselines_on_transparent_pictures_too(lic: Lic, tm
 
 def test_points_of_a_sweep_share_one_warm_process(lic: Lic, tmp_path: Path) -> None:
     """Ten jobs of one step cost at most 1.5 s a job more than one job of ten steps; processor time, as others work."""
-    point = ["model=image/factorized", "trainer.val_check_interval=1", "callbacks.progress=null", "report.enabled=false"]
+    point = ["model=image/factorized", "trainer.val_check_interval=1", "report.enabled=false"]
     assert lic("train", *point, "trainer.max_steps=1", "name=warm") == 0
     started = time.process_time()
     assert lic("train", *point, "trainer.max_steps=10", "name=long") == 0
