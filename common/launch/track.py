@@ -5,6 +5,7 @@ here, so that every point of a sweep is one tracked run and a failure shows as o
 holds it all.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
 
     from common.rd.report import Report
     from common.rd.tables import Table
+
+log = logging.getLogger(__name__)
 
 # Larger sets are in the run folder; a tracker is for looking at a few.
 MAX_PICTURES = 8
@@ -43,7 +46,10 @@ def tracking(cfg: DictConfig, **identity: Any) -> Iterator["Logger | None"]:
     try:
         yield logger
     except BaseException as error:
-        _close(logger, 1 if isinstance(error, Exception) else STOPPED)
+        try:
+            _close(logger, 1 if isinstance(error, Exception) else STOPPED)
+        except Exception as also:  # what ended the run may have ended the tracker, and is what is to be said
+            log.warning("what was tracked could not be closed: %s", also)
         raise
     _close(logger, 0)
 

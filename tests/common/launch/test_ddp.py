@@ -71,7 +71,7 @@ def test_a_killed_launcher_leaves_no_rank_behind(tmp_path: Path, photographs: Pa
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(started) == 2
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60  # a rank that still imports torch looks after it has
     while ranks_of(tmp_path) and time.monotonic() < end:
         time.sleep(0.1)
     assert not ranks_of(tmp_path)

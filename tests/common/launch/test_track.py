@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import OmegaConf
 from support.score_runs import score_run
 from support.tracked import Tracked, tracked_runs
@@ -199,6 +200,16 @@ def test_a_stopped_run_is_told_from_a_failed_one(tmp_path: Path) -> None:
     (run,) = tracked_runs(tmp_path, 1)
     assert (run.id, run.exit_code) == ("a", 255)
     assert (run.config["model/N"], run.config["parameters"]) == (8, 1)
+
+
+def test_a_tracker_that_died_with_the_run_does_not_hide_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(self: TensorBoardLogger, status: str) -> None:
+        raise ConnectionResetError("Connection lost")
+
+    monkeypatch.setattr(TensorBoardLogger, "finalize", lost)
+    settings = {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "save_dir": str(tmp_path)}
+    with pytest.raises(OSError, match="no space left"), tracking(OmegaConf.create({"logger": settings})):
+        raise OSError("no space left")
 
 
 def test_the_tables_of_studies_are_tracked_with_the_report(tmp_path: Path) -> None:
