@@ -107,13 +107,17 @@ def _wandb_mode() -> str:
     return "online" if known else "offline"
 
 
-def _label(name: str) -> str:
-    """How a run's curve is called: the system and whatever was overridden, but for λ and the seed."""
+def _label(name: str, *, _root_: DictConfig) -> str:
+    """How a run's curve is called: the system and whatever was overridden, but for λ and the seed.
+
+    Nor for the stage of a codec's recipe: each has a λ of its own, or else a label.
+    """
+    unnamed = UNNAMED if _root_.lmbda is None else (*UNNAMED, "stage")
     experiment = HydraConfig.get().runtime.choices.get("experiment")
     recipe = str(experiment).rsplit("/", 1)[-1] if experiment else ""
     named = [recipe] if recipe and not name.startswith(recipe) else []
     extra = sorted_overrides(HydraConfig.get().overrides.task)
-    named += [f"{key}={_shortened(value)}" for key, value in extra.items() if key not in UNNAMED]
+    named += [f"{key}={_shortened(value)}" for key, value in extra.items() if key not in unnamed]
     return " ".join([name, *named])
 
 

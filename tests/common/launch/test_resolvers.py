@@ -46,6 +46,12 @@ def test_a_run_folder_with_a_long_name_is_named_by_its_end() -> None:
     assert cfg.label == "ofmc_tiny parts.intra=…ge+0123abcd-89abcdef parts.motion_estimation.network=runs/flow"
 
 
+def test_stages_of_a_codec_are_one_curve_and_those_of_a_flow_network_are_several() -> None:
+    labels = [compose("experiment=video/ofmc_tiny", f"stage={stage}").label for stage in ("high", "lmbda_512", "motion")]
+    assert labels == ["ofmc_tiny", "ofmc_tiny", "ofmc_tiny motion"]
+    assert compose("experiment=flow/deeppynet", "stage=chairs").label.endswith(" stage=chairs")
+
+
 @pytest.mark.parametrize(("lmbda", "N"), [(0.0018, 128), (0.013, 128), (0.025, 192), (0.18, 192)])
 def test_published_widths_follow_the_rate(lmbda: float, N: int) -> None:
     cfg = compose("model=image/mean_hyperprior", f"lmbda={lmbda}")
