@@ -47,7 +47,9 @@ def test_a_run_folder_with_a_long_name_is_named_by_its_end() -> None:
 
 
 def test_stages_of_a_codec_are_one_curve_and_those_of_a_flow_network_are_several() -> None:
-    labels = [compose("experiment=video/ofmc_tiny", f"stage={stage}").label for stage in ("high", "lmbda_512", "motion")]
+    labels = [
+        compose("experiment=video/ofmc_tiny", f"stage={stage}").label for stage in ("high", "lmbda_512", "motion")
+    ]
     assert labels == ["ofmc_tiny", "ofmc_tiny", "ofmc_tiny motion"]
     assert compose("experiment=flow/deeppynet", "stage=chairs").label.endswith(" stage=chairs")
 
