@@ -11,8 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +82,10 @@ class Resources(NamedTuple):
     ranks: int  # of each node
     gpus: int  # of each node
 
+    def __str__(self) -> str:
+        gpus = f" and {self.gpus} GPUs" if self.gpus else ""
+        return f"{self.ranks} ranks{gpus} on {f'each of {self.nodes} nodes' if self.nodes > 1 else 'one node'}"
+
 
 def resources(cfg: DictConfig) -> Resources:
     """What the run that `cfg` describes needs, from its trainer."""
@@ -134,7 +137,7 @@ def submit(folders: Sequence[RunFolder], sweep: Path, settings: Mapping[str, Any
             raise LicError(f"SLURM takes no such job: {error}") from error
         for run, job in zip(runs, jobs):
             write_json(run.job, {"job": job.job_id, "log": str(job.paths.stdout)})
-        log.info("Submitted %d points as job %s: %s", len(runs), jobs[0].job_id.partition("_")[0], needed)
+        log.info("Submitted %d points as job %s, %s", len(runs), jobs[0].job_id.partition("_")[0], needed)
 
 
 class Queued(NamedTuple):
@@ -160,20 +163,3 @@ def queue() -> dict[str, Queued]:
 def job_of(folder: RunFolder) -> dict[str, str] | None:
     """`job` and `log` of the SLURM job that works, or worked, on the run in `folder`."""
     return json.loads(folder.job.read_text()) if folder.job.exists() else None
-
-
-def wait_for(folders: Collection[RunFolder], every: float) -> None:
-    """Return when SLURM has ended the jobs of all `folders`; ask it again after `every` seconds."""
-    waiting = {job["job"]: folder for folder in folders if (job := job_of(folder))}
-    known: dict[str, str] = {}
-    while waiting:
-        now = queue()
-        for number, folder in list(waiting.items()):
-            state = now[number].state if number in now else "ended"
-            if state != known.get(number):
-                log.info("%s: %s (job %s)", folder.path.name, state.lower(), number)
-                known[number] = state
-            if number not in now:
-                del waiting[number]
-        if waiting:
-            time.sleep(every)

@@ -1,6 +1,7 @@
 """What `hydra/launcher=slurm` does: the points' folders, their jobs, and, if wanted, waiting for them."""
 
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from common.launch.application import Outcome, attempt, outcomes, run_job
 from common.launch.folder import RunFolder
-from common.launch.slurm import job_of, queue, submit, wait_for
+from common.launch.slurm import job_of, queue, submit
+from common.launch.status import state
 from common.launch.train import prepared
 
 log = logging.getLogger(__name__)
@@ -92,9 +94,28 @@ def prepare(whole: DictConfig, folder: RunFolder) -> bool | None:
     return begins[0]
 
 
+def wait_for(folders: Sequence[RunFolder], every: float) -> None:
+    """Return when SLURM has ended the jobs of all `folders`, saying how each stands; ask it after `every` seconds."""
+    waiting = {job["job"]: folder for folder in folders if (job := job_of(folder))}
+    known: dict[str, str] = {}
+    while waiting:
+        now = queue()
+        for number, folder in list(waiting.items()):
+            if number not in now:
+                said = ": ".join(state(folder, now))
+                del waiting[number]
+            elif now[number].state == "RUNNING":
+                said = f"running (job {number})"
+            else:  # the reason may be one that does not pass, such as PartitionConfig: more CPUs than a node has
+                said = f"{now[number].state.lower()} (job {number}: {now[number].reason})"
+            if said != known.get(number):
+                log.info("%s: %s", folder.path.name, said)
+                known[number] = said
+        if waiting:
+            time.sleep(every)
+
+
 def ended(folder: RunFolder) -> Outcome:
     """How the run in `folder` has ended, whose job is no longer SLURM's."""
-    from common.launch.status import state
-
     found = state(folder, {})
     return Outcome(folder.path, None if found.kind == "finished" else found.detail)

@@ -42,7 +42,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PYTHONPATH", str(ROOT))
         yield
     subprocess.run([ROOT / "tools/one_node_slurm", "stop", folder], check=True)
-    assert not [pid for pid in processes() if str(folder) in processes()[pid]]
+    patiently(lambda: not any(str(folder) in line for line in processes().values()), 20)
 
 
 def processes() -> dict[int, str]:
@@ -110,6 +110,17 @@ def test_a_sweep_survives_a_requeue_and_a_killed_rank(
     (near,) = (tmp_path / "runs/near").glob("*/result.json")
     a, b = (json.loads(file.read_text())["results"] for file in (runs[0.01].result, near))
     assert a == b, "a requeued run on the cluster gives what an undisturbed one gives here"
+
+
+def test_ranks_on_two_nodes_train_together(cluster: None, lic: Lic, tmp_path: Path) -> None:
+    where = ["hydra/launcher=slurm", "hydra.launcher.partition=two", "hydra.launcher.cpus_per_task=1"]
+    point = [*POINT, "trainer.max_steps=20", "lmbda=0.01", "report.enabled=false"]
+    assert lic("train", "-m", *point, "trainer.num_nodes=2", "trainer.devices=1", "name=far", *where) == 0
+    logs = [file.read_text() for file in sorted(tmp_path.glob("runs/far/.slurm/*_log.out"))]
+    assert ["node=0(2)" in logs[0], "node=1(2)" in logs[1]] == [True, True] and len(logs) == 2
+    assert lic("train", *point, "trainer.devices=2", "name=near") == 0
+    far, near = (json.loads(file.read_text()) for file in sorted(tmp_path.glob("runs/*/*/result.json")))
+    assert far["results"] == near["results"]
 
 
 def test_no_cluster_is_one_sentence(

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from common.launch import slurm_sweep
 from common.launch.folder import RunFolder
 from common.launch.slurm import Queued
+from common.launch.status import points
 from common.rd.points import write_json
 
 Lic = Callable[..., int]
@@ -77,3 +79,31 @@ def test_a_point_that_cannot_begin_is_not_submitted(
 def test_evaluations_are_not_sent(lic: Lic) -> None:
     with pytest.raises(SystemExit, match="lic eval"):
         lic("eval", "-m", "hydra/launcher=slurm", "run=a,b")
+
+
+def test_it_says_how_points_stand_until_they_end(
+    lic: Lic, tmp_path: Path, cluster: tuple[list[float], dict[str, Queued]], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    _, queued = cluster
+    assert lic("train", *COMMAND, "hydra.launcher.wait=false", "lmbda=1,2") == 0
+    folders = sorted(points(tmp_path / "runs/far"), key=lambda folder: folder.config().lmbda)
+    queued.update({"9_1": Queued("PENDING", "Priority"), "9_2": Queued("RUNNING", "None")})
+
+    def later(seconds: float) -> None:
+        if queued.pop("9_2", None):
+            folders[1].fail("out of memory")
+        else:
+            del queued["9_1"]
+            finish(folders[0].path)
+
+    monkeypatch.undo()  # the fixture's own waiting, too
+    monkeypatch.setattr(slurm_sweep, "queue", lambda: queued)
+    monkeypatch.setattr(slurm_sweep, "time", SimpleNamespace(sleep=later))
+    capsys.readouterr()
+    slurm_sweep.wait_for(folders, 7)
+    one, two = (folder.path.name for folder in folders)
+    assert capsys.readouterr().out.splitlines() == [
+        f"{one}: pending (job 9_1: Priority)", f"{two}: running (job 9_2)",
+        f"{two}: failed: out of memory", f"{one}: finished: bpp 1",
+    ]  # fmt: skip
