@@ -2,9 +2,10 @@
 
 Encode and decode a procedural clip of 448 x 256, I P P P, with real entropy coding, one thread, each codec at its
 starting values: CompressAI's `ScaleSpaceFlow` (ssf2020) with its own coder is the peer. `ssf2020` is the same network
-behind our interface, with our coder; `ofmc` and `dvc` are of `size=tiny`. Ratios are the peer's time, or memory, over
-ours; of P frames alone, since a clip has few others. Times are processor time, interleaved, medians; memory is the peak
-of a fresh process above what it held before, weights among that.
+behind our interface, with our coder; `ofmc` and `dvc` are of `size=tiny`, `ofmc_bf16` estimates motion in half
+precision, as only an encoder may. Ratios are the peer's time, or memory, over ours; of P frames alone, since a clip has
+few others. Times are processor time, interleaved, medians; memory is the peak of a fresh process above what it held
+before, weights among that.
 """
 
 import json
@@ -31,8 +32,12 @@ from lic_video.codecs.contract import VideoCodec
 from lic_video.datasets.clips import ProceduralClips
 
 WIDTH, HEIGHT, ROUNDS = 448, 256, 7
-OURS = ("ofmc", "dvc", "ssf2020")
-SIZES = {"ofmc": "tiny", "dvc": "tiny", "ssf2020": "base"}
+OURS = {
+    "ofmc": ["model=video/ofmc", "size=tiny"],
+    "ofmc_bf16": ["model=video/ofmc", "size=tiny", "motion_estimation.block.precision=bf16-mixed"],
+    "dvc": ["model=video/dvc", "size=tiny"],
+    "ssf2020": ["model=video/ssf2020", "size=base"],
+}
 LOUD = 30.0  # what the peer's latents are multiplied by, so that there is something to code
 
 
@@ -57,7 +62,7 @@ def ours(name: str) -> VideoCodec:
     torch.manual_seed(0)
     resolvers.register()
     with initialize_config_module("conf", version_base="1.3"):
-        cfg = hydra.compose("train", overrides=[f"model=video/{name}", f"size={SIZES[name]}"])
+        cfg = hydra.compose("train", overrides=OURS[name])
     codec: VideoCodec = instantiate(cfg.model.codec)
     if name == "ssf2020":
         codec.model.load_state_dict(peer().state_dict())  # type: ignore[union-attr]

@@ -84,6 +84,30 @@ def test_flow_on_smaller_frames_stays_at_its_place(reduction: int) -> None:
     torch.testing.assert_close(flow[..., inside, inside], expected[..., inside, inside])
 
 
+def test_half_precision_is_for_use_and_not_for_training() -> None:
+    class Convolving(nn.Module):
+        multiple = 16
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(6, 2, 3, padding=1)
+
+        def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
+            self.seen = self.layer(torch.cat([first, second], 1))
+            return [self.seen]
+
+    network = Convolving()
+    pair = torch.rand(2, 1, 3, 32, 48)
+    full = MotionEstimation(network).eval()(*pair)
+    estimation = MotionEstimation(network, precision="bf16-mixed")
+    assert torch.equal(estimation.train()(*pair), full)
+    flow = estimation.eval()(*pair)
+    assert network.seen.dtype == torch.bfloat16 and flow.dtype == torch.float32
+    torch.testing.assert_close(flow, full, atol=0.02, rtol=0)
+    with pytest.raises(ValueError, match="one of 32-true, bf16-mixed, not 16"):
+        MotionEstimation(network, precision="16")
+
+
 def test_no_motion_is_zero_everywhere() -> None:
     flow = NoMotion()(*torch.rand(2, 3, 3, 5, 7))
     assert flow.shape == (3, 2, 5, 7) and not flow.any()
