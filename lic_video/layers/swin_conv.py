@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torchvision.models.swin_transformer import SwinTransformerBlock
 
 from lic_video.layers.residual_block import ResidualBlock, closing
+from lic_video.layers.window_attention import WindowAttention
 
 
 class ResidualSwin(nn.Module):
@@ -32,7 +33,9 @@ class ResidualSwin(nn.Module):
         self.window = window
         self.layers = nn.Sequential(
             *(
-                SwinTransformerBlock(C, max(1, C // head), [window] * 2, [window // 2 * (i % 2)] * 2, mlp)
+                SwinTransformerBlock(
+                    C, max(1, C // head), [window] * 2, [window // 2 * (i % 2)] * 2, mlp, attn_layer=WindowAttention
+                )
                 for i in range(layers)
             )
         )

@@ -51,6 +51,7 @@ class ArtifactContraction(nn.Module):
 
     def forward(self, prediction: Tensor, residual: Tensor) -> Tensor:
         seen = F.pixel_unshuffle(torch.cat([prediction, residual], 1), self.shuffle)
+        seen = seen.contiguous(memory_format=torch.channels_last)  # as the attention has it
         return prediction + residual + F.pixel_shuffle(self.layers(seen), self.shuffle)
 
 

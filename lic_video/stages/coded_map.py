@@ -38,15 +38,19 @@ class MapCodec(nn.Module):
 
     def forward(self, x: Tensor) -> CodedMap:
         y_hat, likelihoods = self.latents(self.g_a(x / self.unit))
-        return CodedMap(self.g_s(y_hat) * self.unit, likelihoods)
+        return CodedMap(self.decoded(y_hat), likelihoods)
 
     def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
         """x (1, C, H, W) -> x_hat; what makes it is added to `packet`."""
-        return self.g_s(self.latents.write(self.g_a(x / self.unit), packet)) * self.unit  # type: ignore[no-any-return]
+        return self.decoded(self.latents.write(self.g_a(x / self.unit), packet))
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """x_hat (1, C, *size), taken from `packet`."""
-        y_hat = self.latents.read((size[0] // STEP, size[1] // STEP), packet)
+        return self.decoded(self.latents.read((size[0] // STEP, size[1] // STEP), packet))
+
+    def decoded(self, y_hat: Tensor) -> Tensor:
+        """The map that the latents (B, M, H/16, W/16) stand for."""
+        y_hat = y_hat.contiguous(memory_format=torch.channels_last)  # transposed convolutions are a quarter faster so
         return self.g_s(y_hat) * self.unit  # type: ignore[no-any-return]
 
     @torch.no_grad()
