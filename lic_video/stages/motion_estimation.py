@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.layers.warp import warp
+
 PRECISIONS = ("32-true", "bf16-mixed")
+NEARLY = 1.1  # in doubt motion stays: holes in a smooth field cost bits
 
 
 class MotionEstimation(nn.Module):
@@ -20,15 +23,22 @@ class MotionEstimation(nn.Module):
             reference 22.8 dB, as it is 23.8, with 1 26.6).
         precision: that of the network where a trained codec is used, in Lightning's words; in training it is the
             trainer's. Only encoders estimate motion, so that with bf16-mixed decoders compute what they computed.
+        zero_motion: side in pixels of blocks in which a trained codec takes no motion where the reference as it is
+            resembles the frame about as well; None: the network's word everywhere. Vectors that are wrong by half a
+            pixel blur still grass (`ofmc size=tiny`, λ 256, 48 P frames of six clips: with 16 2.7 % less R + λD,
+            between -10.8 and +0.1 % a sequence).
     """
 
-    def __init__(self, network: nn.Module, reduction: int = 1, precision: str = "32-true") -> None:
+    def __init__(
+        self, network: nn.Module, reduction: int = 1, precision: str = "32-true", zero_motion: int | None = None
+    ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision}")
         self.network = network
         self.reduction = reduction
         self.precision = precision
+        self.zero_motion = zero_motion
 
     def forward(self, frame: Tensor, reference: Tensor) -> Tensor:
         H, W = frame.shape[2:]
@@ -45,7 +55,21 @@ class MotionEstimation(nn.Module):
         if self.reduction > 1:
             size = [self.reduction * side for side in sides]
             flow = self.reduction * F.interpolate(flow, size, mode="bilinear", align_corners=False)
-        return flow[..., :H, :W]  # type: ignore[no-any-return]
+        flow = flow[..., :H, :W]
+        if self.zero_motion and not self.training:
+            return flow * worth_moving(frame, reference, warp(reference, flow), self.zero_motion)
+        return flow  # type: ignore[no-any-return]
+
+
+def worth_moving(frame: Tensor, still: Tensor, warped: Tensor, side: int) -> Tensor:
+    """(B, 1, H, W) in [0, 1]: 1 where `warped` resembles `frame` better than `still` does, or nearly; smooth between."""
+    H, W = frame.shape[2:]
+    padding = (0, -W % side, 0, -H % side)
+    errors = ((x - frame).square().mean(1, keepdim=True) for x in (still, warped))
+    blocks = (F.avg_pool2d(F.pad(error, padding, mode="replicate"), side) for error in errors)
+    lost, gained = (F.avg_pool2d(block, 3, 1, 1, count_include_pad=False) for block in blocks)
+    moves = F.avg_pool2d((gained < NEARLY * lost).to(frame), 3, 1, 1, count_include_pad=False)
+    return F.interpolate(moves, scale_factor=float(side), mode="bilinear", align_corners=False)[..., :H, :W]
 
 
 class NoMotion(nn.Module):

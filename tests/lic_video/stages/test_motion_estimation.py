@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lic_video.stages.motion_estimation import MotionEstimation, NoMotion
+from common.layers.warp import warp
+from lic_video.stages.motion_estimation import MotionEstimation, NoMotion, worth_moving
 
 
 class Answering(nn.Module):
@@ -106,6 +107,26 @@ def test_half_precision_is_for_use_and_not_for_training() -> None:
     torch.testing.assert_close(flow, full, atol=0.02, rtol=0)
     with pytest.raises(ValueError, match="one of 32-true, bf16-mixed, not 16"):
         MotionEstimation(network, precision="16")
+
+
+def test_blocks_that_motion_does_not_help_stay_where_they_are() -> None:
+    """The right half has moved as the network says, the left has not."""
+    reference = torch.rand(1, 3, 64, 128)
+    flow = torch.tensor([3.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 64, 128)
+    frame = torch.cat([reference[..., :64], warp(reference, flow)[..., 64:]], 3)
+    estimation = MotionEstimation(Answering(lambda *size: flow), zero_motion=16)
+    assert torch.equal(estimation.train()(frame, reference), flow)
+    found = estimation.eval()(frame, reference)
+    assert not found[..., :24].any() and torch.equal(found[..., 104:], flow[..., 104:])
+    assert (found[:, 0].diff(dim=2) >= 0).all() and found[:, 0].diff(dim=2).max() < 0.2, "no step in between"
+    assert not estimation(reference, reference).any()
+
+
+@pytest.mark.parametrize("size", [(61, 95), (16, 16), (5, 7)])
+def test_which_blocks_move_is_known_at_any_size(size: tuple[int, int]) -> None:
+    frame, still = torch.rand(2, 2, 3, *size)
+    assert torch.equal(worth_moving(frame, still, frame, 16), torch.ones(2, 1, *size))
+    assert torch.equal(worth_moving(frame, frame, still, 16), torch.zeros(2, 1, *size))
 
 
 def test_no_motion_is_zero_everywhere() -> None:
