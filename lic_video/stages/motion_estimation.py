@@ -62,7 +62,7 @@ class MotionEstimation(nn.Module):
 
 
 def worth_moving(frame: Tensor, still: Tensor, warped: Tensor, side: int) -> Tensor:
-    """(B, 1, H, W) in [0, 1]: 1 where `warped` resembles `frame` better than `still` does, or nearly; smooth between."""
+    """(B, 1, H, W) in [0, 1]: 1 where `warped` is nearer to `frame` than `still` is, or nearly; smooth between."""
     H, W = frame.shape[2:]
     padding = (0, -W % side, 0, -H % side)
     errors = ((x - frame).square().mean(1, keepdim=True) for x in (still, warped))

@@ -69,8 +69,9 @@ def test_moving_to_a_lower_rate_moves_intra_and_residual() -> None:
 
     def bits() -> list[float]:
         coded = [made.intra_forward(frame), made(frame, reference)]
-        return [sum(-p.log2().sum().item() for n, p in c.likelihoods.items() if "motion" not in n) for c in coded]
+        latents = ("intra.y", "residual.y")
+        return [sum(-p.log2().sum().item() for n, p in c.likelihoods.items() if n in latents) for c in coded]
 
     before = bits()
     made.move(0.25)
-    assert all(after < 0.8 * b for after, b in zip(bits(), before))
+    assert all(after < 0.7 * b for after, b in zip(bits(), before))
