@@ -52,11 +52,28 @@ class PacketWriter:
         self._encoder.encode(to_int32(symbols), model._channel_indexes(z.shape) + self._first[id(model)])
         return symbols + medians
 
-    def gaussians(self, model: GaussianConditional, y: Tensor, scales: Tensor, means: Tensor | None = None) -> Tensor:
-        """y (1, C, h, w) under N(means, scales) -> y_hat, as a reader of the stream will see it."""
+    def gaussians(
+        self,
+        model: GaussianConditional,
+        y: Tensor,
+        scales: Tensor,
+        means: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
+        """y (1, C, h, w) under N(means, scales) -> y_hat, as a reader of the stream will see it at `positions`.
+
+        These are bool (h, w); None: everywhere.
+        """
         symbols = (y if means is None else y - means).round()
-        self._encoder.encode(to_int32(symbols), _rows(model, scales) + self._first[id(model)])
+        rows = model.build_indexes(scales)
+        if positions is None:
+            self._encode(model, symbols, rows)
+        else:
+            self._encode(model, symbols[..., positions], rows[..., positions])
         return symbols if means is None else symbols + means
+
+    def _encode(self, model: TableModel, symbols: Tensor, rows: Tensor) -> None:
+        self._encoder.encode(to_int32(symbols), rows.cpu().numpy() + self._first[id(model)])
 
     def attach(self, streams: Sequence[bytes]) -> None:
         """Add streams that a codec has written by itself."""
@@ -83,10 +100,20 @@ class PacketReader:
         medians = model._medians_like(torch.empty(indexes.shape))
         return self._symbols(indexes + self._first[id(model)]).to(medians) + medians
 
-    def gaussians(self, model: GaussianConditional, scales: Tensor, means: Tensor | None = None) -> Tensor:
-        """y_hat (1, C, h, w) under N(means, scales)."""
-        symbols = self._symbols(_rows(model, scales) + self._first[id(model)]).to(scales)
+    def gaussians(
+        self, model: GaussianConditional, scales: Tensor, means: Tensor | None = None, positions: Tensor | None = None
+    ) -> Tensor:
+        """y_hat (1, C, h, w) under N(means, scales); but at `positions` of bool (h, w) the mean."""
+        rows = model.build_indexes(scales)
+        if positions is None:
+            symbols = self._decode(model, rows).to(scales)
+        else:
+            symbols = torch.zeros_like(scales)
+            symbols[..., positions] = self._decode(model, rows[..., positions]).to(scales)
         return symbols if means is None else symbols + means
+
+    def _decode(self, model: TableModel, rows: Tensor) -> Tensor:
+        return self._symbols(rows.cpu().numpy() + self._first[id(model)])
 
     def attached(self) -> list[bytes]:
         """The streams that were attached, to be asked for once."""
@@ -101,7 +128,3 @@ class PacketReader:
 
     def _symbols(self, rows: np.ndarray) -> Tensor:
         return torch.from_numpy(self._decoder.decode(rows).reshape(rows.shape))
-
-
-def _rows(model: GaussianConditional, scales: Tensor) -> np.ndarray:
-    return model.build_indexes(scales).cpu().numpy()

@@ -1,6 +1,6 @@
-"""The `.lic` file of a clip: a header, then packets, one a frame, each with its own checksum. Format version 2.
+"""The `.lic` file of a clip: a header, then packets, one a frame, each with its own checksum. Format version 3.
 
-    header   "LIC" | 2 | "V" | structure | name length, model | digest, 8 | width, height, rate up, rate down,
+    header   "LIC" | 3 | "V" | structure | name length, model | digest, 8 | width, height, rate up, rate down,
              GOP size, conversion length, conversion | frames, 4 | CRC-32, 4
     packet   [marker, 4, and the frame's place: only before I frames] | head | streams, their lengths | the streams |
              symbols, 2 | CRC-16, 2
@@ -29,7 +29,7 @@ from typing import BinaryIO, NamedTuple
 from common.entropy.container import INCONSISTENT, MAGIC, Fields, varint
 from common.errors import StreamError
 
-VERSION, VIDEO = 2, b"V"
+VERSION, VIDEO = 3, b"V"
 MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
 _HEAD = 1 << 12  # bytes that a header, or what stands before a packet's streams, may have at most

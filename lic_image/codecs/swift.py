@@ -23,9 +23,8 @@ from compressai.models import CompressionModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from common.entropy import rans
 from common.entropy.models import EntropyBottleneck, GaussianConditional
-from common.entropy.tables import to_int32
+from common.entropy.packet import PacketReader, PacketWriter, stack
 from common.layers.pyramid_start import optimal_step
 from lic_image.layers.block_dct import BLOCK, block_dct
 from lic_image.layers.depthwise import DepthwiseBlock
@@ -172,49 +171,59 @@ class Swift(CompressionModel):
     def compress(self, x: Tensor) -> dict[str, Any]:
         if len(x) > 1:
             return merge([self.compress(image[None]) for image in x])
-        return self.written(x)[0]
+        return self.compress_and_decode(x)[0]
 
     def compress_and_decode(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
         """x (1, 3, H, W) -> what `compress` gives, and what `decompress` will make of it: for codecs of differences."""
-        out, y_hat = self.written(x)
-        return out, self.g_s(y_hat).clamp(0, 1)
-
-    def written(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
-        """x (1, 3, H, W) -> what `compress` gives, and y_hat."""
-        y = self.g_a(x)
-        z = self.hyper_analysis(y)
-        z_strings = self.entropy_bottleneck.compress(z)
-        z_hat = self.entropy_bottleneck.decompress(z_strings, z.shape[-2:])
-        encoder = rans.SequentialEncoder(self.gaussian_conditional.tables)
-
-        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
-            mean, scale = self.scaled(part, mean, log_scale)
-            symbols = (y[:, part] - mean).round()
-            indexes = self.gaussian_conditional.build_indexes(scale)
-            encoder.encode(to_int32(symbols[..., positions]), indexes[..., positions].cpu().numpy())
-            return symbols + mean
-
-        y_hat = self.walk(z_hat, visit)
-        return {"strings": [[encoder.finish()], z_strings], "shape": z.shape[-2:]}, y_hat
+        of_y, of_z = (PacketWriter(stack([model])) for model in (self.gaussian_conditional, self.entropy_bottleneck))
+        y_hat = self.write_latents(x, of_y, of_z)
+        step = self.downsampling
+        shape = (x.shape[2] // step, x.shape[3] // step)
+        return {"strings": [of_y.finish(), of_z.finish()], "shape": shape}, self.decoded(y_hat)
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         if len(strings[0]) > 1:
             images = [self.decompress([[y], [z]], shape)["x_hat"] for y, z in zip(*strings)]
             return {"x_hat": torch.cat(images)}
-        z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
-        decoder = rans.SequentialDecoder(strings[0][0], self.gaussian_conditional.tables)
+        models = self.gaussian_conditional, self.entropy_bottleneck
+        of_y, of_z = (PacketReader(stack([model]), streams) for model, streams in zip(models, strings, strict=True))
+        y_hat = self.read_latents(shape, of_y, of_z)
+        of_y.finish()
+        of_z.finish()
+        return {"x_hat": self.decoded(y_hat)}
+
+    def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
+        """x (1, 3, H, W) -> x_hat; what makes it goes into the one stream of `packet`, with what others write."""
+        return self.decoded(self.write_latents(x, packet, packet))
+
+    def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
+        """x_hat (1, 3, *size), taken from `packet`."""
+        step = self.downsampling
+        return self.decoded(self.read_latents((size[0] // step, size[1] // step), packet, packet))
+
+    def write_latents(self, x: Tensor, of_y: PacketWriter, of_z: PacketWriter) -> Tensor:
+        """x (1, 3, H, W) -> y_hat."""
+        y = self.g_a(x)
+        z_hat = of_z.channels(self.entropy_bottleneck, self.hyper_analysis(y))
 
         def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
             mean, scale = self.scaled(part, mean, log_scale)
-            indexes = self.gaussian_conditional.build_indexes(scale)[..., positions]
-            symbols = torch.zeros_like(mean)
-            decoded = torch.from_numpy(decoder.decode(indexes.cpu().numpy())).to(mean)
-            symbols[..., positions] = decoded.reshape(indexes.shape)
-            return symbols + mean
+            return of_y.gaussians(self.gaussian_conditional, y[:, part], scale, mean, positions)
 
-        y_hat = self.walk(z_hat, visit)
-        decoder.finish()
-        return {"x_hat": self.g_s(y_hat).clamp(0, 1)}
+        return self.walk(z_hat, visit)
+
+    def read_latents(self, shape: tuple[int, int], of_y: PacketReader, of_z: PacketReader) -> Tensor:
+        """y_hat, for z of height and width `shape`."""
+        z_hat = of_z.channels(self.entropy_bottleneck, shape)
+
+        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
+            mean, scale = self.scaled(part, mean, log_scale)
+            return of_y.gaussians(self.gaussian_conditional, scale, mean, positions)
+
+        return self.walk(z_hat, visit)
+
+    def decoded(self, y_hat: Tensor) -> Tensor:
+        return self.g_s(y_hat).clamp(0, 1)
 
 
 def straight_through(y: Tensor, y_hat: Tensor) -> Tensor:

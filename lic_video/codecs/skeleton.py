@@ -153,6 +153,7 @@ class PredictiveCodec(VideoCodec):
 
 
 def own_tables(part: nn.Module) -> list[TableModel]:
-    """The entropy models of a stage that writes into the common stream: all but those of an image codec."""
-    inside = [m for codec in part.modules() if isinstance(codec, CompressionModel) for m in codec.modules()]
+    """The entropy models that write into the common stream: all but those of an image codec that does not know how."""
+    codecs = [m for m in part.modules() if isinstance(m, CompressionModel) and not hasattr(m, "write")]
+    inside = [m for codec in codecs for m in codec.modules()]
     return [m for m in part.modules() if isinstance(m, TableModel) and not any(m is other for other in inside)]

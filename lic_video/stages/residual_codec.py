@@ -45,13 +45,17 @@ class ImageAsResidualCodec(nn.Module):
         return CodedMap(2 * x_hat - 1, out["likelihoods"])
 
     def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
-        """x (1, 3, H, W) -> x_hat; the codec's streams are added to `packet`."""
+        """x (1, 3, H, W) -> x_hat; in the stream of `packet` if the codec knows how to, else in streams of its own."""
+        if hasattr(self.codec, "write"):
+            return 2 * self.codec.write(0.5 + x / 2, packet) - 1  # type: ignore[operator, no-any-return]
         out, x_hat = compressed_and_decoded(self.codec, 0.5 + x / 2)
         packet.attach([strings[0] for strings in out["strings"]])
         return 2 * x_hat - 1
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
-        """x_hat (1, 3, *size), from the streams that `packet` holds beside its own."""
+        """x_hat (1, 3, *size), from the stream of `packet` or those that it holds beside its own."""
+        if hasattr(self.codec, "read"):
+            return 2 * self.codec.read(size, packet) - 1  # type: ignore[operator, no-any-return]
         strings = packet.attached()
         shape = (size[0] // self.multiple, size[1] // self.multiple)
         try:

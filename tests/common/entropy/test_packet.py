@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from common.entropy.hyperprior import HyperpriorLatents
+from common.entropy.models import GaussianConditional
 from common.entropy.packet import PacketReader, PacketWriter, stack
 from common.entropy.tables import TableModel
 from common.errors import StreamError
@@ -53,6 +54,22 @@ def test_the_stream_is_as_long_as_the_likelihoods_say_but_for_one_coder_state() 
         bits += sum(-p.double().log2().sum().item() for p in part(x)[1].values())
     (stream,) = packet.finish()
     assert abs(8 * len(stream) - bits) < 0.005 * bits + 64
+
+
+@torch.inference_mode()
+def test_only_the_positions_asked_for_are_written() -> None:
+    torch.manual_seed(0)
+    model = GaussianConditional(None)
+    tables = stack([model])
+    y, means, scales = 3 * torch.randn(1, 4, 6, 7), torch.randn(1, 4, 6, 7), 3 * torch.ones(1, 4, 6, 7)
+    positions = torch.rand(6, 7) < 0.5
+    writer = PacketWriter(tables)
+    y_hat = [writer.gaussians(model, y, scales, means, where) for where in (positions, ~positions)]
+    reader = PacketReader(tables, writer.finish())
+    read = [reader.gaussians(model, scales, means, where) for where in (positions, ~positions)]
+    reader.finish()
+    for a, b, where in zip(y_hat, read, (positions, ~positions)):
+        assert torch.equal(a[..., where], b[..., where]) and torch.equal(b[..., ~where], means[..., ~where])
 
 
 @torch.inference_mode()

@@ -60,10 +60,10 @@ def test_a_p_packet_has_seven_bytes_beside_a_short_stream() -> None:
 
 
 def test_the_bytes_are_those_of_the_format() -> None:
-    """Format 2 is fixed: other bytes are a new version."""
+    """Format 3 is fixed: other bytes are a new version."""
     data, ends = written([FramePacket(0, 0, [b"ab", b"c"], 0x1234)])
     start = read_header(data)[1]
-    assert data[:6] == b"LIC\x02V\x01" and data[6:11] == b"\x04ofmc" and data[11:17] == b"\x05bt709"
+    assert data[:6] == b"LIC\x03V\x01" and data[6:11] == b"\x04ofmc" and data[11:17] == b"\x05bt709"
     assert data[17:25] == b"12345678"
     assert data[25:35] == bytes([0xAB, 3, 0xF0, 1, 0xB0, 0xEA, 1, 0xE9, 7, 4]) and data[35:39] == bytes([1, 0, 0, 0])
     assert data[start : ends[0] - 2] == MARKER + bytes([0, 0, 2, 2, 1]) + b"abc" + bytes([0x34, 0x12])

@@ -11,6 +11,7 @@ from common.entropy.packet import PacketReader, PacketWriter, stack
 from common.errors import StreamError
 from common.layers.pyramid_start import optimal_step
 from lic_image.codecs.factorized import Factorized
+from lic_image.codecs.swift import Swift
 from lic_video.codecs.skeleton import own_tables
 from lic_video.stages.residual_codec import ImageAsResidualCodec, residual_codec
 
@@ -109,6 +110,27 @@ def test_an_image_codecs_streams_travel_beside_the_common_one(factorized: ImageA
     reader.finish()
     assert torch.equal(read, written) and torch.equal(read, factorized(x).x_hat)
     assert (read - x).square().mean() < x.square().mean() / 2
+
+
+@torch.inference_mode()
+def test_swift_writes_into_the_common_stream() -> None:
+    """Its two streams cost a coder's state and a length each, which is a hundredth of a small frame."""
+    torch.manual_seed(0)
+    codec = ImageAsResidualCodec(Swift(M=24, N=8, Z=4))
+    x = blocks(1, 64, 96)
+    codec.start_from(x, 0.05)
+    codec.eval()
+    motion = residual_codec(4, 4, 4)  # whatever else writes into the packet
+    tables = stack([model for part in (motion, codec) for model in own_tables(part)])
+    packet = PacketWriter(tables)
+    written = codec.write(x, packet)
+    streams = packet.finish()
+    assert len(streams) == 1
+    assert len(streams[0]) <= sum(len(s[0]) for s in codec.codec.compress(0.5 + x / 2)["strings"]) - 4
+    reader = PacketReader(tables, streams)
+    read = codec.read((64, 96), reader)
+    reader.finish()
+    assert torch.equal(read, written) and torch.equal(read, codec(x).x_hat)
 
 
 @torch.inference_mode()
