@@ -8,10 +8,11 @@ holds it all.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from common.errors import LicError
 from common.launch.folder import FIGURES, RunFolder, flatten
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 MAX_PICTURES = 8
 # Exit status by which W&B tells a run that was stopped from one that failed.
 STOPPED = 255
+# A setting of ours among those of W&B's logger.
+KEEP = "keep_weights"
 
 
 @contextmanager
@@ -73,6 +76,8 @@ def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, re
         logger.log_hyperparams(settings)
         pictures = _photographs(folder, result["images"]) if result.get("images") else _panels(folder, result)
         logger.log_metrics({**figures, **pictures, **_clips(result)}, step)
+        if cfg.logger.get(KEEP) and folder.weights.exists():
+            _keep_weights(logger, folder, figures)
     elif isinstance(logger, TensorBoardLogger):
         logger.log_hyperparams(settings, figures, step)
         _draw(logger, folder, result, step)
@@ -125,8 +130,11 @@ def _logger(cfg: DictConfig, identity: dict[str, Any]) -> "Logger | None":
 
     if not cfg.get("logger"):
         return None
+    settings = copy(cfg.logger)  # with its place in `cfg`, for interpolations
+    with read_write(settings), open_dict(settings):
+        settings.pop(KEEP, None)
     try:
-        return instantiate(cfg.logger, **identity)  # type: ignore[no-any-return]
+        return instantiate(settings, **identity)  # type: ignore[no-any-return]
     except InstantiationException as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
             raise LicError(f"the package of {cfg.logger._target_} is missing: {error.__cause__}") from error
@@ -143,6 +151,16 @@ def _close(logger: "Logger | None", status: int) -> None:
             wandb.finish(exit_code=status)
     elif logger is not None:
         logger.finalize("failed" if status else "success")
+
+
+def _keep_weights(logger: Any, folder: RunFolder, figures: dict[str, Any]) -> None:
+    """Where it is downloaded is a run folder to go on with: `weights=`, `parts`, `--checkpoint` take it."""
+    import wandb
+
+    artifact = wandb.Artifact(f"model-{logger.experiment.id}", "model", metadata=figures)
+    for file in (folder.weights, folder.config_file):
+        artifact.add_file(str(file))
+    logger.experiment.log_artifact(artifact)
 
 
 def _settings(cfg: DictConfig, parameters: int) -> dict[str, Any]:

@@ -143,6 +143,20 @@ def test_a_run_that_failed_in_its_evaluation_is_tracked_to_the_end(
     assert measured.summary["photographs"]["nrows"] == 1 and measured.id != whole.id
 
 
+def test_weights_are_kept_where_that_is_wanted(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", *POINT, "lmbda=0.01", "logger=wandb", "logger.keep_weights=true") == 0
+    assert lic("train", *POINT, "lmbda=0.02", "logger=wandb") == 0
+    run, other = tracked_runs(tmp_path, 2)
+    for name in ("weights.ckpt", "config.yaml"):
+        assert run.stored[name].read_bytes() == (run.folder.parents[1] / name).read_bytes()
+    assert "weights.ckpt" not in other.stored and "logger/keep_weights" not in run.config
+    for name in ("weights.ckpt", "config.yaml"):  # as `wandb artifact get` would put them
+        (tmp_path / "got").mkdir(exist_ok=True)
+        (tmp_path / "got" / name).write_bytes(run.stored[name].read_bytes())
+    source = result(run.folder.parents[1])["images"][0]["source"]
+    assert lic("compress", source, str(tmp_path / "one.lic"), "--checkpoint", str(tmp_path / "got")) == 0
+
+
 def test_ranks_of_a_point_share_one_run(lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     assert lic("train", "-m", *POINT, "lmbda=0.01", "trainer=ddp_cpu", "logger=wandb") == 0
