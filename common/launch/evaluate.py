@@ -1,6 +1,7 @@
 """`lic eval`, and the evaluation that ends every training run."""
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from common.rd.points import Evaluation
 
 log = logging.getLogger(__name__)
+
+TRAINED = ("model", "system", "lmbda", "distortion", "seed")  # what an evaluation has from the run that it measures
 
 
 def evaluate_run(folder: RunFolder, logger: "Logger | None") -> None:
@@ -76,15 +79,18 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
             raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
         if cfg.run is not None:
             trained = RunFolder(cfg.run).config()
+            overrides: Sequence[str] = HydraConfig.get().overrides.task
+            if vain := [each for each in overrides if re.split("[./@=]", each.lstrip("+~"))[0] in TRAINED]:
+                raise LicError(f"{vain[0]} has no effect beside run=: the network is as that run has trained it.")
             with open_dict(cfg):
-                for key in ("model", "system", "lmbda", "distortion", "seed"):
+                for key in TRAINED:
                     cfg[key] = trained.get(key)
                 if cfg.study is None:  # else the evaluation is a row of a study of its own
                     for key in ("study", "row", "label"):
                         cfg[key] = trained.get(key)  # runs from before there were studies lack the first two
                 if trained.protocol._target_ != cfg.protocol._target_:  # of another kind than the default's
                     cfg.protocol = trained.protocol
-                chosen = any(override.startswith("data=") for override in HydraConfig.get().overrides.task)
+                chosen = any(override.startswith("data=") for override in overrides)
                 if trained.data._target_ != cfg.data._target_ and not chosen:
                     cfg.data = trained.data
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)

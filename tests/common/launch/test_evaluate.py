@@ -61,6 +61,15 @@ def test_nothing_to_evaluate(lic: Lic, capsys: pytest.CaptureFixture) -> None:
     assert "run=FOLDER" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("vain", ["model.codec.N=3", "model=image/factorized", "lmbda=0.1", "distortion=ms_ssim"])
+def test_what_would_have_no_effect_is_refused(
+    lic: Lic, tmp_path: Path, vain: str, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "config.yaml").write_text("{}")
+    assert lic("eval", f"run={tmp_path}", vain) == 2
+    assert f"{vain} has no effect beside run=" in " ".join(capsys.readouterr().out.split())
+
+
 def test_weights_that_do_not_fit(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     torch.save({"state_dict": {"x": torch.zeros(1)}}, tmp_path / "w.pth")
     assert lic("eval", "model=image/factorized", "size=tiny", f"weights={tmp_path / 'w.pth'}") == 2
