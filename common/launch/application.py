@@ -71,18 +71,26 @@ def run_job(job: Callable[[], object], folder: Path) -> None:
     outcomes.append(ended)
 
 
-def hydra_application(job: Callable[[DictConfig], None], verb: str, argv: Sequence[str]) -> int:
-    """Run `job` under Hydra with the root configuration `verb` and return the exit status: the worst job's."""
+def hydra_application(
+    job: Callable[[DictConfig], None],
+    verb: str,
+    argv: Sequence[str],
+    as_rank: Callable[[RunFolder], None] | None = None,
+) -> int:
+    """Run `job` under Hydra with the root configuration `verb` and return the exit status: the worst job's.
+
+    Where several processes were started as one, only the first does; the others call `as_rank` for each of its jobs.
+    """
     resolvers.register()
     quiet()
     outcomes.clear()
     global started
     started = ranks()
-    if started and verb != "train":
+    if started and as_rank is None:
         started = None
         raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")
-    if started and started.rank:
-        return started.follow()
+    if started and started.rank and as_rank:
+        return started.follow(as_rank)
     application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(job)
     completing = any(argument in ("-sc", "--shell_completion") for argument in argv)
     before, sys.argv = sys.argv, ["lic" if completing else f"lic {verb}", *argv]

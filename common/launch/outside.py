@@ -6,6 +6,7 @@ the others are told by it, through a store of torch's, which run folder is to be
 
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,14 +54,12 @@ class Ranks:
         while folder is None and self.store.add("lic/ended", 0) < self.size - 1 and time.monotonic() < end:
             time.sleep(0.1)
 
-    def follow(self) -> int:
-        """Any other rank: train what the first one says until it says that there is nothing more."""
-        from common.launch.fit import fit_and_evaluate
-
+    def follow(self, train: Callable[[RunFolder], None]) -> int:
+        """Any other rank: `train` what the first one says until it says that there is nothing more."""
         while folder := self.store.get(f"lic/{self.sent}").decode():
             self.sent += 1
             try:
-                fit_and_evaluate(RunFolder(folder))
+                train(RunFolder(folder))
             except Exception as error:
                 if not fault_of_input(error):  # which the first rank has met too, and goes on to the next point
                     raise

@@ -55,6 +55,13 @@ def point(cfg: DictConfig) -> None:
     run_job(lambda: run(cfg, folder), folder.path)
 
 
+def as_rank(folder: RunFolder) -> None:
+    """Train, as one of several ranks, the run that the first of them is at."""
+    from common.launch.fit import fit_and_evaluate
+
+    fit_and_evaluate(folder)
+
+
 def main(argv: Sequence[str]) -> int:
     """Run Hydra on `argv`; 0 when every point is finished, 1 when one failed, 2 for bad input."""
-    return hydra_application(point, "train", argv)
+    return hydra_application(point, "train", argv, as_rank)
