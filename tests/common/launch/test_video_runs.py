@@ -54,6 +54,7 @@ def test_a_sweep_ends_beside_x264_and_a_run_is_measured_by_other_rows(
     measured = content(again)
     assert measured["conditions"] == {**result["conditions"], "gop": 13} and measured["dataset"] == result["dataset"]
     assert measured["gop"] == {"size": 13, "structure": "bi"} and measured["row"] == "bi_13"
+    assert measured["name"].startswith("dvc_tiny "), "the size is the run's"
 
 
 def stored(folder: Path, table: dict[str, Any]) -> list[dict[str, Any]]:
