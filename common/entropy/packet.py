@@ -115,6 +115,11 @@ class PacketReader:
     def _decode(self, model: TableModel, rows: Tensor) -> Tensor:
         return self._symbols(rows.cpu().numpy() + self._first[id(model)])
 
+    @property
+    def has_attached(self) -> bool:
+        """Whether there are streams that were attached and not yet asked for."""
+        return bool(self._attached)
+
     def attached(self) -> list[bytes]:
         """The streams that were attached, to be asked for once."""
         streams, self._attached = self._attached, []

@@ -30,6 +30,7 @@ from common.entropy.container import INCONSISTENT, MAGIC, Fields, varint
 from common.errors import StreamError
 
 VERSION, VIDEO = 3, b"V"
+READABLE = (2, 3)  # in files of version 2 an image codec, as residual codec, has streams of its own
 MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
 _HEAD = 1 << 12  # bytes that a header, or what stands before a packet's streams, may have at most
@@ -87,9 +88,9 @@ def read_header(data: bytes | mmap) -> tuple[VideoHeader, int]:
         raise StreamError("This is not a .lic file: it does not begin with the letters LIC and a version.")
     if data[4:5] != VIDEO:
         raise StreamError("The file holds an image, not a clip: decode it with the image codec that wrote it.")
-    if data[3] != VERSION:
+    if data[3] not in READABLE:
         raise StreamError(
-            f"This clip has format version {data[3]}, and this program reads version {VERSION}: update the program."
+            f"This clip has format version {data[3]}, and this program reads 2 and {VERSION}: update the program."
         )
     fields = Fields(data[:_HEAD], 5)
     structure = fields.take(1)[0]
@@ -211,7 +212,7 @@ def describe_clip(path: Path, data: bytes) -> str:
     bpp = 8 * len(data) / (header.width * header.height * max(count, 1))
     lines = [
         f"{path}: {header.width}x{header.height}, {count} frames, {float(header.rate):g} a second, {len(data)} bytes, "
-        f"{bpp:.4f} bpp, format version {VERSION}",
+        f"{bpp:.4f} bpp, format version {data[3]}",
         f"  model    {header.model}, weights {header.digest.hex()}",
         f"  GOP      {header.gop}, {header.structure}; "
         + ", ".join(f"{len(s)} {kind} frames of {sum(s) / len(s):.0f} bytes" for kind, s in sizes.items() if s),

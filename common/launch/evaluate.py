@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TRAINED = ("model", "size", "system", "lmbda", "distortion", "seed")  # what an evaluation has from the run that it measures
+TRAINED = (
+    "model",
+    "size",
+    "system",
+    "lmbda",
+    "distortion",
+    "seed",
+)  # what an evaluation has from the run that it measures
 
 
 def evaluate_run(folder: RunFolder, logger: "Logger | None") -> None:

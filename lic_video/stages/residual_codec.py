@@ -54,7 +54,7 @@ class ImageAsResidualCodec(nn.Module):
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """x_hat (1, 3, *size), from the stream of `packet` or those that it holds beside its own."""
-        if hasattr(self.codec, "read"):
+        if hasattr(self.codec, "read") and not packet.has_attached:  # as in files of version 2
             return 2 * self.codec.read(size, packet) - 1  # type: ignore[operator, no-any-return]
         strings = packet.attached()
         shape = (size[0] // self.multiple, size[1] // self.multiple)

@@ -2,7 +2,9 @@
 
 import io
 import random
+import zlib
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from common.entropy.video_container import (
     FramePacket,
     PacketFile,
     VideoHeader,
+    describe_clip,
     read_header,
     read_packets,
 )
@@ -100,6 +103,16 @@ def test_a_cut_file_gives_all_whole_packets() -> None:
     for end in range(ends[2], len(data)):
         whole = sum(e <= end for e in ends)
         assert read(data[:end]) == chosen[:whole]
+
+
+def test_files_of_version_2_are_read() -> None:
+    """Their layout is the same; what they hold differs, see `ImageAsResidualCodec`."""
+    data, _ = written(packets())
+    start = read_header(data)[1]
+    header = b"LIC\x02" + data[4 : start - 4]
+    old = header + zlib.crc32(header).to_bytes(4, "little") + data[start:]
+    assert read_header(old) == read_header(data) and read(old) == packets()
+    assert "format version 2" in describe_clip(Path("old.lic"), old)
 
 
 def test_wrong_headers_are_named() -> None:

@@ -132,6 +132,12 @@ def test_swift_writes_into_the_common_stream() -> None:
     reader.finish()
     assert torch.equal(read, written) and torch.equal(read, codec(x).x_hat)
 
+    packet = PacketWriter(tables)  # as in files of version 2
+    packet.attach([s[0] for s in codec.codec.compress(0.5 + x / 2)["strings"]])
+    reader = PacketReader(tables, packet.finish())
+    assert torch.equal(codec.read((64, 96), reader), written)
+    reader.finish()
+
 
 @torch.inference_mode()
 def test_a_packet_that_lacks_the_image_codecs_streams_is_refused(factorized: ImageAsResidualCodec) -> None:
