@@ -60,9 +60,9 @@ class PacketWriter:
         means: Tensor | None = None,
         positions: Tensor | None = None,
     ) -> Tensor:
-        """y (1, C, h, w) under N(means, scales) -> y_hat, as a reader of the stream will see it at `positions`.
+        """y (1, C, h, w) under N(means, scales) -> y_hat, everywhere; what is at `positions` goes into the stream.
 
-        These are bool (h, w); None: everywhere.
+        These are bool (h, w), or None for all: there a reader will see the same.
         """
         symbols = (y if means is None else y - means).round()
         rows = model.build_indexes(scales)
@@ -103,7 +103,7 @@ class PacketReader:
     def gaussians(
         self, model: GaussianConditional, scales: Tensor, means: Tensor | None = None, positions: Tensor | None = None
     ) -> Tensor:
-        """y_hat (1, C, h, w) under N(means, scales); but at `positions` of bool (h, w) the mean."""
+        """y_hat (1, C, h, w) under N(means, scales) at `positions`, bool (h, w) or None for all; elsewhere the mean."""
         rows = model.build_indexes(scales)
         if positions is None:
             symbols = self._decode(model, rows).to(scales)

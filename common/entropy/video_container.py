@@ -13,6 +13,10 @@ bytes beside it.
 The CRC-16 covers the packet up to itself; `symbols` are the lower bits of
 `streams.symbol_checksum`. What fails is damaged: reading goes on at the packet behind it if that is whole, else at the
 next marker that begins a whole packet. Frames are written in coding order.
+
+Version 2, which is read, too: an image codec as residual codec had streams of its own in each P packet, where `swift`
+now writes into the common one. Attention within windows is computed otherwise since then, equal but for rounding, so
+that what decodes from such a file is what its encoder had but for rounding.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from common.entropy.container import INCONSISTENT, MAGIC, Fields, varint
 from common.errors import StreamError
 
 VERSION, VIDEO = 3, b"V"
-READABLE = (2, 3)  # in files of version 2 an image codec, as residual codec, has streams of its own
+READABLE = (2, 3)
 MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
 _HEAD = 1 << 12  # bytes that a header, or what stands before a packet's streams, may have at most
@@ -90,7 +94,7 @@ def read_header(data: bytes | mmap) -> tuple[VideoHeader, int]:
         raise StreamError("The file holds an image, not a clip: decode it with the image codec that wrote it.")
     if data[3] not in READABLE:
         raise StreamError(
-            f"This clip has format version {data[3]}, and this program reads 2 and {VERSION}: update the program."
+            f"This clip has format version {data[3]}, and this one reads 2 and {VERSION}: decode it with what wrote it."
         )
     fields = Fields(data[:_HEAD], 5)
     structure = fields.take(1)[0]

@@ -80,17 +80,21 @@ def hydra_application(
     """Run `job` under Hydra with the root configuration `verb` and return the exit status: the worst job's.
 
     Where several processes were started as one, only the first does; the others call `as_rank` for each of its jobs.
+
+    Raises:
+        LicError: there are several, and no `as_rank`.
     """
     resolvers.register()
     quiet()
     outcomes.clear()
     global started
     started = ranks()
-    if started and as_rank is None:
-        started = None
-        raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")
-    if started and started.rank and as_rank:
-        return started.follow(as_rank)
+    if started:
+        if as_rank is None:
+            started = None
+            raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")
+        if started.rank:
+            return started.follow(as_rank)
     application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(job)
     completing = any(argument in ("-sc", "--shell_completion") for argument in argv)
     before, sys.argv = sys.argv, ["lic" if completing else f"lic {verb}", *argv]

@@ -63,7 +63,7 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "
         "parameters": sum(p.numel() for p in network.parameters()),
         **measured.details,
     }
-    track_result(logger, cfg, folder, result)  # first: a finished run is not looked at again
+    track_result(logger, cfg, folder, result, weights)  # first: a finished run is not looked at again
     folder.finish(result, measured.timing)
     log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in measured.results.items() if v is not None))
 
@@ -86,9 +86,8 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
             raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
         if cfg.run is not None:
             trained = RunFolder(cfg.run).config()
-            overrides: Sequence[str] = HydraConfig.get().overrides.task
-            if vain := [each for each in overrides if re.split("[./@=]", each.lstrip("+~"))[0] in TRAINED]:
-                raise LicError(f"{vain[0]} has no effect beside run=: the network is as that run has trained it.")
+            if vain := overrides(*TRAINED, "label"):
+                raise LicError(f"{vain[0]} has no effect beside run=: the network and its name are that run's.")
             with open_dict(cfg):
                 for key in TRAINED:
                     cfg[key] = trained.get(key)
@@ -96,14 +95,23 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
                     for key in ("study", "row", "label"):
                         cfg[key] = trained.get(key)  # runs from before there were studies lack the first two
                 if trained.protocol._target_ != cfg.protocol._target_:  # of another kind than the default's
+                    if wrong := overrides("protocol"):
+                        raise LicError(f"{wrong[0]} does not measure what {cfg.run} has learned: leave it out.")
                     cfg.protocol = trained.protocol
-                chosen = any(override.startswith("data=") for override in overrides)
-                if trained.data._target_ != cfg.data._target_ and not chosen:
+                data = overrides("data")
+                if trained.data._target_ != cfg.data._target_ and not any(each.startswith("data=") for each in data):
+                    if data:
+                        raise LicError(f"{data[0]} needs data=GROUP/NAME beside it, of the kind that {cfg.run} takes.")
                     cfg.data = trained.data
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
         OmegaConf.save(cfg, folder.config_file, resolve=True)
         with tracking(cfg) as logger:
             evaluate(cfg, weights, folder, logger)
+
+
+def overrides(*keys: str) -> list[str]:
+    """What was typed for the settings and groups `keys` and what is below them."""
+    return [each for each in HydraConfig.get().overrides.task if re.split("[./@=]", each.lstrip("+~"))[0] in keys]
 
 
 def point(cfg: DictConfig) -> None:

@@ -104,10 +104,9 @@ def wait_for(folders: Sequence[RunFolder], every: float) -> None:
             if number not in now:
                 said = ": ".join(state(folder, now))
                 del waiting[number]
-            elif now[number].state == "RUNNING":
-                said = f"running (job {number})"
-            else:  # the reason may be one that does not pass, such as PartitionConfig: more CPUs than a node has
-                said = f"{now[number].state.lower()} (job {number}: {now[number].reason})"
+            else:  # a reason may be one that does not pass, such as PartitionConfig: more CPUs than a node has
+                reason = f": {now[number].reason}" if now[number].state == "PENDING" else ""
+                said = f"{now[number].state.lower()} (job {number}{reason})"
             if said != known.get(number):
                 log.info("%s: %s", folder.path.name, said)
                 known[number] = said

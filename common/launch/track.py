@@ -63,8 +63,14 @@ def track_configuration(logger: "Logger | None", cfg: DictConfig, parameters: in
         logger.log_hyperparams(_settings(cfg, parameters))
 
 
-def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, result: dict[str, Any]) -> None:
-    """Put a run's figures (`test/bpp`, `test/SET/epe`, …) and pictures where its training curves are."""
+def track_result(
+    logger: "Logger | None", cfg: DictConfig, folder: RunFolder, result: dict[str, Any], weights: Path | None = None
+) -> None:
+    """Put a run's figures (`test/bpp`, `test/SET/epe`, …) and pictures where its training curves are.
+
+    Args:
+        weights: what was measured, to be kept as an artifact where that is wanted.
+    """
     from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
     figures = {f"test/{key}": value for key, (value,) in result["results"].items() if value is not None}
@@ -76,8 +82,8 @@ def track_result(logger: "Logger | None", cfg: DictConfig, folder: RunFolder, re
         logger.log_hyperparams(settings)
         pictures = _photographs(folder, result["images"]) if result.get("images") else _panels(folder, result)
         logger.log_metrics({**figures, **pictures, **_clips(result)}, step)
-        if cfg.logger.get(KEEP) and folder.weights.exists():
-            _keep_weights(logger, folder, figures)
+        if cfg.logger.get(KEEP) and weights is not None:
+            _keep_weights(logger, folder, weights, figures)
     elif isinstance(logger, TensorBoardLogger):
         logger.log_hyperparams(settings, figures, step)
         _draw(logger, folder, result, step)
@@ -153,13 +159,13 @@ def _close(logger: "Logger | None", status: int) -> None:
         logger.finalize("failed" if status else "success")
 
 
-def _keep_weights(logger: Any, folder: RunFolder, figures: dict[str, Any]) -> None:
+def _keep_weights(logger: Any, folder: RunFolder, weights: Path, figures: dict[str, Any]) -> None:
     """Where it is downloaded is a run folder to go on with: `weights=`, `parts`, `--checkpoint` take it."""
     import wandb
 
     artifact = wandb.Artifact(f"model-{logger.experiment.id}", "model", metadata=figures)
-    for file in (folder.weights, folder.config_file):
-        artifact.add_file(str(file))
+    artifact.add_file(str(weights), name=folder.weights.name)
+    artifact.add_file(str(folder.config_file))
     logger.experiment.log_artifact(artifact)
 
 

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.packet import PacketReader, PacketWriter, stack
+from common.errors import StreamError
 from common.layers.pyramid_start import optimal_step
 from lic_image.layers.block_dct import BLOCK, block_dct
 from lic_image.layers.depthwise import DepthwiseBlock
@@ -171,22 +172,29 @@ class Swift(CompressionModel):
     def compress(self, x: Tensor) -> dict[str, Any]:
         if len(x) > 1:
             return merge([self.compress(image[None]) for image in x])
-        return self.compress_and_decode(x)[0]
+        return self.compress_latents(x)[0]
 
     def compress_and_decode(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
         """x (1, 3, H, W) -> what `compress` gives, and what `decompress` will make of it: for codecs of differences."""
+        out, y_hat = self.compress_latents(x)
+        return out, self.decoded(y_hat)
+
+    def compress_latents(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
+        """x (1, 3, H, W) -> what `compress` gives, and y_hat."""
         of_y, of_z = (PacketWriter(stack([model])) for model in (self.gaussian_conditional, self.entropy_bottleneck))
         y_hat = self.write_latents(x, of_y, of_z)
         step = self.downsampling
         shape = (x.shape[2] // step, x.shape[3] // step)
-        return {"strings": [of_y.finish(), of_z.finish()], "shape": shape}, self.decoded(y_hat)
+        return {"strings": [of_y.finish(), of_z.finish()], "shape": shape}, y_hat
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
+        if len(strings) != 2:
+            raise StreamError(f"a picture holds {len(strings)} streams, where this codec writes 2.")
         if len(strings[0]) > 1:
-            images = [self.decompress([[y], [z]], shape)["x_hat"] for y, z in zip(*strings)]
+            images = [self.decompress([[y], [z]], shape)["x_hat"] for y, z in zip(*strings, strict=True)]
             return {"x_hat": torch.cat(images)}
         models = self.gaussian_conditional, self.entropy_bottleneck
-        of_y, of_z = (PacketReader(stack([model]), streams) for model, streams in zip(models, strings, strict=True))
+        of_y, of_z = (PacketReader(stack([model]), streams) for model, streams in zip(models, strings))
         y_hat = self.read_latents(shape, of_y, of_z)
         of_y.finish()
         of_z.finish()

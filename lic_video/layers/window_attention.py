@@ -1,6 +1,9 @@
-"""Attention within windows, shifted or not: torchvision's, by the fused kernel, on a CPU in half its time."""
+"""Attention within windows, shifted or not: torchvision's, by the fused kernel, on a CPU in half its time.
 
-from functools import lru_cache
+A shift puts together, in the windows of the last row and column alone, what is from both ends of the picture. Windows
+of a kind share a mask, so that no mask of all windows is made, which would be larger than anything else in a decoder.
+Where gradients are wanted the bias of positions has one, too, and the kernel is not the fused one.
+"""
 
 import torch
 from torch import Tensor
@@ -17,30 +20,39 @@ class WindowAttention(ShiftedWindowAttention):
     def forward(self, x: Tensor) -> Tensor:
         B, H, W, C = x.shape
         h, w = self.window_size
-        n, area = H // h * (W // w), h * w
-        shift = [0 if side <= k else s for side, k, s in zip((H, W), self.window_size, self.shift_size)]
-        if any(shift):
-            x = torch.roll(x, (-shift[0], -shift[1]), (1, 2))
-        windows = x.view(B, H // h, h, W // w, w, C).transpose(2, 3).reshape(B, n, area, C)
-        q, k, v = self.qkv(windows).view(B, n, area, 3, self.num_heads, -1).permute(3, 0, 1, 4, 2, 5).flatten(2, 3)
-        mask = self.get_relative_position_bias().expand(n, -1, -1, -1)
-        if any(shift):
-            mask = mask + apart(H, W, h, w, *shift).to(mask)[:, None]
-        seen = F.scaled_dot_product_attention(q, k, v, mask.reshape(1, n * self.num_heads, area, area).to(q))
-        seen = self.proj(seen.view(B, n, self.num_heads, area, -1).transpose(2, 3).reshape(B, n, area, C))
-        seen = seen.view(B, H // h, W // w, h, w, C).transpose(2, 3).reshape(B, H, W, C)
-        return torch.roll(seen, shift, (1, 2)) if any(shift) else seen
+        down, right = (0 if side <= k else s for side, k, s in zip((H, W), self.window_size, self.shift_size))
+        if down or right:
+            x = torch.roll(x, (-down, -right), (1, 2))
+        windows = x.view(B, H // h, h, W // w, w, C).transpose(2, 3).flatten(3, 4)
+        qkv = self.qkv(windows).unflatten(4, (3, self.num_heads, -1)).permute(4, 0, 1, 2, 5, 3, 6)
+        seen = self.attend(qkv, down, right).transpose(3, 4).flatten(4)
+        seen = self.proj(seen).unflatten(3, (h, w)).transpose(2, 3).reshape(B, H, W, C)
+        return torch.roll(seen, (down, right), (1, 2)) if down or right else seen
+
+    def attend(self, qkv: Tensor, down: int, right: int) -> Tensor:
+        """qkv (3, B, rows, columns, heads, h·w, C/heads) of the windows -> the same without the 3."""
+        bias = self.get_relative_position_bias()
+        h, w = self.window_size
+        rows = [
+            [attention(qkv[:, :, i, j], bias + apart(h, w, a, b).to(bias)) for j, b in kinds(right)]
+            for i, a in kinds(down)
+        ]
+        return torch.cat([torch.cat(row, 2) for row in rows], 1)
 
 
-@lru_cache(maxsize=16)
-def apart(H: int, W: int, h: int, w: int, down: int, right: int) -> Tensor:
-    """(windows, h·w, h·w): -inf between positions of a window that only the shift has brought together."""
-    rows, columns = (region(*side) for side in ((H, h, down), (W, w, right)))
-    regions = (3 * rows[:, None] + columns).view(H // h, h, W // w, w).transpose(1, 2).reshape(-1, h * w)
-    return torch.where(regions[:, :, None] != regions[:, None], -torch.inf, 0.0)
+def attention(qkv: Tensor, mask: Tensor) -> Tensor:
+    """(3, B, rows, columns, heads, h·w, c), mask (1, heads, h·w, h·w) -> (B, rows, columns, heads, h·w, c)."""
+    q, k, v = qkv.flatten(1, 3)
+    return F.scaled_dot_product_attention(q, k, v, mask.to(q)).unflatten(0, qkv.shape[1:4])
 
 
-def region(side: int, window: int, shift: int) -> Tensor:
-    """(side,): which part of the picture a position is from, after the shift; parts meet in the last window alone."""
-    place = torch.arange(side)
-    return (place >= side - window).int() + (place >= side - shift).int() if shift else torch.zeros_like(place).int()
+def kinds(shift: int) -> list[tuple[slice, int]]:
+    """The windows along a side, and what of `shift` is to be seen in them: in the last alone all of it."""
+    return [(slice(-1), 0), (slice(-1, None), shift)] if shift else [(slice(None), 0)]
+
+
+def apart(h: int, w: int, down: int, right: int) -> Tensor:
+    """(h·w, h·w): -inf between positions that a shift by (down, right) has made neighbours in a window, else 0."""
+    below, behind = (torch.arange(side) >= side - shift for side, shift in ((h, down), (w, right)))
+    part = (2 * below[:, None] + behind.int()).flatten()
+    return torch.where(part[:, None] != part, -torch.inf, 0.0)

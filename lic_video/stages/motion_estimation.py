@@ -35,6 +35,8 @@ class MotionEstimation(nn.Module):
         super().__init__()
         if precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision}")
+        if zero_motion is not None and zero_motion < 1:
+            raise ValueError(f"zero_motion must be a side in pixels or null, not {zero_motion}")
         self.network = network
         self.reduction = reduction
         self.precision = precision
@@ -68,7 +70,7 @@ def worth_moving(frame: Tensor, still: Tensor, warped: Tensor, side: int) -> Ten
     errors = ((x - frame).square().mean(1, keepdim=True) for x in (still, warped))
     blocks = (F.avg_pool2d(F.pad(error, padding, mode="replicate"), side) for error in errors)
     lost, gained = (F.avg_pool2d(block, 3, 1, 1, count_include_pad=False) for block in blocks)
-    moves = F.avg_pool2d((gained < NEARLY * lost).to(frame), 3, 1, 1, count_include_pad=False)
+    moves = F.avg_pool2d((gained <= NEARLY * lost).to(frame), 3, 1, 1, count_include_pad=False)
     return F.interpolate(moves, scale_factor=float(side), mode="bilinear", align_corners=False)[..., :H, :W]
 
 

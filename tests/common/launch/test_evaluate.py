@@ -7,6 +7,7 @@ from pathlib import Path
 import compressai
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from support import textured
 
@@ -61,13 +62,32 @@ def test_nothing_to_evaluate(lic: Lic, capsys: pytest.CaptureFixture) -> None:
     assert "run=FOLDER" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("vain", ["model.codec.N=3", "model=image/factorized", "lmbda=0.1", "distortion=ms_ssim"])
+@pytest.mark.parametrize(
+    "vain", ["model.codec.N=3", "model=image/factorized", "size=tiny", "lmbda=0.1", "distortion=ms_ssim", "label=mine"]
+)
 def test_what_would_have_no_effect_is_refused(
     lic: Lic, tmp_path: Path, vain: str, capsys: pytest.CaptureFixture
 ) -> None:
     (tmp_path / "config.yaml").write_text("{}")
     assert lic("eval", f"run={tmp_path}", vain) == 2
     assert f"{vain} has no effect beside run=" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        (["protocol=dvc_gop"], "protocol=dvc_gop does not measure what"),
+        (["protocol.keep_pictures=false"], "protocol.keep_pictures=false does not measure what"),
+        (["data.test=photos"], "data.test=photos needs data=GROUP/NAME beside it"),
+    ],
+)
+def test_what_is_for_another_kind_of_run_is_refused(
+    lic: Lic, tmp_path: Path, typed: list[str], said: str, capsys: pytest.CaptureFixture
+) -> None:
+    flow = {"protocol": {"_target_": "lic_flow.evaluate.FlowProtocol"}, "data": {"_target_": "lic_flow.data.Pairs"}}
+    OmegaConf.save(OmegaConf.create(flow), tmp_path / "config.yaml")
+    assert lic("eval", f"run={tmp_path}", *typed) == 2
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 def test_weights_that_do_not_fit(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

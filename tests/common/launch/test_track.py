@@ -154,6 +154,11 @@ def test_weights_are_kept_where_that_is_wanted(lic: Lic, tmp_path: Path) -> None
         (tmp_path / "got").mkdir(exist_ok=True)
         (tmp_path / "got" / name).write_bytes(run.stored[name].read_bytes())
     source = result(run.folder.parents[1])["images"][0]["source"]
+    assert (
+        lic("eval", f"run={tmp_path / 'got'}", f"data.test={source}", "logger=wandb", "logger.keep_weights=true") == 0
+    )
+    measured = tracked_runs(tmp_path, 3)[-1]
+    assert measured.stored["weights.ckpt"].read_bytes() == run.stored["weights.ckpt"].read_bytes()
     assert lic("compress", source, str(tmp_path / "one.lic"), "--checkpoint", str(tmp_path / "got")) == 0
 
 

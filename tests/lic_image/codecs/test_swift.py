@@ -6,6 +6,7 @@ import pytest
 import torch
 from support import textured
 
+from common.errors import StreamError
 from lic_image.codecs.swift import Swift
 
 
@@ -85,3 +86,12 @@ def test_learns_a_few_crops() -> None:
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.9 * first
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_another_number_of_streams_is_refused(count: int) -> None:
+    codec = Swift(M=24, N=8, Z=4).eval()
+    strings = codec.compress(torch.rand(1, 3, 32, 32))["strings"]
+    with pytest.raises(StreamError, match=f"holds {count} streams"):
+        codec.decompress([*strings, *strings][:count], (1, 1))

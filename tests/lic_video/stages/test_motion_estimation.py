@@ -127,6 +127,9 @@ def test_which_blocks_move_is_known_at_any_size(size: tuple[int, int]) -> None:
     frame, still = torch.rand(2, 2, 3, *size)
     assert torch.equal(worth_moving(frame, still, frame, 16), torch.ones(2, 1, *size))
     assert torch.equal(worth_moving(frame, frame, still, 16), torch.zeros(2, 1, *size))
+    assert torch.equal(worth_moving(frame, frame, frame, 16), torch.ones(2, 1, *size)), "no hole where all is flat"
+    with pytest.raises(ValueError, match="side in pixels or null, not 0"):
+        MotionEstimation(Answering(constant), zero_motion=0)
 
 
 def test_no_motion_is_zero_everywhere() -> None:
