@@ -36,7 +36,7 @@ def curves_data(group: Group) -> dict[str, Any]:
             mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
             points.append({"at": at(point), "mean": mean, "parts": parts})
         curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
-    labels, shared = distinct([curve.name for curve in group.of_kind("run")] or [""])
+    labels, shared = distinct([curve.name for curve in group.of_kind("run")])
     for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
         entry["label"] = label
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)

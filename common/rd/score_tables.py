@@ -72,7 +72,7 @@ def scores_table(group: ScoreGroup) -> Table:
 def distinct(names: Sequence[str]) -> tuple[list[str], str]:
     """`["a x=1 y=2", "b x=1"]` -> `["a y=2", "b"]` and "x=1": labels without the overrides that all have, and those."""
     words = [name.split(" ") for name in names]
-    shared = [word for word in words[0] if "=" in word and all(word in other for other in words[1:])]
+    shared = [word for word in words[0] if "=" in word and all(word in other for other in words[1:])] if words else []
     if len(names) < 2 or not shared:
         return list(names), ""
     return [" ".join(word for word in own if word not in shared) for own in words], " ".join(shared)

@@ -4,6 +4,7 @@ Both kinds have a heading, `figures` above their `tables`, of which `printed` ar
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from common.rd.blocks import block_figures
 from common.rd.curves import METRICS, Group
 from common.rd.gallery import gallery, gallery_rows
 from common.rd.plot import rd_figure
-from common.rd.score_tables import scores_json, scores_table
+from common.rd.score_tables import distinct, scores_json, scores_table
 from common.rd.scores import ScoreGroup
 from common.rd.seeds import mean_over_seeds
 from common.rd.sequences import sequence_tables
@@ -22,9 +23,13 @@ from common.rd.tables import POINTS, Table, bd_table, points_table
 
 
 class Section(NamedTuple):
-    """What the report says of one protocol and set of pictures or clips; `group` holds means over seeds."""
+    """What the report says of one protocol and set of pictures or clips.
+
+    `group` holds means over seeds; `shown` the same, its runs named without the overrides that all of them have.
+    """
 
     group: Group
+    shown: Group
     heading: str
     studies: list[Table]
     points: Table
@@ -42,7 +47,7 @@ class Section(NamedTuple):
     @property
     def printed(self) -> list[Table]:
         """What a terminal shows after the studies: of the points those of the runs, where there are any."""
-        return [points_table(self.group.of_kind("run") or self.group.curves, self.points.title), *self.bd]
+        return [points_table(self.shown.of_kind("run") or self.shown.curves, self.points.title), *self.bd]
 
     @property
     def closer(self) -> tuple[str, list[Path]]:
@@ -93,7 +98,8 @@ class ScoreSection(NamedTuple):
 
 def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Section:
     """The section on `measured`, its figures written to `out`."""
-    g = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
+    whole = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
+    g, shared = _shortly_named(whole)
     heading = _heading(g)
     figures = [
         rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading),
@@ -107,14 +113,23 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Sec
     runs = g.of_kind("run")
     drawn = [figure for figure in figures if figure]
     clips = sequence_tables(g, method)
-    points = points_table(g.curves, POINTS.replace("picture", "frame") if clips else POINTS)
+    title = POINTS.replace("picture", "frame") if clips else POINTS
+    points = points_table(g.curves, f"{title} ({shared})" if shared else title)
     closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
-    return Section(g, heading, studies, points, shown, drawn, *closer)
+    return Section(whole, g, heading, studies, points, shown, drawn, *closer)
 
 
 def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:
     """The section on `g`, its pictures written to `out`."""
     return ScoreSection(g, _heading(g), study_tables(g), scores_table(g), sheet_figures(g, out, suffix))
+
+
+def _shortly_named(g: Group) -> tuple[Group, str]:
+    """`g` with runs named without the overrides that all of them have, and those."""
+    labels, shared = distinct([curve.name for curve in g.of_kind("run")])
+    names = iter(labels)
+    curves = (replace(curve, name=next(names)) if curve.kind == "run" else curve for curve in g.curves)
+    return g._replace(curves=tuple(curves)), shared
 
 
 def _heading(g: Group | ScoreGroup) -> str:

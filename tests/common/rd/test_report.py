@@ -17,6 +17,7 @@ from common.rd.command import main
 from common.rd.curves import Curve, Point, load
 from common.rd.points import aggregate, results, write_json
 from common.rd.report import print_report, write_report
+from common.rd.sections import Section
 
 DATASET = "samples 1 picture 5f2c91ab"
 SWIFT = [(0.0035, 0.4, 30.0, 0.95), (0.013, 0.7, 32.5, 0.97), (0.05, 1.3, 35.5, 0.985)]
@@ -132,6 +133,23 @@ def test_one_point_is_no_curve(sweep: Path, tmp_path: Path) -> None:
 def write(path: Path, data: Any) -> Path:
     write_json(path, data)
     return path
+
+
+def test_what_all_runs_have_in_common_is_said_once(sweep: Path, tmp_path: Path) -> None:
+    for attention in ("none", "simplified"):
+        for file in sweep.glob("lmbda=0*/result.json"):
+            content = json.loads(file.read_text()) | {"curve": f"swift_tiny attention={attention} data.train=photos/"}
+            write_json(sweep / attention / file.parent.name / "result.json", content)
+    for file in sweep.glob("lmbda=0*/result.json"):
+        file.unlink()
+    (section,) = write_report([sweep], tmp_path / "out").sections
+    assert isinstance(section, Section)
+    assert section.points.title.endswith(" (data.train=photos/)")
+    short = ["swift_tiny attention=none", "swift_tiny attention=simplified"]
+    assert [row[0] for row in section.points.rows if "swift" in str(row[0])] == short
+    assert section.bd[0].columns[1:] == short
+    whole = [curve["name"] for curve in section.to_json()["curves"]]
+    assert [name for name in whole if "swift" in name] == [f"{name} data.train=photos/" for name in short]
 
 
 def test_other_pictures_get_their_own_section(sweep: Path, tmp_path: Path) -> None:
