@@ -52,7 +52,7 @@ def test_other_systems_do_not_drift_either(system: str) -> None:
 
 
 @torch.inference_mode()
-def test_bytes_are_those_estimated_within_a_percent(ofmc: VideoCodec) -> None:
+def test_bytes_are_those_estimated_within_half_a_percent_but_for_some_a_frame(ofmc: VideoCodec) -> None:
     """Beside it: 7 or 8 bytes a P packet, some 20 an I packet, and the state that each stream's coder ends with."""
     from common.coding import to_input
 
@@ -64,7 +64,7 @@ def test_bytes_are_those_estimated_within_a_percent(ofmc: VideoCodec) -> None:
         x = to_input(frame.rgb, ofmc.downsampling)
         forward = ofmc.intra_forward(x) if frame.reference is None else ofmc(x, frame.reference)
         bits += sum(-p.double().log2().sum().item() for p in forward.likelihoods.values())
-        streams += 2 if frame.kind == Kind.INTRA else 3
+        streams += 2 if frame.kind == Kind.INTRA else 1
     _, start = read_header(out.getvalue())
     beside = start + sum(p.size - sum(map(len, p.streams)) for p in packets(out.getvalue()))
     assert beside < start + 8 * 20
