@@ -14,12 +14,16 @@ from torch import Tensor
 
 from common.entropy import rans
 from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.streams import restored, shortened
 from common.entropy.tables import TableModel, to_int32
 from common.errors import StreamError
 
 
 class Stack(NamedTuple):
-    """Several models' tables as one, at which row each model's begin, by the model's id, and what they were."""
+    """Several models' tables as one, at which row each model's begin, by the model's id, and what they were.
+
+    Of no models, it makes packets without a common stream.
+    """
 
     tables: rans.Tables
     first: dict[int, int]
@@ -28,6 +32,9 @@ class Stack(NamedTuple):
 
 def stack(models: Sequence[TableModel]) -> Stack:
     """The present tables of `models`, one after the other."""
+    if not models:
+        none = np.empty(0, np.int32)
+        return Stack(rans.Tables(none.reshape(0, 1), none, none, np.empty((0, 1), np.uint64)), {}, ())
     parts = tuple(model.tables for model in models)
     width = max(part.cdf.shape[1] for part in parts)
     cdf = np.concatenate([np.pad(part.cdf, ((0, 0), (0, width - part.cdf.shape[1]))) for part in parts])
@@ -37,11 +44,25 @@ def stack(models: Sequence[TableModel]) -> Stack:
     return Stack(rans.Tables(cdf, length, offset, lookup), first, parts)
 
 
+class Stacks:
+    """Makes stacks once, and anew when one of their models has other tables."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, ...], Stack] = {}
+
+    def of(self, models: Sequence[TableModel]) -> Stack:
+        key = tuple(map(id, models))
+        made = self._made.get(key)
+        if made is None or any(part is not model.tables for part, model in zip(made.parts, models)):
+            made = self._made[key] = stack(models)
+        return made
+
+
 class PacketWriter:
     """Collects what one frame's models write; `finish` gives the streams."""
 
     def __init__(self, models: Stack) -> None:
-        self._first = models.first
+        self._models = models
         self._encoder = rans.SequentialEncoder(models.tables)
         self._attached: list[bytes] = []
 
@@ -49,7 +70,7 @@ class PacketWriter:
         """z (1, C, h, w) -> z_hat, as a reader of the stream will see it."""
         medians = model._medians_like(z)
         symbols = (z - medians).round()
-        self._encoder.encode(to_int32(symbols), model._channel_indexes(z.shape) + self._first[id(model)])
+        self._encoder.encode(to_int32(symbols), model._channel_indexes(z.shape) + self._models.first[id(model)])
         return symbols + medians
 
     def gaussians(
@@ -73,15 +94,16 @@ class PacketWriter:
         return symbols if means is None else symbols + means
 
     def _encode(self, model: TableModel, symbols: Tensor, rows: Tensor) -> None:
-        self._encoder.encode(to_int32(symbols), rows.cpu().numpy() + self._first[id(model)])
+        self._encoder.encode(to_int32(symbols), rows.cpu().numpy() + self._models.first[id(model)])
 
     def attach(self, streams: Sequence[bytes]) -> None:
         """Add streams that a codec has written by itself."""
         self._attached.extend(streams)
 
-    def finish(self) -> list[bytes]:
-        """The common stream, and those attached."""
-        return [self._encoder.finish(), *self._attached]
+    def finish(self, short: bool = False) -> list[bytes]:
+        """The common stream, `shortened` if so asked for (which saves some two bytes), and those attached."""
+        own = [self._encoder.finish()] if self._models.parts else []
+        return [*(map(shortened, own) if short else own), *self._attached]
 
 
 class PacketReader:
@@ -90,15 +112,16 @@ class PacketReader:
     def __init__(self, models: Stack, streams: Sequence[bytes]) -> None:
         if not streams:
             raise StreamError("The packet holds no stream: it was not written by this program.")
-        self._first = models.first
-        self._decoder = rans.SequentialDecoder(streams[0], models.tables)
-        self._attached = list(streams[1:])
+        self._models = models
+        common = restored(streams[0]) if models.parts else rans.SequentialEncoder(models.tables).finish()
+        self._decoder = rans.SequentialDecoder(common, models.tables)
+        self._attached = list(streams[1:] if models.parts else streams)
 
     def channels(self, model: EntropyBottleneck, size: Sequence[int]) -> Tensor:
         """z_hat (1, C, *size)."""
         indexes = model._channel_indexes((1, model.channels, *size))
         medians = model._medians_like(torch.empty(indexes.shape))
-        return self._symbols(indexes + self._first[id(model)]).to(medians) + medians
+        return self._symbols(indexes + self._models.first[id(model)]).to(medians) + medians
 
     def gaussians(
         self, model: GaussianConditional, scales: Tensor, means: Tensor | None = None, positions: Tensor | None = None
@@ -113,7 +136,7 @@ class PacketReader:
         return symbols if means is None else symbols + means
 
     def _decode(self, model: TableModel, rows: Tensor) -> Tensor:
-        return self._symbols(rows.cpu().numpy() + self._first[id(model)])
+        return self._symbols(rows.cpu().numpy() + self._models.first[id(model)])
 
     @property
     def has_attached(self) -> bool:

@@ -85,6 +85,22 @@ def check(status: int) -> None:
     raise StreamError(f"The stream {reason}: it is damaged, or was written by another model.")
 
 
+def shortened(stream: bytes) -> bytes:
+    """The stream without the leading zero bytes, three at most, of the state that it begins with; see `restored`.
+
+    A state is anywhere in [2^31, 2^63), as likely in one octave as in another: that is two bytes less on average.
+    """
+    state = stream[:8]
+    end = max(len(state.rstrip(b"\0")), len(state) - 3)
+    return state[:end] + stream[8:]
+
+
+def restored(stream: bytes) -> bytes:
+    """A stream, whole or `shortened`: words have four bytes, so that its length tells how many are left out."""
+    missing = -len(stream) % 4
+    return stream[: 8 - missing] + bytes(missing) + stream[8 - missing :]
+
+
 class Reader:
     """A stream being decoded, for any of the decoders: the words, the coder's state, the running checksum."""
 

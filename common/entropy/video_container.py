@@ -1,22 +1,23 @@
-"""The `.lic` file of a clip: a header, then packets, one a frame, each with its own checksum. Format version 3.
+"""The `.lic` file of a clip: a header, then packets, one a frame, each with its own checksum. Format version 4.
 
-    header   "LIC" | 3 | "V" | structure | name length, model | digest, 8 | width, height, rate up, rate down,
+    header   "LIC" | 4 | "V" | structure | name length, model | digest, 8 | width, height, rate up, rate down,
              GOP size, conversion length, conversion | frames, 4 | CRC-32, 4
-    packet   [marker, 4, and the frame's place: only before I frames] | head | streams, their lengths | the streams |
-             symbols, 2 | CRC-16, 2
+    packet   [marker, 4, and the frame's place: only before I frames] | head | lengths | the streams | CRC-16, 2
 
 Numbers without a size are varints (see `container`); others are little-endian. `head` is 4 times the distance from
 the last I frame in the file, plus the frame's kind (0: I, 1: predicted from the frame before, 2: from the frame after,
-whose distance counts backwards). `frames` is written last, when all have come. A P packet of one stream has 7 or 8
-bytes beside it.
+whose distance counts backwards). `lengths` are twice each stream's, plus 1 if another follows. `frames` is written
+last, when all have come. A P packet of one stream has 4 or 5 bytes beside it.
 
-The CRC-16 covers the packet up to itself; `symbols` are the lower bits of
-`streams.symbol_checksum`. What fails is damaged: reading goes on at the packet behind it if that is whole, else at the
-next marker that begins a whole packet. Frames are written in coding order.
+The CRC-16 covers the packet up to itself. What fails is damaged: reading goes on at the packet behind it if that is
+whole, else at the next marker that begins a whole packet. Frames are written in coding order. That a decoder computed
+other tables than the encoder shows in the state with which its coder ends, one of 2^31: a checksum of the symbols, as
+in images, would add two bytes to each frame and nothing to that.
 
-Version 2, which is read, too: an image codec as residual codec had streams of its own in each P packet, where `swift`
-now writes into the common one. Attention within windows is computed otherwise since then, equal but for rounding, so
-that what decodes from such a file is what its encoder had but for rounding.
+Versions 2 and 3, which are read, too, have that checksum (2 bytes before the CRC-16) and tell the number of streams
+before their lengths; in them an intra codec always had streams of its own. In version 2, so had an image codec as
+residual codec, where `swift` now writes into the common one. Attention within windows is computed otherwise since
+then, equal but for rounding, so that what decodes from such a file is what its encoder had but for rounding.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from typing import BinaryIO, NamedTuple
 from common.entropy.container import INCONSISTENT, MAGIC, Fields, varint
 from common.errors import StreamError
 
-VERSION, VIDEO = 3, b"V"
-READABLE = (2, 3)
+VERSION, VIDEO = 4, b"V"
+READABLE = (2, 3, 4)
 MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
 _HEAD = 1 << 12  # bytes that a header, or what stands before a packet's streams, may have at most
@@ -57,12 +58,12 @@ class VideoHeader(NamedTuple):
 
 
 class FramePacket(NamedTuple):
-    """A frame: its place in the clip, its kind (see the top), its streams, the checksum of its symbols."""
+    """A frame: its place in the clip, its kind (see the top), its streams."""
 
     place: int
     kind: int
     streams: list[bytes]
-    symbols: int  # 16 bits
+    symbols: int | None = None  # the lower 16 bits of `streams.symbol_checksum`, in files before version 4
     size: int = 0  # bytes in the file
 
 
@@ -94,7 +95,8 @@ def read_header(data: bytes | mmap) -> tuple[VideoHeader, int]:
         raise StreamError("The file holds an image, not a clip: decode it with the image codec that wrote it.")
     if data[3] not in READABLE:
         raise StreamError(
-            f"This clip has format version {data[3]}, and this one reads 2 and {VERSION}: decode it with what wrote it."
+            f"This clip has format version {data[3]}, and this one reads {READABLE[0]} to {VERSION}: "
+            "decode it with what wrote it."
         )
     fields = Fields(data[:_HEAD], 5)
     structure = fields.take(1)[0]
@@ -128,10 +130,10 @@ class PacketFile:
         if packet.kind == 0:
             self._intra = packet.place
             begin = MARKER + varint(packet.place)
-        lengths = [len(stream) for stream in packet.streams]
-        numbers = [4 * abs(packet.place - self._intra) + packet.kind, len(lengths), *lengths]
+        more = range(len(packet.streams) - 1, -1, -1)
+        lengths = [2 * len(stream) + (rest > 0) for stream, rest in zip(packet.streams, more)]
+        numbers = [4 * abs(packet.place - self._intra) + packet.kind, *lengths]
         body = begin + b"".join(map(varint, numbers)) + b"".join(packet.streams)
-        body += packet.symbols.to_bytes(2, "little")
         self._file.write(body + crc_hqx(body, _CRC).to_bytes(2, "little"))
         return len(body) + 2
 
@@ -142,68 +144,90 @@ class PacketFile:
 
 def read_packets(data: bytes | mmap, start: int) -> Iterator[FramePacket | Damage]:
     """The packets of the file `data` from byte `start` on, one at a time; of damaged stretches, that they are there."""
+    packets = _Packets(data)
     at, intra = start, -1
     while at < len(data):
         try:
-            packet, at = _packet(data, at, intra)
+            packet, at = packets.read(at, intra)
             intra = packet.place if packet.kind == 0 else intra
             yield packet
         except StreamError:
             yield Damage(at)
-            at = _after_damage(data, at, intra)
+            at = packets.after_damage(at, intra)
 
 
-def _packet(data: bytes | mmap, at: int, intra: int) -> tuple[FramePacket, int]:
-    """The packet at byte `at`, and where it ends; `intra` is the place of the last I frame."""
-    begins = data[at : at + len(MARKER)] == MARKER
-    lengths, kind, distance, fields = _lengths(data, at)
-    if begins:
-        intra, distance = distance, 0
-    end = fields.at + sum(lengths)
-    if end + 4 > len(data):
-        raise StreamError(INCONSISTENT)
-    whole = data[at : end + 4]
-    if crc_hqx(whole[:-2], _CRC) != int.from_bytes(whole[-2:], "little") or begins != (kind == 0) or intra < 0:
-        raise StreamError("The packet is damaged: its check sum does not fit.")
-    edges = [fields.at - at, *(fields.at - at + n for n in accumulate(lengths))]
-    index = intra - distance if kind == 2 else intra + distance
-    streams = [whole[a:b] for a, b in pairwise(edges)]
-    return FramePacket(index, kind, streams, int.from_bytes(whole[-4:-2], "little"), len(whole)), end + 4
+class _Packets:
+    """Reads packets anywhere in a file; `intra`, where asked for, is the place of the last I frame before."""
+
+    def __init__(self, data: bytes | mmap) -> None:
+        self._data = data
+        self._old = data[3] < 4
+        self._tail = 4 if self._old else 2  # bytes behind the streams
+
+    def read(self, at: int, intra: int) -> tuple[FramePacket, int]:
+        """The packet at byte `at`, and where it ends."""
+        begins = self._begins(at)
+        lengths, kind, distance, body = self._lengths(at)
+        if begins:
+            intra, distance = distance, 0
+        end = body + sum(lengths) + self._tail
+        if end > len(self._data):
+            raise StreamError(INCONSISTENT)
+        whole = self._data[at:end]
+        if crc_hqx(whole[:-2], _CRC) != int.from_bytes(whole[-2:], "little") or begins != (kind == 0) or intra < 0:
+            raise StreamError("The packet is damaged: its check sum does not fit.")
+        edges = [body - at, *(body - at + n for n in accumulate(lengths))]
+        place = intra - distance if kind == 2 else intra + distance
+        streams = [whole[a:b] for a, b in pairwise(edges)]
+        symbols = int.from_bytes(whole[-4:-2], "little") if self._old else None
+        return FramePacket(place, kind, streams, symbols, len(whole)), end
+
+    def after_damage(self, at: int, intra: int) -> int:
+        """Where to read on: behind the packet that was to be here, if one is whole there, else at the next marker."""
+        if not self._begins(at):  # without its I frame, what follows cannot be decoded
+            try:
+                lengths, *_, body = self._lengths(at)
+                behind = body + sum(lengths) + self._tail
+                self.read(behind, intra)
+                return behind
+            except StreamError:
+                pass
+        while (at := self._data.find(MARKER, at + 1)) >= 0:
+            try:
+                self.read(at, -1)
+                return at
+            except StreamError:
+                continue
+        return len(self._data)
+
+    def _begins(self, at: int) -> bool:
+        return self._data[at : at + len(MARKER)] == MARKER
+
+    def _lengths(self, at: int) -> tuple[list[int], int, int, int]:
+        """The lengths of the streams, the frame's kind and distance (of an I frame: its place), where they begin."""
+        fields = Fields(self._data[at : at + _HEAD], 0)
+        index = None
+        if self._begins(at):
+            fields.take(len(MARKER))
+            index = fields.varint()
+        distance, kind = divmod(fields.varint(), 4)
+        lengths = _old_lengths(fields) if self._old else _chained_lengths(fields)
+        if len(lengths) > _STREAMS or kind > 2:
+            raise StreamError(INCONSISTENT)
+        return lengths, kind, distance if index is None else index, at + fields.at
 
 
-def _lengths(data: bytes | mmap, at: int) -> tuple[list[int], int, int, Fields]:
-    """The lengths of the streams, the frame's kind and distance (of an I frame: its place), and what comes behind."""
-    fields = Fields(data[at : at + _HEAD], 0)
-    index = None
-    if data[at : at + len(MARKER)] == MARKER:
-        fields.take(len(MARKER))
-        index = fields.varint()
-    distance, kind = divmod(fields.varint(), 4)
-    count = fields.varint()
-    if count > _STREAMS or kind > 2:
-        raise StreamError(INCONSISTENT)
-    lengths = [fields.varint() for _ in range(count)]
-    fields.at += at
-    return lengths, kind, distance if index is None else index, fields
+def _chained_lengths(fields: Fields) -> list[int]:
+    lengths, more = [], 1
+    while more:
+        length, more = divmod(fields.varint(), 2)
+        lengths.append(length)
+    return lengths
 
 
-def _after_damage(data: bytes | mmap, at: int, intra: int) -> int:
-    """Where to read on: behind the packet that was to be here, if one is whole there, else at the next marker."""
-    if data[at : at + len(MARKER)] != MARKER:  # without its I frame, what follows cannot be decoded
-        try:
-            lengths, *_, fields = _lengths(data, at)
-            behind = fields.at + sum(lengths) + 4
-            _packet(data, behind, intra)
-            return behind
-        except StreamError:
-            pass
-    while (at := data.find(MARKER, at + 1)) >= 0:
-        try:
-            _packet(data, at, -1)
-            return at
-        except StreamError:
-            continue
-    return len(data)
+def _old_lengths(fields: Fields) -> list[int]:
+    """As versions 2 and 3 tell them."""
+    return [fields.varint() for _ in range(min(fields.varint(), _STREAMS + 1))]
 
 
 def describe_clip(path: Path, data: bytes) -> str:

@@ -172,20 +172,11 @@ class Swift(CompressionModel):
     def compress(self, x: Tensor) -> dict[str, Any]:
         if len(x) > 1:
             return merge([self.compress(image[None]) for image in x])
-        return self.compress_latents(x)[0]
-
-    def compress_and_decode(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
-        """x (1, 3, H, W) -> what `compress` gives, and what `decompress` will make of it: for codecs of differences."""
-        out, y_hat = self.compress_latents(x)
-        return out, self.decoded(y_hat)
-
-    def compress_latents(self, x: Tensor) -> tuple[dict[str, Any], Tensor]:
-        """x (1, 3, H, W) -> what `compress` gives, and y_hat."""
         of_y, of_z = (PacketWriter(stack([model])) for model in (self.gaussian_conditional, self.entropy_bottleneck))
-        y_hat = self.write_latents(x, of_y, of_z)
+        self.write_latents(x, of_y, of_z)
         step = self.downsampling
         shape = (x.shape[2] // step, x.shape[3] // step)
-        return {"strings": [of_y.finish(), of_z.finish()], "shape": shape}, y_hat
+        return {"strings": [of_y.finish(), of_z.finish()], "shape": shape}
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         if len(strings) != 2:

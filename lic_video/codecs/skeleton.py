@@ -20,14 +20,13 @@ from compressai.entropy_models import EntropyBottleneck
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
-from common.entropy.packet import PacketReader, PacketWriter, Stack, stack
+from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
 from common.entropy.tables import TableModel
-from common.errors import StreamError
 from common.layers.pyramid_start import optimal_step
 from lic_video.codecs.contract import Coded, VideoCodec, Written
 from lic_video.gop import Gop
 from lic_video.stages.coded_map import STEP
-from lic_video.stages.residual_codec import compressed_and_decoded
+from lic_video.stages.image_in_packet import read_image, write_image
 
 
 class Stages(NamedTuple):
@@ -62,7 +61,7 @@ class PredictiveCodec(VideoCodec):
         self.artifact_reduction: Any = artifact_reduction
         self.intra: Any = intra
         self.downsampling = math.lcm(STEP, intra.downsampling, getattr(residual_codec, "multiple", STEP))
-        self._stack: Stack | None = None
+        self._stacks = Stacks()
 
     def forward(self, frame: Tensor, reference: Tensor) -> Coded:
         motion = self.motion_forward(frame, reference)
@@ -85,14 +84,14 @@ class PredictiveCodec(VideoCodec):
         return Coded(out["x_hat"], {f"intra.{name}": p for name, p in out["likelihoods"].items()})
 
     def encode(self, frame: Tensor, reference: Tensor) -> Written:
-        packet = PacketWriter(self.stack())
+        packet = PacketWriter(self._stack(self.motion_codec, self.residual_codec))
         flow_hat = self.motion_codec.write(self.motion_estimation(frame, reference), packet)
         prediction = self.motion_compensation(reference, flow_hat).prediction
         residual_hat = self.residual_codec.write(frame - prediction, packet)
-        return Written(packet.finish(), self.artifact_reduction(prediction, residual_hat).clamp(0, 1))
+        return Written(packet.finish(short=True), self.artifact_reduction(prediction, residual_hat).clamp(0, 1))
 
     def decode(self, streams: list[bytes], reference: Tensor) -> Tensor:
-        packet = PacketReader(self.stack(), streams)
+        packet = PacketReader(self._stack(self.motion_codec, self.residual_codec), streams)
         size = (reference.shape[2], reference.shape[3])
         prediction = self.motion_compensation(reference, self.motion_codec.read(size, packet)).prediction
         residual_hat = self.residual_codec.read(size, packet)
@@ -100,24 +99,20 @@ class PredictiveCodec(VideoCodec):
         return self.artifact_reduction(prediction, residual_hat).clamp(0, 1)
 
     def intra_encode(self, frame: Tensor) -> Written:
-        out, x_hat = compressed_and_decoded(self.intra, frame)
-        return Written([strings[0] for strings in out["strings"]], x_hat.clamp(0, 1))
+        packet = PacketWriter(self._stack(self.intra))
+        x_hat = write_image(self.intra, frame, packet)
+        return Written(packet.finish(short=True), x_hat.clamp(0, 1))
 
     def intra_decode(self, streams: list[bytes], size: tuple[int, int]) -> Tensor:
-        step = self.intra.downsampling
-        try:
-            out = self.intra.decompress([[s] for s in streams], (size[0] // step, size[1] // step))
-        except (IndexError, AssertionError) as error:
-            raise StreamError(f"an I frame holds {len(streams)} streams, not what its codec writes.") from error
-        return out["x_hat"].clamp(0, 1)
+        parts = [self.intra] if len(streams) == 1 else []  # before format version 4, all were the image codec's own
+        packet = PacketReader(self._stack(*parts), streams)
+        x_hat = read_image(self.intra, size, packet)
+        packet.finish()
+        return x_hat.clamp(0, 1)
 
-    def stack(self) -> Stack:
-        """The tables of all entropy models that share a P frame's stream."""
-        models = [m for part in (self.motion_codec, self.residual_codec) for m in own_tables(part)]
-        parts = [model.tables for model in models]
-        if self._stack is None or any(a is not b for a, b in zip(self._stack.parts, parts)):
-            self._stack = stack(models)
-        return self._stack
+    def _stack(self, *parts: nn.Module) -> Stack:
+        """The tables of all entropy models of `parts` that share a packet's stream."""
+        return self._stacks.of([model for part in parts for model in own_tables(part)])
 
     def frozen(self) -> list[nn.Module]:
         return [self.intra]

@@ -8,11 +8,12 @@ frames itself; its forward pass rounds in training, too, as its authors do.
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from compressai.models.video import ScaleSpaceFlow
 from torch import Tensor, nn
 
 from common.entropy.models import adopt
-from common.errors import StreamError
+from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
 from lic_video.codecs.contract import Coded, VideoCodec, Written
 from lic_video.gop import Gop
 
@@ -35,6 +36,7 @@ class SSF2020(VideoCodec):
                 setattr(model, f"{name}_decoder", decoder(out, latents, N))
                 setattr(model, f"{name}_hyperprior", hyperprior(M, M))
         self.model: Any = adopt(model)
+        self._stacks = Stacks()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Its own weights, or those of CompressAI's `ScaleSpaceFlow`."""
@@ -51,31 +53,67 @@ class SSF2020(VideoCodec):
         return Coded(x_hat, {f"intra.{name}": p for name, p in likelihoods["keyframe"].items()})
 
     def encode(self, frame: Tensor, reference: Tensor) -> Written:
-        x_hat, out = self.model.encode_inter(frame, reference)
-        streams = [strings[0] for part in PARTS for strings in out["strings"][part]]
-        return Written(streams, x_hat.clamp(0, 1))
+        model, packet = self.model, PacketWriter(self._stack("motion", "res"))
+        motion_hat = _write(model.motion_hyperprior, model.motion_encoder(torch.cat([frame, reference], 1)), packet)
+        prediction = model.forward_prediction(reference, model.motion_decoder(motion_hat))
+        residual_hat = _write(model.res_hyperprior, model.res_encoder(frame - prediction), packet)
+        return Written(packet.finish(short=True), self._decoded(prediction, residual_hat, motion_hat))
 
     def decode(self, streams: list[bytes], reference: Tensor) -> Tensor:
-        if len(streams) != 4:
-            raise StreamError(f"a P frame holds {len(streams)} streams, not 4: it was written by another codec.")
-        shape = [side // self.downsampling for side in reference.shape[2:]]
-        strings = {part: [[stream] for stream in streams[2 * i : 2 * i + 2]] for i, part in enumerate(PARTS)}
-        x_hat: Tensor = self.model.decode_inter(reference, strings, dict.fromkeys(PARTS, shape))
-        return x_hat.clamp(0, 1)
+        shape = self._shape((reference.shape[2], reference.shape[3]))
+        if len(streams) == 4:  # as before format version 4
+            strings = {part: [[stream] for stream in streams[2 * i : 2 * i + 2]] for i, part in enumerate(PARTS)}
+            return self.model.decode_inter(reference, strings, dict.fromkeys(PARTS, shape)).clamp(0, 1)
+        model, packet = self.model, PacketReader(self._stack("motion", "res"), streams)
+        motion_hat = _read(model.motion_hyperprior, shape, packet)
+        prediction = model.forward_prediction(reference, model.motion_decoder(motion_hat))
+        residual_hat = _read(model.res_hyperprior, shape, packet)
+        packet.finish()
+        return self._decoded(prediction, residual_hat, motion_hat)
+
+    def _decoded(self, prediction: Tensor, residual_hat: Tensor, motion_hat: Tensor) -> Tensor:
+        residual = self.model.res_decoder(torch.cat([residual_hat, motion_hat], 1))
+        return (prediction + residual).clamp(0, 1)  # type: ignore[no-any-return]
 
     def intra_encode(self, frame: Tensor) -> Written:
-        x_hat, out = self.model.encode_keyframe(frame)
-        return Written([strings[0] for strings in out["strings"]], x_hat.clamp(0, 1))
+        packet = PacketWriter(self._stack("img"))
+        y_hat = _write(self.model.img_hyperprior, self.model.img_encoder(frame), packet)
+        return Written(packet.finish(short=True), self.model.img_decoder(y_hat).clamp(0, 1))
 
     def intra_decode(self, streams: list[bytes], size: tuple[int, int]) -> Tensor:
-        if len(streams) != 2:
-            raise StreamError(f"an I frame holds {len(streams)} streams, not 2: it was written by another codec.")
-        shape = [side // self.downsampling for side in size]
-        x_hat: Tensor = self.model.decode_keyframe([[stream] for stream in streams], shape)
-        return x_hat.clamp(0, 1)
+        if len(streams) == 2:  # as before format version 4
+            return self.model.decode_keyframe([[stream] for stream in streams], self._shape(size)).clamp(0, 1)
+        packet = PacketReader(self._stack("img"), streams)
+        y_hat = _read(self.model.img_hyperprior, self._shape(size), packet)
+        packet.finish()
+        return self.model.img_decoder(y_hat).clamp(0, 1)
+
+    def _shape(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the side information, of frames of `size`."""
+        return size[0] // self.downsampling, size[1] // self.downsampling
+
+    def _stack(self, *parts: str) -> Stack:
+        priors = [getattr(self.model, f"{part}_hyperprior") for part in parts]
+        return self._stacks.of([m for prior in priors for m in (prior.entropy_bottleneck, prior.gaussian_conditional)])
 
     def frozen(self) -> list[nn.Module]:
         return []
 
     def aux_loss(self) -> Tensor:
         return sum(self.model.aux_loss())
+
+
+def _write(prior: Any, y: Tensor, packet: PacketWriter) -> Tensor:
+    """y (1, M, h, w) -> y_hat, by one of CompressAI's hyperpriors; what makes it is added to `packet`."""
+    z_hat = packet.channels(prior.entropy_bottleneck, prior.hyper_encoder(y))
+    return packet.gaussians(
+        prior.gaussian_conditional, y, prior.hyper_decoder_scale(z_hat), prior.hyper_decoder_mean(z_hat)
+    )
+
+
+def _read(prior: Any, shape: tuple[int, int], packet: PacketReader) -> Tensor:
+    """y_hat, taken from `packet`; `shape` is that of z."""
+    z_hat = packet.channels(prior.entropy_bottleneck, shape)
+    return packet.gaussians(
+        prior.gaussian_conditional, prior.hyper_decoder_scale(z_hat), prior.hyper_decoder_mean(z_hat)
+    )

@@ -6,17 +6,15 @@
 A. A. Jeny: thesis, section 5.4, after J. Ballé et al., ICLR 2018, and Z. Wu et al.
 """
 
-from typing import Any
-
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
 from common.entropy.hyperprior import HyperpriorLatents
 from common.entropy.packet import PacketReader, PacketWriter
-from common.errors import StreamError
 from common.layers.pyramid_start import lmbda_of_step
 from common.layers.strided import analysis, synthesis
 from lic_video.stages.coded_map import CodedMap, MapCodec
+from lic_video.stages.image_in_packet import read_image, write_image
 
 
 def residual_codec(N: int = 64, M: int = 96, hyper: int = 96, means: bool = False) -> MapCodec:
@@ -45,26 +43,12 @@ class ImageAsResidualCodec(nn.Module):
         return CodedMap(2 * x_hat - 1, out["likelihoods"])
 
     def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
-        """x (1, 3, H, W) -> x_hat; in the stream of `packet` if the codec knows how to, else in streams of its own."""
-        if hasattr(self.codec, "write"):
-            return 2 * self.codec.write(0.5 + x / 2, packet) - 1  # type: ignore[operator, no-any-return]
-        out, x_hat = compressed_and_decoded(self.codec, 0.5 + x / 2)
-        packet.attach([strings[0] for strings in out["strings"]])
-        return 2 * x_hat - 1
+        """x (1, 3, H, W) -> x_hat, which `packet` then holds."""
+        return 2 * write_image(self.codec, 0.5 + x / 2, packet) - 1
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
-        """x_hat (1, 3, *size), from the stream of `packet` or those that it holds beside its own."""
-        if hasattr(self.codec, "read") and not packet.has_attached:  # as in files of version 2
-            return 2 * self.codec.read(size, packet) - 1  # type: ignore[operator, no-any-return]
-        strings = packet.attached()
-        shape = (size[0] // self.multiple, size[1] // self.multiple)
-        try:
-            x_hat = self.codec.decompress([[string] for string in strings], shape)["x_hat"]
-        except (IndexError, AssertionError) as error:
-            raise StreamError(
-                f"the frame holds {len(strings)} streams of its residual, not what is written."
-            ) from error
-        return 2 * x_hat - 1  # type: ignore[no-any-return]
+        """x_hat (1, 3, *size), taken from `packet`."""
+        return 2 * read_image(self.codec, size, packet) - 1
 
     def move(self, ratio: float) -> None:
         """Go from the operating point λ to `ratio`·λ."""
@@ -75,11 +59,3 @@ class ImageAsResidualCodec(nn.Module):
         """Begin as the codec begins with such pictures as `x` (B, 3, H, W) gives, `step` in x's units."""
         if hasattr(self.codec, "start_from"):
             self.codec.start_from(0.5 + x / 2, lmbda_of_step(step / 2))  # type: ignore[operator]
-
-
-def compressed_and_decoded(codec: CompressionModel, x: Tensor) -> tuple[dict[str, Any], Tensor]:
-    """What an image codec's `compress` gives, and the picture that its `decompress` will make of that."""
-    if hasattr(codec, "compress_and_decode"):  # without reading what was just written
-        return codec.compress_and_decode(x)  # type: ignore[operator, no-any-return]
-    out = codec.compress(x)
-    return out, codec.decompress(out["strings"], out["shape"])["x_hat"]

@@ -5,7 +5,7 @@ import torch
 
 from common.entropy.hyperprior import HyperpriorLatents
 from common.entropy.models import GaussianConditional
-from common.entropy.packet import PacketReader, PacketWriter, stack
+from common.entropy.packet import PacketReader, PacketWriter, Stacks, stack
 from common.entropy.tables import TableModel
 from common.errors import StreamError
 
@@ -70,6 +70,45 @@ def test_only_the_positions_asked_for_are_written() -> None:
     reader.finish()
     for a, b, where in zip(y_hat, read, (positions, ~positions)):
         assert torch.equal(a[..., where], b[..., where]) and torch.equal(b[..., ~where], means[..., ~where])
+
+
+@torch.inference_mode()
+def test_a_short_stream_is_read_like_a_whole_one_and_is_some_two_bytes_shorter() -> None:
+    model = latents(False, 5)
+    tables = stack(models(model))
+    saved = []
+    for seed in range(40):
+        torch.manual_seed(seed)
+        y = torch.randn(1, 12, 3, 3)
+        packet = PacketWriter(tables)
+        written = model.write(y, packet)
+        (whole,), (short,) = packet.finish(), packet.finish(short=True)
+        saved.append(len(whole) - len(short))
+        for stream in (whole, short):
+            reader = PacketReader(tables, [stream])
+            assert torch.equal(model.read((3, 3), reader), written)
+            reader.finish()
+    assert set(saved) == {0, 1, 2, 3} and 1 < sum(saved) / len(saved) < 2
+
+
+def test_a_packet_without_models_holds_only_what_is_attached() -> None:
+    packet = PacketWriter(stack([]))
+    packet.attach([b"one", b"two"])
+    assert packet.finish(short=True) == [b"one", b"two"]
+    reader = PacketReader(stack([]), [b"one", b"two"])
+    assert reader.has_attached and reader.attached() == [b"one", b"two"]
+    reader.finish()
+
+
+@torch.inference_mode()
+def test_stacks_are_made_anew_when_a_model_has_other_tables() -> None:
+    model, stacks = latents(False, 6), Stacks()
+    first = stacks.of(models(model))
+    assert stacks.of(models(model)) is first
+    model.entropy_bottleneck.quantiles.add_(3)
+    model.entropy_bottleneck.update(force=True)
+    second = stacks.of(models(model))
+    assert second is not first and second.parts[0] is model.entropy_bottleneck.tables
 
 
 @torch.inference_mode()

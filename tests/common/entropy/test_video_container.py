@@ -3,11 +3,13 @@
 import io
 import random
 import zlib
+from binascii import crc_hqx
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from common.entropy.container import varint
 from common.entropy.video_container import (
     MARKER,
     Damage,
@@ -28,7 +30,7 @@ def packets(seed: int = 0) -> list[FramePacket]:
     rng = random.Random(seed)
     order = [(0, 0), (1, 1), (2, 1), (4, 0), (3, 2), (5, 1), (6, 1), (8, 0), (7, 2)]
     streams = [[rng.randbytes(rng.randint(0, 200)) for _ in range(rng.randint(1, 3))] for _ in order]
-    return [FramePacket(*frame, held, rng.randrange(65536)) for frame, held in zip(order, streams)]
+    return [FramePacket(*frame, held) for frame, held in zip(order, streams)]
 
 
 def written(chosen: list[FramePacket]) -> tuple[bytes, list[int]]:
@@ -57,19 +59,19 @@ def test_what_is_written_is_read() -> None:
     assert start + sum(packet.size for packet in read_packets(data, start)) == len(data)  # type: ignore[union-attr]
 
 
-def test_a_p_packet_has_seven_bytes_beside_a_short_stream() -> None:
-    _, ends = written([FramePacket(0, 0, [b"x"], 0), FramePacket(1, 1, [100 * b"x"], 7)])
-    assert ends[1] - ends[0] == 100 + 7
+def test_a_p_packet_has_four_bytes_beside_a_short_stream_and_five_beside_a_longer_one() -> None:
+    _, ends = written([FramePacket(0, 0, [b"x"]), FramePacket(1, 1, [63 * b"x"]), FramePacket(2, 1, [8191 * b"x"])])
+    assert ends[1] - ends[0] == 63 + 4 and ends[2] - ends[1] == 8191 + 5
 
 
 def test_the_bytes_are_those_of_the_format() -> None:
-    """Format 3 is fixed: other bytes are a new version."""
-    data, ends = written([FramePacket(0, 0, [b"ab", b"c"], 0x1234)])
+    """Format 4 is fixed: other bytes are a new version."""
+    data, ends = written([FramePacket(0, 0, [b"ab", b"c"])])
     start = read_header(data)[1]
-    assert data[:6] == b"LIC\x03V\x01" and data[6:11] == b"\x04ofmc" and data[11:17] == b"\x05bt709"
+    assert data[:6] == b"LIC\x04V\x01" and data[6:11] == b"\x04ofmc" and data[11:17] == b"\x05bt709"
     assert data[17:25] == b"12345678"
     assert data[25:35] == bytes([0xAB, 3, 0xF0, 1, 0xB0, 0xEA, 1, 0xE9, 7, 4]) and data[35:39] == bytes([1, 0, 0, 0])
-    assert data[start : ends[0] - 2] == MARKER + bytes([0, 0, 2, 2, 1]) + b"abc" + bytes([0x34, 0x12])
+    assert data[start : ends[0] - 2] == MARKER + bytes([0, 0, 5, 2]) + b"abc"
 
 
 @pytest.mark.parametrize("place", range(9))
@@ -105,14 +107,29 @@ def test_a_cut_file_gives_all_whole_packets() -> None:
         assert read(data[:end]) == chosen[:whole]
 
 
-def test_files_of_version_2_are_read() -> None:
-    """Their layout is the same; what they hold differs, see `ImageAsResidualCodec`."""
-    data, _ = written(packets())
-    start = read_header(data)[1]
-    header = b"LIC\x02" + data[4 : start - 4]
-    old = header + zlib.crc32(header).to_bytes(4, "little") + data[start:]
-    assert read_header(old) == read_header(data) and read(old) == packets()
-    assert "format version 2" in describe_clip(Path("old.lic"), old)
+def in_the_layout_before(chosen: list[FramePacket], version: int) -> bytes:
+    """A file as versions 2 and 3 had it: the number of streams before their lengths, a checksum of symbols behind."""
+    data, intra = written([])[0], 0
+    header = data[:3] + bytes([version]) + data[4:-8] + len(chosen).to_bytes(4, "little")
+    out = header + zlib.crc32(header).to_bytes(4, "little")
+    for place, kind, streams, symbols, _ in chosen:
+        intra = place if kind == 0 else intra
+        begin = MARKER + varint(place) if kind == 0 else b""
+        numbers = [4 * abs(place - intra) + kind, len(streams), *map(len, streams)]
+        body = begin + b"".join(map(varint, numbers)) + b"".join(streams) + (symbols or 0).to_bytes(2, "little")
+        out += body + crc_hqx(body, 0xFFFF).to_bytes(2, "little")
+    return out
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_files_of_versions_before_are_read(version: int) -> None:
+    chosen = [packet._replace(symbols=999 * packet.place) for packet in packets()]
+    old = in_the_layout_before(chosen, version)
+    assert read_header(old)[0] == HEADER._replace(frames=9) and read(old) == chosen
+    assert f"format version {version}" in describe_clip(Path("old.lic"), old)
+    broken = bytearray(old)
+    broken[-5] ^= 1  # within the streams of B7
+    assert read(bytes(broken)) == chosen[:-1]
 
 
 def test_wrong_headers_are_named() -> None:

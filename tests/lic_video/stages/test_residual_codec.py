@@ -143,5 +143,5 @@ def test_swift_writes_into_the_common_stream() -> None:
 def test_a_packet_that_lacks_the_image_codecs_streams_is_refused(factorized: ImageAsResidualCodec) -> None:
     tables = stack(own_tables(residual_codec(4, 4, 4)))
     reader = PacketReader(tables, PacketWriter(tables).finish())
-    with pytest.raises(StreamError, match="0 streams of its residual"):
+    with pytest.raises(StreamError, match="0 streams of an image codec"):
         factorized.read((32, 48), reader)
