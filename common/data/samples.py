@@ -25,26 +25,26 @@ _HELD_OUT = ("astronaut.png", "chelsea.png", "coffee.png")
 
 def train_photographs() -> list[Path]:
     """Photographs to train on: six in colour, four grey."""
-    return [_packaged("skimage", f"data/{name}") for name in _TRAIN] + [
-        _packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
+    return [packaged("skimage", f"data/{name}") for name in _TRAIN] + [
+        packaged("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
     ]
 
 
 def held_out_photographs() -> list[Path]:
     """Photographs to evaluate on, never trained on: three in colour, of files without loss."""
-    return [_packaged("skimage", f"data/{name}") for name in _HELD_OUT]
+    return [packaged("skimage", f"data/{name}") for name in _HELD_OUT]
 
 
-def _packaged(package: str, name: str) -> Path:
+def packaged(package: str, name: str) -> Path:
     """A file of an installed package, found without importing it (nor its downloader of further data)."""
     spec = importlib.util.find_spec(package)
     distribution = {"skimage": "scikit-image"}.get(package, package)
     if spec is None or not spec.submodule_search_locations:
-        raise LicError(f"the sample photographs need {distribution}; install it with 'pip install {distribution}'.")
+        raise LicError(f"sample pictures need {distribution}; install it with 'pip install {distribution}'.")
     path = Path(spec.submodule_search_locations[0], name)
     if not path.is_file():
         raise LicError(
-            f"the installed {distribution} does not carry the sample photograph {path.name}; "
+            f"the installed {distribution} does not carry the sample {path.name}; "
             f"reinstall it from its wheel with 'pip install --force-reinstall {distribution}'."
         )
     return path

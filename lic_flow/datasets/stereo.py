@@ -1,7 +1,5 @@
 """A real photographed pair with dense ground truth that needs no download, from scikit-image's wheel."""
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from common.data.pictures import read_picture
-from common.errors import LicError
-from lic_flow.datasets.pairs import existing
+from common.data.samples import packaged
 
 
 class StereoPair(Dataset[dict[str, Any]]):
@@ -26,7 +23,8 @@ class StereoPair(Dataset[dict[str, Any]]):
     has_flow, has_occlusion = True, False
 
     def __init__(self) -> None:
-        left, right, disparity = (_packaged(f"motorcycle_{name}") for name in ("left.png", "right.png", "disp.npz"))
+        names = (f"data/motorcycle_{name}" for name in ("left.png", "right.png", "disp.npz"))
+        left, right, disparity = (packaged("skimage", name) for name in names)
         first, second = read_picture(left).rgb, read_picture(right).rgb
         with np.load(disparity) as archive:
             shift = archive["arr_0"].astype(np.float32)
@@ -50,11 +48,3 @@ class StereoPair(Dataset[dict[str, Any]]):
         if i not in (0, -1):
             raise IndexError(i)
         return dict(self._sample)
-
-
-def _packaged(name: str) -> Path:
-    """A file in scikit-image's folder of data, found without importing it (nor its downloader of further data)."""
-    spec = importlib.util.find_spec("skimage")
-    if spec is None or not spec.submodule_search_locations:
-        raise LicError("the stereo pair needs scikit-image; install it with 'pip install scikit-image'.")
-    return existing(Path(spec.submodule_search_locations[0], "data", name), "the installed scikit-image")

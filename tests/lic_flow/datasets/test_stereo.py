@@ -32,7 +32,7 @@ def test_a_scikit_image_without_it_is_said(tmp_path: Path, monkeypatch: pytest.M
     spec = ModuleSpec("skimage", None, is_package=True)
     spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(LicError, match=r"scikit-image lacks .*motorcycle_left\.png"):
+    with pytest.raises(LicError, match=r"scikit-image does not carry .*motorcycle_left\.png"):
         StereoPair()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(LicError, match="install it with 'pip install scikit-image'"):
