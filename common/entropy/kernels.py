@@ -11,7 +11,9 @@ that owns the slots [start, start + frequency) of 2^16::
 
 The encoder runs over the symbols backwards and fills its words from the end, so that the decoder reads both
 forwards. A stream is the final state (two words, low first), then the words, all little-endian; its decoder
-must end with x = 2^31, where the encoder began, and with no word left.
+must end with x = 2^31, where the encoder began, and with no word left. An encoder may as well begin below, at 2^15 for
+short streams: until its first word x only grows, and the decoder, whose words are used up by then, goes the same way
+back. That saves two bytes of the four that prove that all was decoded as it was encoded.
 
 No kernel trusts its stream: each read is checked, and each loop is bounded by the number of symbols asked for.
 """
@@ -22,6 +24,7 @@ import numpy as np
 from numba import njit
 
 FIRST_STATE = 1 << 31
+SHORT_STATE = 1 << 15  # where the encoder of a short stream begins
 OK, TRUNCATED, IMPOSSIBLE, BAD_INDEX, NOT_FINITE = range(5)
 BUCKET_BITS = 8  # a look-up table has an entry for each 2^8 slots
 
@@ -120,9 +123,12 @@ def fill_lookup(cdf, lookup):  # type: ignore[no-untyped-def]
 
 
 @jit
-def encode_tables(symbols, indexes, cdf, length, offset, words):  # type: ignore[no-untyped-def]
-    """Fills `words`, 2 a symbol and 4, from its end; returns the status and where the stream begins."""
-    x, at = LOW, np.int64(words.size)
+def encode_tables(symbols, indexes, cdf, length, offset, words, first):  # type: ignore[no-untyped-def]
+    """Fills `words`, 2 a symbol and 4, from its end; returns the status and where the stream begins.
+
+    `first` is the state to begin with.
+    """
+    x, at = _u(first), np.int64(words.size)
     flat, row, tables = cdf.reshape(-1), _u(cdf.shape[1]), _u(length.size)
     for i in range(symbols.size - 1, -1, -1):
         t = _u(np.uint32(indexes[i]))
@@ -145,8 +151,11 @@ def encode_tables(symbols, indexes, cdf, length, offset, words):  # type: ignore
 
 @jit
 def decode_tables(words, state, indexes, cdf, length, offset, lookup, symbols):  # type: ignore[no-untyped-def]
-    """Decodes the next symbols.size symbols; `state` holds x and the position, and is brought forward."""
-    x, at = state[0], state[1]
+    """Decodes the next symbols.size symbols.
+
+    `state` holds x, the position, which are brought forward, and the least x that an encoder begins with.
+    """
+    x, at, least = state[0], state[1], state[2]
     flat, row, tables = cdf.reshape(-1), _u(cdf.shape[1]), _u(length.size)
     for i in range(symbols.size):
         t = _u(np.uint32(indexes[i]))
@@ -164,15 +173,16 @@ def decode_tables(words, state, indexes, cdf, length, offset, lookup, symbols): 
             within, frequency = slot - start, _u(flat[t * row + s + ONE]) - start
         x = take(x, within, frequency)
         if x < LOW:
-            if at >= _u(words.size):
+            if at < _u(words.size):
+                x = (x << _32) | _u(words[at])
+                at += ONE
+            elif x < least:
                 return TRUNCATED
-            x = (x << _32) | _u(words[at])
-            at += ONE
         value = np.int64(s)
         escape = np.int64(length[t]) - 2
         if value == escape:
             number, x, at = pop_number(x, words, at)
-            if x < LOW:
+            if x < least:
                 return TRUNCATED
             value = -((number + 1) >> 1) if number & 1 else escape + (number >> 1)
             if number < 0 or value + offset[t] < INT32_MIN or value + offset[t] > INT32_MAX:

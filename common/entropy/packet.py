@@ -14,7 +14,6 @@ from torch import Tensor
 
 from common.entropy import rans
 from common.entropy.models import EntropyBottleneck, GaussianConditional
-from common.entropy.streams import restored, shortened
 from common.entropy.tables import TableModel, to_int32
 from common.errors import StreamError
 
@@ -101,9 +100,9 @@ class PacketWriter:
         self._attached.extend(streams)
 
     def finish(self, short: bool = False) -> list[bytes]:
-        """The common stream, `shortened` if so asked for (which saves some two bytes), and those attached."""
-        own = [self._encoder.finish()] if self._models.parts else []
-        return [*(map(shortened, own) if short else own), *self._attached]
+        """The common stream, `short` as in `rans.encode`, and those attached."""
+        own = [self._encoder.finish(short)] if self._models.parts else []
+        return [*own, *self._attached]
 
 
 class PacketReader:
@@ -113,8 +112,8 @@ class PacketReader:
         if not streams:
             raise StreamError("The packet holds no stream: it was not written by this program.")
         self._models = models
-        common = restored(streams[0]) if models.parts else rans.SequentialEncoder(models.tables).finish()
-        self._decoder = rans.SequentialDecoder(common, models.tables)
+        common = streams[0] if models.parts else rans.NOTHING
+        self._decoder = rans.SequentialDecoder(common, models.tables, short=True)
         self._attached = list(streams[1:] if models.parts else streams)
 
     def channels(self, model: EntropyBottleneck, size: Sequence[int]) -> Tensor:

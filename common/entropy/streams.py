@@ -88,7 +88,8 @@ def check(status: int) -> None:
 def shortened(stream: bytes) -> bytes:
     """The stream without the leading zero bytes, three at most, of the state that it begins with; see `restored`.
 
-    A state is anywhere in [2^31, 2^63), as likely in one octave as in another: that is two bytes less on average.
+    A state is anywhere in [2^31, 2^63), as likely in one octave as in another: that is two bytes less on average, and
+    more where a stream is so short that its coder's state never came so far.
     """
     state = stream[:8]
     end = max(len(state.rstrip(b"\0")), len(state) - 3)
@@ -102,16 +103,21 @@ def restored(stream: bytes) -> bytes:
 
 
 class Reader:
-    """A stream being decoded, for any of the decoders: the words, the coder's state, the running checksum."""
+    """A stream being decoded, for any of the decoders: the words, the coder's state, the running checksum.
 
-    def __init__(self, stream: bytes) -> None:
+    With `short`, the stream may be one of `shortened`, or a whole one, and may end as either kind does.
+    """
+
+    def __init__(self, stream: bytes, short: bool = False) -> None:
+        stream = restored(stream) if short else stream
         if len(stream) < 8 or len(stream) % 4:
             raise StreamError(f"A stream of {len(stream)} bytes is too short or cut: the file is damaged.")
+        self._ends = (kernels.SHORT_STATE, kernels.FIRST_STATE) if short else (kernels.FIRST_STATE,)
         self.words = np.frombuffer(stream, dtype="<u4").astype(np.uint32, copy=False)
         first = int(self.words[0]) | int(self.words[1]) << 32
-        if not kernels.FIRST_STATE <= first < 1 << 63:
+        if not self._ends[0] <= first < 1 << 63:
             raise StreamError("The stream begins with a state that no encoder writes: it is damaged.")
-        self.state = np.array([first, 2], dtype=np.uint64)
+        self.state = np.array([first, 2, self._ends[0]], dtype=np.uint64)
         self._crc = 0
         self._checksum = _checksum.get()
 
@@ -124,7 +130,7 @@ class Reader:
 
     def finish(self) -> None:
         """Raises `StreamError` unless all words were used and the state is what the encoder began with."""
-        if self.state[0] != kernels.FIRST_STATE or self.state[1] != self.words.size:
+        if self.state[0] not in self._ends or self.state[1] != self.words.size:
             raise StreamError(
                 "The stream does not end where it should: it is damaged, or was written by another model."
             )

@@ -73,7 +73,7 @@ def test_only_the_positions_asked_for_are_written() -> None:
 
 
 @torch.inference_mode()
-def test_a_short_stream_is_read_like_a_whole_one_and_is_some_two_bytes_shorter() -> None:
+def test_a_short_stream_is_read_like_a_whole_one_and_is_some_four_bytes_shorter() -> None:
     model = latents(False, 5)
     tables = stack(models(model))
     saved = []
@@ -88,7 +88,7 @@ def test_a_short_stream_is_read_like_a_whole_one_and_is_some_two_bytes_shorter()
             reader = PacketReader(tables, [stream])
             assert torch.equal(model.read((3, 3), reader), written)
             reader.finish()
-    assert set(saved) == {0, 1, 2, 3} and 1 < sum(saved) / len(saved) < 2
+    assert 3 < sum(saved) / len(saved) < 4 and max(saved) < 8
 
 
 def test_a_packet_without_models_holds_only_what_is_attached() -> None:

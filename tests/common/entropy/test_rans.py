@@ -63,8 +63,31 @@ def test_escape_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_random_round_trips(seed: int) -> None:
     symbols, indexes, tables = random_case(seed, 1 + 37 * seed)
-    stream = rans.encode(symbols, indexes, tables)
+    stream, short = (rans.encode(symbols, indexes, tables, short) for short in (False, True))
     np.testing.assert_array_equal(rans.decode(stream, indexes, tables), symbols)
+    for either in (stream, short):
+        np.testing.assert_array_equal(rans.decode(either, indexes, tables, short=True), symbols)
+
+
+def test_short_streams_are_four_bytes_shorter_however_few_their_symbols() -> None:
+    saved = []
+    for seed in range(60):
+        symbols, indexes, tables = random_case(seed, 1 + seed)
+        stream, short = (rans.encode(symbols, indexes, tables, short) for short in (False, True))
+        np.testing.assert_array_equal(rans.decode(short, indexes, tables, short=True), symbols)
+        saved.append(len(stream) - len(short))
+    assert 3.2 < np.mean(saved) < 4.5 and min(saved) >= 0
+
+
+def test_a_short_stream_by_hand() -> None:
+    """As `test_by_hand`, from 2^15 on, and without the three highest bytes, which are zero."""
+    state = 1 << 15
+    state = (state // 2**14 << 16) + state % 2**14 + 0
+    state = (state // 2**15 << 16) + state % 2**15 + 2**14
+    stream = rans.encode(np.array([0, -1]), np.zeros(2, int), quarter_half_quarter(), short=True)
+    assert stream == state.to_bytes(5, "little")
+    with pytest.raises(StreamError, match="too short or cut"):
+        rans.decode(stream, np.zeros(2, int), quarter_half_quarter())
 
 
 @pytest.mark.parametrize("offset", [INT32.min, -1, 0, INT32.max - 2])
@@ -117,25 +140,27 @@ def test_sequential_is_the_same_stream() -> None:
     np.testing.assert_array_equal(np.concatenate(parts), symbols)
 
 
-def test_leftovers_and_shortage_are_noticed() -> None:
+@pytest.mark.parametrize("short", [False, True])
+def test_leftovers_and_shortage_are_noticed(short: bool) -> None:
     symbols, indexes, tables = random_case(4, 300)
-    stream = rans.encode(symbols, indexes, tables)
+    stream = rans.encode(symbols, indexes, tables, short)
     for wrong in (indexes[:-1], np.append(indexes, 0)):
         with pytest.raises(StreamError):
-            rans.decode(stream, wrong, tables)
+            rans.decode(stream, wrong, tables, short)
     for cut in range(len(stream)):
         with pytest.raises(StreamError):
-            rans.decode(stream[:cut], indexes, tables)
+            rans.decode(stream[:cut], indexes, tables, short)
     with pytest.raises(StreamError):
-        rans.decode(stream + bytes(4), indexes, tables)
+        rans.decode(stream + bytes(4), indexes, tables, short)
 
 
-def test_garbage_never_crashes() -> None:
+@pytest.mark.parametrize("short", [False, True])
+def test_garbage_never_crashes(short: bool) -> None:
     _, indexes, tables = random_case(5, 500)
     random = np.random.default_rng(0)
     for _ in range(2000):
         with pytest.raises(StreamError):
-            rans.decode(random.bytes(int(random.integers(0, 400))), indexes, tables)
+            rans.decode(random.bytes(int(random.integers(0, 400))), indexes, tables, short)
 
 
 def test_indexes_outside_the_tables() -> None:

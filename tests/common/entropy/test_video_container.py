@@ -2,14 +2,12 @@
 
 import io
 import random
-import zlib
-from binascii import crc_hqx
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from support.old_clips import in_the_layout_before
 
-from common.entropy.container import varint
 from common.entropy.video_container import (
     MARKER,
     Damage,
@@ -107,24 +105,10 @@ def test_a_cut_file_gives_all_whole_packets() -> None:
         assert read(data[:end]) == chosen[:whole]
 
 
-def in_the_layout_before(chosen: list[FramePacket], version: int) -> bytes:
-    """A file as versions 2 and 3 had it: the number of streams before their lengths, a checksum of symbols behind."""
-    data, intra = written([])[0], 0
-    header = data[:3] + bytes([version]) + data[4:-8] + len(chosen).to_bytes(4, "little")
-    out = header + zlib.crc32(header).to_bytes(4, "little")
-    for place, kind, streams, symbols, _ in chosen:
-        intra = place if kind == 0 else intra
-        begin = MARKER + varint(place) if kind == 0 else b""
-        numbers = [4 * abs(place - intra) + kind, len(streams), *map(len, streams)]
-        body = begin + b"".join(map(varint, numbers)) + b"".join(streams) + (symbols or 0).to_bytes(2, "little")
-        out += body + crc_hqx(body, 0xFFFF).to_bytes(2, "little")
-    return out
-
-
 @pytest.mark.parametrize("version", [2, 3])
 def test_files_of_versions_before_are_read(version: int) -> None:
     chosen = [packet._replace(symbols=999 * packet.place) for packet in packets()]
-    old = in_the_layout_before(chosen, version)
+    old = in_the_layout_before(HEADER, chosen, version)
     assert read_header(old)[0] == HEADER._replace(frames=9) and read(old) == chosen
     assert f"format version {version}" in describe_clip(Path("old.lic"), old)
     broken = bytearray(old)
