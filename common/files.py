@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
         "PNG files",
     )
     two.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
-    two.add_argument("--max-pixels", type=int, help=f"refuse larger pictures (default {2**28})")
+    two.add_argument("--max-pixels", type=int, help=f"refuse larger pictures, or frames (default {2**28})")
     two.add_argument("--frames", type=_span, metavar="A:B", help="only frames A to before B of a clip, counted from 0")
     for verb in (one, two):
         verb.add_argument("--device", default="cpu", help="cpu (default) or cuda; decode where you encoded")
@@ -83,7 +83,7 @@ def _taken(work: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, if `work` takes them all."""
     for name in options:
         if name not in inspect.signature(work).parameters:
-            whose = "pictures" if name in ("background", "max_pixels") else "clips"
+            whose = "pictures" if name == "background" else "clips"
             raise LicError(f"--{name.replace('_', '-')} is for {whose}, and the codec of --checkpoint codes none.")
     return options
 

@@ -9,7 +9,7 @@ from compressai.models import CompressionModel
 
 from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_picture
-from common.entropy.container import IMAGE, Header, pack, unpack
+from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
 from common.entropy.models import as_in_version
 from common.entropy.streams import symbol_checksum
 from common.errors import LicError, StreamError
@@ -37,7 +37,7 @@ class ImageFiles(CodecFiles):
         return pack(header, [strings[0] for strings in out["strings"]], checksum.value)
 
     @torch.inference_mode()
-    def decode(self, data: bytes, max_pixels: int = 2**28) -> Decoded:
+    def decode(self, data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
         """The bytes of a .lic file -> the picture; raises StreamError for anything but a whole file of this model."""
         header, streams, symbols, version = unpack(data, max_pixels)
         self.check_writer(header.model, header.digest)
@@ -70,7 +70,7 @@ class ImageFiles(CodecFiles):
         size = f"{target}: {width}x{height}, {len(data)} bytes, {8 * len(data) / (width * height):.4f} bpp"
         return [*picture.notes, size]
 
-    def decompress_file(self, source: Path, target: Path, max_pixels: int = 2**28) -> list[str]:
+    def decompress_file(self, source: Path, target: Path, max_pixels: int = MAX_PIXELS) -> list[str]:
         """Write the picture in `source` to `target` (a lossless format)."""
         decoded = self.decode(read_bytes(source), max_pixels)
         write_picture(target, decoded.rgb, decoded.grey)

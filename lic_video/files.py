@@ -15,6 +15,7 @@ from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
 from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
+from common.entropy.container import MAX_PIXELS, check_pixels
 from common.entropy.streams import symbol_checksum
 from common.entropy.video_container import (
     Damage,
@@ -94,24 +95,28 @@ class VideoFiles(CodecFiles):
             return self.codec.intra_encode(x) if reference is None else self.codec.encode(x, reference)
 
     def decode(
-        self, data: bytes | mmap, first: int = 0, stop: int | None = None
+        self, data: bytes | mmap, first: int = 0, stop: int | None = None, max_pixels: int = MAX_PIXELS
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """Frames `first` to before `stop` of a file, in the order of the clip, from the I frame before them on.
 
         Gives (place, uint8 (H, W, 3)), and None for a frame that is lost: damaged, or predicted from one that is.
 
         Raises:
-            StreamError: the header is not that of a clip of this model, or the file ends before frame `first`.
+            StreamError: the header is not that of a clip of this model, or tells frames of more than `max_pixels`, or
+                the clip has no frame `first`.
         """
-        header, start = read_header(data)
+        header, _ = read_header(data)
         self.check_writer(header.model, header.digest)
+        check_pixels(header.width, header.height, max_pixels, "frames")
+        if header.frames and first >= header.frames:
+            raise StreamError(f"the clip has frames 0 to {header.frames - 1}, not {first}.")
         gop = Gop(header.gop, header.structure)  # type: ignore[arg-type]
         stop = min(stop or 2**32, header.frames or 2**32)
         low = first // gop.size * gop.size
         high = stop if gop.structure == "uni" else -(-stop // gop.size) * gop.size + 1
         behind = 0 if gop.structure == "uni" else gop.size  # an I frame's place before which all frames are final
         order, references = InDisplayOrder[np.ndarray](first), References()
-        for packet in read_packets(data, start):
+        for packet in read_packets(data):
             if isinstance(packet, Damage) or not low <= packet.place < high:
                 continue
             if packet.kind == Kind.INTRA:
@@ -158,7 +163,9 @@ class VideoFiles(CodecFiles):
         figures = f"{8 * held / (count * width * height):.4f} bpp, {float(held * rate / (125 * count)):.1f} kbit/s"
         return [f"{target}: {width}x{height}, {count} frames, {held} bytes, {figures}"]
 
-    def decompress_file(self, source: Path, target: Path, frames: tuple[int, int | None] = (0, None)) -> list[str]:
+    def decompress_file(
+        self, source: Path, target: Path, frames: tuple[int, int | None] = (0, None), max_pixels: int = MAX_PIXELS
+    ) -> list[str]:
         """Write the clip in `source`, or its frames from the first of `frames` to before the second, to `target`.
 
         See `write_clip` for what that may be.
@@ -169,7 +176,7 @@ class VideoFiles(CodecFiles):
         lost: list[int] = []
         with mapped(source) as data:
             header, _ = read_header(data)
-            count = write_clip(target, filled(self.decode(data, *frames), lost), header.rate)
+            count = write_clip(target, filled(self.decode(data, *frames, max_pixels), lost), header.rate)
             cut = header.frames == 0
         if lost or cut:
             kept = count - len(lost)

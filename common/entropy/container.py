@@ -39,6 +39,7 @@ from common.errors import StreamError
 
 MAGIC, VERSION = b"LIC", 2
 IMAGE = b"I"
+MAX_PIXELS = 2**28  # of a picture or frame, unless another limit is given
 _NOT_WEIGHTS = ("_quantized_cdf", "_cdf_length", "_offset", "_tables_digest")
 
 
@@ -83,7 +84,16 @@ def pack(header: Header, streams: list[bytes], symbols: int) -> bytes:
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
+def check_pixels(width: int, height: int, most: int, what: str) -> None:
+    """Raises `StreamError` if pictures of `width` x `height` have more than `most` pixels."""
+    if width * height > most:
+        raise StreamError(
+            f"The file claims {what} of {width} x {height} pixels, more than the limit of {most}: "
+            "if you trust it, raise the limit with --max-pixels."
+        )
+
+
+def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
     """What is in a file; raises `StreamError` for anything but an intact file of at most `max_pixels`."""
     if data[:3] != MAGIC or len(data) < 4:
         raise StreamError("This is not a .lic file: it does not begin with the letters LIC and a version.")
@@ -106,11 +116,7 @@ def unpack(data: bytes, max_pixels: int = 2**28) -> Packet:
     width, height = fields.varint(), fields.varint()
     if width < 1 or height < 1:
         raise StreamError(INCONSISTENT)
-    if width * height > max_pixels:
-        raise StreamError(
-            f"The file claims an image of {width} x {height} pixels, more than the limit of {max_pixels}: "
-            "if you trust it, raise the limit with --max-pixels."
-        )
+    check_pixels(width, height, max_pixels, "an image")
     count = fields.varint()
     if count > len(data):
         raise StreamError(INCONSISTENT)

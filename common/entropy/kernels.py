@@ -11,9 +11,9 @@ that owns the slots [start, start + frequency) of 2^16::
 
 The encoder runs over the symbols backwards and fills its words from the end, so that the decoder reads both
 forwards. A stream is the final state (two words, low first), then the words, all little-endian; its decoder
-must end with x = 2^31, where the encoder began, and with no word left. An encoder may as well begin below, at 2^15 for
-short streams: until its first word x only grows, and the decoder, whose words are used up by then, goes the same way
-back. That saves two bytes of the four that prove that all was decoded as it was encoded.
+must end with x = 2^31, where the encoder began, and with no word left. An encoder may as well begin below, from 2^15 on
+for short streams: until its first word x only grows, and the decoder, whose words are used up by then, goes the same
+way back.
 
 No kernel trusts its stream: each read is checked, and each loop is bounded by the number of symbols asked for.
 """
@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 
 FIRST_STATE = 1 << 31
-SHORT_STATE = 1 << 15  # where the encoder of a short stream begins
+SHORT_STATE = 1 << 15  # and up: where the encoder of a short stream begins
 OK, TRUNCATED, IMPOSSIBLE, BAD_INDEX, NOT_FINITE = range(5)
 BUCKET_BITS = 8  # a look-up table has an entry for each 2^8 slots
 

@@ -1,8 +1,9 @@
 """What a frame's stages write: one stream for all entropy models' symbols, and the streams of codecs of their own.
 
-Every stream costs about six bytes beside what its symbols weigh, since a coder ends with a state of eight: the four of
-a small P frame (motion and residual, each with side information) would be a tenth of it. Here the models' tables are
-stacked, so that one coder takes the symbols of any of them in any order, and gives them back in that order.
+Every stream costs about six bytes beside what its symbols weigh (a short one three), since a coder ends with a state of
+eight: the four of a small P frame (motion and residual, each with side information) would be a tenth of it. Here the
+models' tables are stacked, so that one coder takes the symbols of any of them in any order, and gives them back in that
+order.
 """
 
 from collections.abc import Sequence
@@ -48,6 +49,9 @@ class Stacks:
 
     def __init__(self) -> None:
         self._made: dict[tuple[int, ...], Stack] = {}
+
+    def __reduce__(self) -> tuple[type["Stacks"], tuple[()]]:
+        return Stacks, ()  # a copy of the models makes its own
 
     def of(self, models: Sequence[TableModel]) -> Stack:
         key = tuple(map(id, models))

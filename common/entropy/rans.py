@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.entropy import kernels
-from common.entropy.streams import Reader, close_encoder, shortened, word_buffer
+from common.entropy.streams import Reader, close_encoder, crc, short_state, shortened, word_buffer
 
 NOTHING = kernels.FIRST_STATE.to_bytes(8, "little")  # the stream of no symbols
 
@@ -52,14 +52,15 @@ def _int32(values: np.ndarray) -> np.ndarray:
 def encode(symbols: np.ndarray, indexes: np.ndarray, tables: Tables, short: bool = False) -> bytes:
     """The stream of int32 `symbols` (n,), each coded with the table that `indexes` (n,) names.
 
-    A `short` stream is four bytes shorter on average: its coder begins with a smaller state, so that an error is
-    overlooked once in 2^15 times rather than 2^31, and the zeros of the state it ends with are left out.
+    A `short` stream is some three bytes shorter: the zeros of the state that its coder ends with are left out, and the
+    state it begins with has 16 bits, of which 15 are a checksum of the symbols. So it needs none beside it: the state
+    alone would not tell two tables that give a slot to different symbols.
     """
     symbols, indexes = _int32(symbols), _int32(indexes)
     if symbols.size != indexes.size:
         raise ValueError(f"{symbols.size} symbols, {indexes.size} indexes")
     words = word_buffer(symbols.size)
-    first = kernels.SHORT_STATE if short else kernels.FIRST_STATE
+    first = short_state(crc(symbols)) if short else kernels.FIRST_STATE
     status, begin = kernels.encode_tables(symbols, indexes, tables.cdf, tables.length, tables.offset, words, first)
     stream = close_encoder(status, begin, words, symbols)
     return shortened(stream) if short else stream

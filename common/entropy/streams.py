@@ -55,7 +55,8 @@ def symbol_checksum() -> Iterator[Checksum]:
         _checksum.reset(token)
 
 
-def _crc(symbols: np.ndarray, value: int = 0) -> int:
+def crc(symbols: np.ndarray, value: int = 0) -> int:
+    """The CRC-32 of int32 symbols that come behind others whose CRC-32 is `value`."""
     return zlib.crc32(np.ascontiguousarray(symbols, dtype="<i4").data, value)
 
 
@@ -69,7 +70,7 @@ def close_encoder(status: int, begin: int, words: np.ndarray, symbols: np.ndarra
     check(status)
     checksum = _checksum.get()
     if checksum is not None:
-        checksum.add_encoded(_crc(symbols))
+        checksum.add_encoded(crc(symbols))
     return words[begin:].astype("<u4", copy=False).tobytes()
 
 
@@ -85,11 +86,16 @@ def check(status: int) -> None:
     raise StreamError(f"The stream {reason}: it is damaged, or was written by another model.")
 
 
-def shortened(stream: bytes) -> bytes:
-    """The stream without the leading zero bytes, three at most, of the state that it begins with; see `restored`.
+def short_state(crc: int) -> int:
+    """Where the coder of a short stream begins whose symbols have this CRC-32: in [2^15, 2^16)."""
+    return kernels.SHORT_STATE | crc & kernels.SHORT_STATE - 1
 
-    A state is anywhere in [2^31, 2^63), as likely in one octave as in another: that is two bytes less on average, and
-    more where a stream is so short that its coder's state never came so far.
+
+def shortened(stream: bytes) -> bytes:
+    """The stream without the zero bytes, three at most, that the state before its words ends with; see `restored`.
+
+    They are its highest bytes. It is anywhere in [2^31, 2^63), as likely in one octave as in another: that is 1.6 bytes
+    less on average.
     """
     state = stream[:8]
     end = max(len(state.rstrip(b"\0")), len(state) - 3)
@@ -105,32 +111,32 @@ def restored(stream: bytes) -> bytes:
 class Reader:
     """A stream being decoded, for any of the decoders: the words, the coder's state, the running checksum.
 
-    With `short`, the stream may be one of `shortened`, or a whole one, and may end as either kind does.
+    With `short`, the stream may be a short one (`rans.encode`) or a whole one.
     """
 
     def __init__(self, stream: bytes, short: bool = False) -> None:
         stream = restored(stream) if short else stream
         if len(stream) < 8 or len(stream) % 4:
             raise StreamError(f"A stream of {len(stream)} bytes is too short or cut: the file is damaged.")
-        self._ends = (kernels.SHORT_STATE, kernels.FIRST_STATE) if short else (kernels.FIRST_STATE,)
+        least = kernels.SHORT_STATE if short else kernels.FIRST_STATE
         self.words = np.frombuffer(stream, dtype="<u4").astype(np.uint32, copy=False)
         first = int(self.words[0]) | int(self.words[1]) << 32
-        if not self._ends[0] <= first < 1 << 63:
+        if not least <= first < 1 << 63:
             raise StreamError("The stream begins with a state that no encoder writes: it is damaged.")
-        self.state = np.array([first, 2, self._ends[0]], dtype=np.uint64)
-        self._crc = 0
-        self._checksum = _checksum.get()
+        self.state = np.array([first, 2, least], dtype=np.uint64)
+        self._short, self._crc, self._checksum = short, 0, _checksum.get()
 
     def took(self, status: int, symbols: np.ndarray) -> np.ndarray:
         """Notes what a kernel decoded, and hands it on."""
         check(status)
-        if self._checksum is not None:
-            self._crc = _crc(symbols, self._crc)
+        if self._short or self._checksum is not None:
+            self._crc = crc(symbols, self._crc)
         return symbols
 
     def finish(self) -> None:
         """Raises `StreamError` unless all words were used and the state is what the encoder began with."""
-        if self.state[0] not in self._ends or self.state[1] != self.words.size:
+        ends = (kernels.FIRST_STATE, short_state(self._crc)) if self._short else (kernels.FIRST_STATE,)
+        if self.state[0] not in ends or self.state[1] != self.words.size:
             raise StreamError(
                 "The stream does not end where it should: it is damaged, or was written by another model."
             )

@@ -7,13 +7,13 @@
 Numbers without a size are varints (see `container`); others are little-endian. `head` is 4 times the distance from
 the last I frame in the file, plus the frame's kind (0: I, 1: predicted from the frame before, 2: from the frame after,
 whose distance counts backwards). `lengths` are twice each stream's, plus 1 if another follows. `frames` is written
-last, when all have come. A P packet of one stream has 4 or 5 bytes beside it.
+last, when all have come. A P packet of one stream of less than 8 KiB has 4 or 5 bytes beside it.
 
 The CRC-16 covers the packet up to itself. What fails is damaged: reading goes on at the packet behind it if that is
-whole, else at the next marker that begins a whole packet. Frames are written in coding order. Streams of our coder are
-short ones (`rans.encode`): that a decoder computed other tables than the encoder shows in the state with which it ends,
-which would be right once in 2^15 times. A checksum of the symbols, as in images, and whole streams would take six bytes
-more, 1 % of a frame of 176x144 at 0.2 bpp.
+whole, else at the next marker that begins a whole packet. Frames are written in coding order. The stream that a frame's
+entropy models share is a short one (`rans.encode`), which has a checksum of its symbols in it; those that an image
+codec writes by itself are whole. Six bytes less than a whole stream and a checksum beside it are 1 % of a frame of
+176x144 pixels at 0.2 bpp.
 
 Versions 2 and 3, which are read, too, have that checksum (2 bytes before the CRC-16), tell the number of streams
 before their lengths, and hold whole streams, those of an intra codec apart. In version 2, so were those of an image
@@ -41,6 +41,8 @@ MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
 _HEAD = 1 << 12  # bytes that a header, or what stands before a packet's streams, may have at most
 _STREAMS = 64  # of a packet, at most
+_FRAMES = 1000  # a byte, at most: more than what a cut file may have lost, less than what a false one could ask for
+_SEARCH = 16  # how often a file's bytes are gone over, at most, to find packets behind damaged ones
 _CRC = 0xFFFF  # what it begins with
 
 
@@ -101,16 +103,18 @@ def read_header(data: bytes | mmap) -> tuple[VideoHeader, int]:
         )
     fields = Fields(data[:_HEAD], 5)
     structure = fields.take(1)[0]
-    texts = [fields.take(fields.varint()) for _ in range(2)]
+    try:
+        model, conversion = (fields.take(fields.varint()).decode() for _ in range(2))
+    except UnicodeDecodeError:
+        raise StreamError(INCONSISTENT) from None
     digest = fields.take(8)
     width, height, up, down, gop = (fields.varint() for _ in range(5))
     frames = int.from_bytes(fields.take(4), "little")
     end = fields.at
     if zlib.crc32(data[:end]) != int.from_bytes(fields.take(4), "little"):
         raise StreamError("The clip's header is damaged: its check sum does not fit. Copy or download it again.")
-    if structure >= len(STRUCTURES) or not (width and height and down and gop):
+    if structure >= len(STRUCTURES) or not (width and height and down and gop) or frames > _FRAMES * len(data):
         raise StreamError(INCONSISTENT)
-    model, conversion = (text.decode() for text in texts)
     header = VideoHeader(
         model, digest, width, height, Fraction(up, down), gop, STRUCTURES[structure], conversion, frames
     )
@@ -126,7 +130,9 @@ class PacketFile:
         write_header(file, self._header)
 
     def write(self, packet: FramePacket) -> int:
-        """Returns the bytes that the packet takes."""
+        """Returns the bytes that the packet takes; raises `ValueError` for none or too many streams."""
+        if not 0 < len(packet.streams) <= _STREAMS:
+            raise ValueError(f"a packet holds 1 to {_STREAMS} streams, not {len(packet.streams)}")
         begin = b""
         if packet.kind == 0:
             self._intra = packet.place
@@ -143,10 +149,10 @@ class PacketFile:
         write_header(self._file, self._header._replace(frames=frames))
 
 
-def read_packets(data: bytes | mmap, start: int) -> Iterator[FramePacket | Damage]:
-    """The packets of the file `data` from byte `start` on, one at a time; of damaged stretches, that they are there."""
-    packets = _Packets(data)
-    at, intra = start, -1
+def read_packets(data: bytes | mmap) -> Iterator[FramePacket | Damage]:
+    """The packets of the file `data`, one at a time; of damaged stretches, that they are there."""
+    header, at = read_header(data)
+    packets, intra = _Packets(data, header.frames), -1
     while at < len(data):
         try:
             packet, at = packets.read(at, intra)
@@ -160,8 +166,9 @@ def read_packets(data: bytes | mmap, start: int) -> Iterator[FramePacket | Damag
 class _Packets:
     """Reads packets anywhere in a file; `intra`, where asked for, is the place of the last I frame before."""
 
-    def __init__(self, data: bytes | mmap) -> None:
-        self._data = data
+    def __init__(self, data: bytes | mmap, frames: int) -> None:
+        self._data, self._frames = data, frames
+        self._left = _SEARCH * len(data)  # bytes that may yet be gone over
         self._old = data[3] < 4
         self._tail = 4 if self._old else 2  # bytes behind the streams
 
@@ -175,10 +182,13 @@ class _Packets:
         if end > len(self._data):
             raise StreamError(INCONSISTENT)
         whole = self._data[at:end]
+        self._left -= len(whole)
         if crc_hqx(whole[:-2], _CRC) != int.from_bytes(whole[-2:], "little") or begins != (kind == 0) or intra < 0:
             raise StreamError("The packet is damaged: its check sum does not fit.")
         edges = [body - at, *(body - at + n for n in accumulate(lengths))]
         place = intra - distance if kind == 2 else intra + distance
+        if not 0 <= place < (self._frames or _FRAMES * at):  # without their number, the file was cut
+            raise StreamError(INCONSISTENT)
         streams = [whole[a:b] for a, b in pairwise(edges)]
         symbols = int.from_bytes(whole[-4:-2], "little") if self._old else None
         return FramePacket(place, kind, streams, symbols, len(whole)), end
@@ -193,7 +203,7 @@ class _Packets:
                 return behind
             except StreamError:
                 pass
-        while (at := self._data.find(MARKER, at + 1)) >= 0:
+        while (at := self._data.find(MARKER, at + 1)) >= 0 and self._left > 0:
             try:
                 self.read(at, -1)
                 return at
@@ -219,8 +229,9 @@ class _Packets:
 
 
 def _chained_lengths(fields: Fields) -> list[int]:
-    lengths, more = [], 1
-    while more:
+    lengths: list[int] = []
+    more = 1
+    while more and len(lengths) <= _STREAMS:
         length, more = divmod(fields.varint(), 2)
         lengths.append(length)
     return lengths
@@ -233,8 +244,8 @@ def _old_lengths(fields: Fields) -> list[int]:
 
 def describe_clip(path: Path, data: bytes) -> str:
     """What `lic info` says of a clip's file."""
-    header, start = read_header(data)
-    packets = list(read_packets(data, start))
+    header, _ = read_header(data)
+    packets = list(read_packets(data))
     whole = [packet for packet in packets if isinstance(packet, FramePacket)]
     sizes = {kind: [p.size for p in whole if (p.kind == 0) == (kind == "I")] for kind in ("I", "P")}
     count = header.frames or len(whole)

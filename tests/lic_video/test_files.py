@@ -76,7 +76,7 @@ def test_files_are_as_long_as_estimated(system: str, size: tuple[int, int]) -> N
 
 
 def packets(data: bytes) -> list[FramePacket]:
-    return [p for p in read_packets(data, read_header(data)[1]) if isinstance(p, FramePacket)]
+    return [p for p in read_packets(data) if isinstance(p, FramePacket)]
 
 
 @torch.inference_mode()
@@ -207,6 +207,14 @@ def test_another_models_file_is_refused(ofmc: VideoCodec) -> None:
     _, data, _ = coded(ofmc, Gop(2), 32, 32, 2)
     with pytest.raises(StreamError, match="decode it with the checkpoint that wrote it"):
         list(VideoFiles(video_codec("dvc"), "dvc").decode(data))
+
+
+def test_frames_that_are_too_large_or_not_there_are_refused(ofmc: VideoCodec) -> None:
+    files, data, _ = coded(ofmc, Gop(2), 48, 32, 2)
+    with pytest.raises(StreamError, match=r"48 x 32 pixels, more than the limit of 1000.*--max-pixels"):
+        list(files.decode(data, max_pixels=1000))
+    with pytest.raises(StreamError, match="has frames 0 to 1, not 5"):
+        list(files.decode(data, 5))
 
 
 def test_lost_frames_show_the_one_before() -> None:

@@ -2,12 +2,16 @@
 
 import io
 import random
+import time
+import zlib
+from binascii import crc_hqx
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from support.old_clips import in_the_layout_before
 
+from common.entropy.container import varint
 from common.entropy.video_container import (
     MARKER,
     Damage,
@@ -17,6 +21,7 @@ from common.entropy.video_container import (
     describe_clip,
     read_header,
     read_packets,
+    write_header,
 )
 from common.errors import StreamError
 
@@ -45,7 +50,7 @@ def written(chosen: list[FramePacket]) -> tuple[bytes, list[int]]:
 
 
 def read(data: bytes) -> list[FramePacket]:
-    found = read_packets(data, read_header(data)[1])
+    found = read_packets(data)
     return [packet._replace(size=0) for packet in found if isinstance(packet, FramePacket)]
 
 
@@ -54,7 +59,7 @@ def test_what_is_written_is_read() -> None:
     header, start = read_header(data)
     assert header == HEADER._replace(frames=9)
     assert read(data) == packets()
-    assert start + sum(packet.size for packet in read_packets(data, start)) == len(data)  # type: ignore[union-attr]
+    assert start + sum(packet.size for packet in read_packets(data)) == len(data)  # type: ignore[union-attr]
 
 
 def test_a_p_packet_has_four_bytes_beside_a_short_stream_and_five_beside_a_longer_one() -> None:
@@ -94,7 +99,7 @@ def test_a_damaged_p_packet_alone_is_lost_where_its_lengths_are_whole() -> None:
     broken = bytearray(data)
     broken[ends[1] - 5] ^= 1  # within the streams of P1
     assert [packet.place for packet in read(bytes(broken))] == [0, 2, 4, 3, 5, 6, 8, 7]
-    assert Damage(ends[0]) in list(read_packets(bytes(broken), read_header(data)[1]))
+    assert Damage(ends[0]) in list(read_packets(bytes(broken)))
 
 
 def test_a_cut_file_gives_all_whole_packets() -> None:
@@ -128,3 +133,44 @@ def test_wrong_headers_are_named() -> None:
         read_header(data[:8] + bytes([data[8] ^ 1]) + data[9:])
     with pytest.raises(StreamError):
         read_header(data[:20])
+    with pytest.raises(StreamError, match="contradicts itself"):
+        read_header(headed(HEADER, name=b"\xffmc"))
+    with pytest.raises(StreamError, match="contradicts itself"):
+        read_header(headed(HEADER._replace(frames=2**32 - 1)))
+
+
+def headed(header: VideoHeader, name: bytes = b"ofmc") -> bytes:
+    """A file without packets whose header has the right checksum, whatever it says."""
+    file = io.BytesIO()
+    write_header(file, header)
+    body = file.getvalue()[:-4].replace(b"\x04ofmc", bytes([len(name)]) + name)
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+def packet_of(place: int, claimed: int = 1) -> bytes:
+    """An I packet with a right checksum, or only what stands before a stream of `claimed` bytes."""
+    body = MARKER + varint(place) + bytes([0]) + varint(2 * claimed)
+    return body + b"x" + crc_hqx(body + b"x", 0xFFFF).to_bytes(2, "little") if claimed == 1 else body
+
+
+def test_a_place_that_no_clip_has_is_damage() -> None:
+    """Not four thousand million lost frames, one after the other."""
+    cut = headed(HEADER)
+    assert [type(p) for p in read_packets(cut + packet_of(7) + packet_of(2**32 - 1))] == [FramePacket, Damage]
+    whole = headed(HEADER._replace(frames=9))
+    assert [type(p) for p in read_packets(whole + packet_of(9) + packet_of(8))] == [Damage, FramePacket]
+
+
+def test_markers_that_claim_much_do_not_take_long() -> None:
+    """Each one's checksum would be taken over half of the file; behind many, the rest is given up."""
+    flood = headed(HEADER) + (packet_of(0, claimed=400_000) + b"y") * 60_000
+    assert len(flood) > 500_000
+    begin = time.process_time()
+    assert [type(p) for p in read_packets(flood)] == [Damage]
+    assert time.process_time() - begin < 2
+
+
+def test_packets_that_could_not_be_read_are_not_written() -> None:
+    for streams in ([], 65 * [b"x"]):
+        with pytest.raises(ValueError, match="1 to 64 streams"):
+            PacketFile(io.BytesIO(), HEADER).write(FramePacket(0, 0, streams))
