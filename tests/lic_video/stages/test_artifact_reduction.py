@@ -78,12 +78,13 @@ def test_it_learns_to_undo_a_pattern_of_errors() -> None:
     residual = (torch.rand(4, 3, 4, 4) - 0.5).repeat_interleave(4, 2).repeat_interleave(4, 3)
     frame = prediction + residual * 0.875
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    losses = []
+    losses, reached = [], set()
     for _ in range(40):
         loss = (model(prediction, residual) - frame).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        reached |= {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 4
-    assert all(p.grad is not None and p.grad.any() for p in model.parameters())
+    assert reached == dict(model.named_parameters()).keys()  # by some step: a rectifier may die of a later one
