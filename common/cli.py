@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lic {verb}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"lic {verb}: interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        rest = "; the same command goes on from the last checkpoint, if one was saved" if verb == "train" else ""
+        print(f"lic {verb}: interrupted{rest}.", file=sys.stderr)
         return 130
 
 

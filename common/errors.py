@@ -17,5 +17,7 @@ def fault_of_input(error: BaseException) -> LicError | None:
     """The `LicError` that `error` is, or that it was caused by: Hydra wraps what a constructor raises."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, LicError):
+        if type(cause).__name__ == "MisconfigurationException":  # Lightning's word for settings that cannot be
+            return LicError(f"the trainer cannot be as it is set: {cause}")
         cause = cause.__cause__
     return cause

@@ -59,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """`argv` begins with the verb. Bad input raises LicError."""
+    from common.data.pictures import check_distinct
+
     arguments = parser().parse_args(argv)
     if arguments.verb == "info":
         describe(arguments.source)
@@ -67,6 +69,9 @@ def main(argv: Sequence[str]) -> int:
         raise LicError(f"there is no file {arguments.source}.")
     if not arguments.target.parent.is_dir():
         raise LicError(f"the folder {arguments.target.parent} does not exist; make it first.")
+    check_distinct(arguments.target, arguments.source)
+    if arguments.verb == "compress" and arguments.target.suffix.lower() != ".lic":
+        raise LicError(f"{arguments.target} does not end in .lic: name the output so that it is taken for what it is.")
     files = open_files(arguments.checkpoint, arguments.device)
     work = files.compress_file if arguments.verb == "compress" else files.decompress_file
     if arguments.source.is_dir() and "rate" not in inspect.signature(work).parameters:
@@ -136,14 +141,14 @@ def describe(path: Path) -> None:
             for key, values in shown.items():
                 print(f"  {key:<14} {values[0]}")
         return
-    from common.entropy.container import unpack
-    from common.entropy.video_container import VIDEO, describe_clip
+    from common.entropy.container import CLIP, unpack
+    from common.entropy.video_container import describe_clip
 
     try:
         data = path.read_bytes()
     except OSError as error:
         raise LicError(f"{path} cannot be read: {error.strerror}.") from error
-    if data[4:5] == VIDEO:
+    if data[4:5] == CLIP:
         print(describe_clip(path, data))
         return
     header, streams, _, version = unpack(data, max_pixels=sys.maxsize)

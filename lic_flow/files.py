@@ -35,12 +35,13 @@ def main(argv: list[str]) -> int:
 def estimate_file(first: Path, second: Path, out: Path, checkpoint: Path, show: str, device: str) -> str:
     """Write the flow between two picture files to `out`; returns a sentence on it."""
     from common.data.flow_files import write_flow
-    from common.data.pictures import read_picture, write_picture
+    from common.data.pictures import check_distinct, read_picture, write_picture
     from common.errors import LicError
     from common.launch.weights import trained_network
 
     if out.suffix.lower() not in (".flo", ".pfm", ".png"):
         raise LicError(f"{out} ends in neither .flo nor .pfm nor .png: name the output so that its kind is clear.")
+    check_distinct(out, first, second)
     a, b = (read_picture(path, background="white").rgb for path in (first, second))
     if a.shape != b.shape:
         sizes = " and ".join(f"{x.shape[1]}x{x.shape[0]}" for x in (a, b))

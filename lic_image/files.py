@@ -8,7 +8,7 @@ import torch
 from compressai.models import CompressionModel
 
 from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
-from common.data.pictures import read_picture, write_picture
+from common.data.pictures import read_picture, write_atomically, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
 from common.entropy.models import as_in_version
 from common.entropy.streams import symbol_checksum
@@ -59,13 +59,7 @@ class ImageFiles(CodecFiles):
         """Write `target`; returns sentences on what was done to the picture before coding."""
         picture = read_picture(source, background)
         data = self.encode(picture.rgb, picture.grey)
-        part = target.with_name(f".{target.name}.part")
-        try:
-            part.write_bytes(data)
-            part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise LicError(f"{target} cannot be written: {error.strerror}.") from error
+        write_atomically(target, data)
         height, width = picture.rgb.shape[:2]
         size = f"{target}: {width}x{height}, {len(data)} bytes, {8 * len(data) / (width * height):.4f} bpp"
         return [*picture.notes, size]

@@ -115,6 +115,7 @@ def _of_pictures(options: argparse.Namespace, console: "Console") -> Task:
     from common.data.folders import find_pictures
     from common.data.identity import dataset_identity
     from common.data.sequences import VIDEOS
+    from common.rd.points import make_folder
 
     for path in options.paths:
         if path.is_file() and path.suffix.lower() in VIDEOS:
@@ -124,7 +125,7 @@ def _of_pictures(options: argparse.Namespace, console: "Console") -> Task:
     pictures = _readable(find_pictures(options.paths), console)
     name = _name(options)
     dataset = dataset_identity(name, pictures)
-    out = options.out or Path("bench") / name
+    out = make_folder(options.out or Path("bench") / name)
     workers = options.workers or os.cpu_count()
     return Task(PROTOCOL, dataset, of_pictures(codecs, pictures, dataset, out, qualities, workers))
 
@@ -135,6 +136,7 @@ def _of_clips(options: argparse.Namespace, console: "Console") -> Task:
     from common.baselines.video_codecs import available
     from common.baselines.video_measure import MAX_WORKERS
     from common.data.sequences import find_sequences, sequences_identity
+    from common.rd.points import make_folder
 
     protocols = video_protocols()
     if options.protocol not in protocols:
@@ -146,7 +148,7 @@ def _of_clips(options: argparse.Namespace, console: "Console") -> Task:
     clips = [sequence._replace(conversion=conditions.conversion) for sequence in find_sequences(options.paths)]
     name = _name(options)
     dataset = sequences_identity(name, clips)
-    out = options.out or Path("bench") / name
+    out = make_folder(options.out or Path("bench") / name)
     workers = options.workers or MAX_WORKERS
     benches = of_clips(codecs, len(clips), lambda: clips, dataset, conditions, out, qualities, workers)
     return Task(conditions.protocol, dataset, benches)

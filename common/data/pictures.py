@@ -126,6 +126,13 @@ def write_picture(path: str | Path, rgb: NDArray[np.uint8], grey: bool = False) 
     write_atomically(path, buffer.getvalue())
 
 
+def check_distinct(target: Path, *sources: Path) -> None:
+    """Raises ``LicError`` where writing ``target`` would destroy one of ``sources``, under whatever name."""
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise LicError(f"{target} is to be read and to be written: name another file to write.")
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all."""
     with written_whole(path) as beside:
@@ -138,8 +145,11 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Raises ``LicError`` for what the file system refuses.
     """
+    path = path.resolve() if path.is_symlink() else path  # what it points to is written, as by any other program
     if not path.parent.is_dir():
         raise LicError(f"{path} cannot be written: there is no folder {path.parent}; create it first.")
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a device, which a renamed file would take away
+        raise LicError(f"{path} cannot be written: it is no file; name one.")
     name = ""
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

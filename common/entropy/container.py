@@ -38,7 +38,7 @@ from torch import Tensor
 from common.errors import StreamError
 
 MAGIC, VERSION = b"LIC", 2
-IMAGE = b"I"
+IMAGE, CLIP = b"I", b"V"
 MAX_PIXELS = 2**28  # of a picture or frame, unless another limit is given
 _NOT_WEIGHTS = ("_quantized_cdf", "_cdf_length", "_offset", "_tables_digest")
 
@@ -98,6 +98,8 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
     if data[:3] != MAGIC or len(data) < 4:
         raise StreamError("This is not a .lic file: it does not begin with the letters LIC and a version.")
     version = data[3]
+    if data[4:5] == CLIP:
+        raise StreamError("The file holds a clip, not an image: decode it with the video codec that wrote it.")
     if not 0 < version <= VERSION:
         raise StreamError(
             f"This file has format version {version}, and this program reads up to {VERSION}: update the program."

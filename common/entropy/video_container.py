@@ -32,10 +32,10 @@ from mmap import mmap
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from common.entropy.container import INCONSISTENT, MAGIC, Fields, varint
+from common.entropy.container import CLIP, INCONSISTENT, MAGIC, Fields, varint
 from common.errors import StreamError
 
-VERSION, VIDEO = 4, b"V"
+VERSION = 4
 READABLE = (2, 3, 4)
 MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
@@ -78,7 +78,7 @@ class Damage(NamedTuple):
 
 def write_header(file: BinaryIO, header: VideoHeader) -> None:
     """Write `header` at the beginning of `file`; written again with the number of frames it has the same length."""
-    body = bytearray(MAGIC + bytes([VERSION]) + VIDEO + bytes([STRUCTURES.index(header.structure)]))
+    body = bytearray(MAGIC + bytes([VERSION]) + CLIP + bytes([STRUCTURES.index(header.structure)]))
     for text in (header.model, header.conversion):
         encoded = text.encode()
         body += varint(len(encoded)) + encoded
@@ -94,7 +94,7 @@ def read_header(data: bytes | mmap) -> tuple[VideoHeader, int]:
     """The header that `data` begins with, and its length; raises `StreamError` for anything but a whole one."""
     if data[:3] != MAGIC or len(data) < 5:
         raise StreamError("This is not a .lic file: it does not begin with the letters LIC and a version.")
-    if data[4:5] != VIDEO:
+    if data[4:5] != CLIP:
         raise StreamError("The file holds an image, not a clip: decode it with the image codec that wrote it.")
     if data[3] not in READABLE:
         raise StreamError(

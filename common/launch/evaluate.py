@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from common.errors import LicError
 from common.launch.application import attempt, hydra_application, run_job
 from common.launch.folder import RunFolder
+from common.launch.settings import check_settings
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -103,6 +104,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
                     if data:
                         raise LicError(f"{data[0]} needs data=GROUP/NAME beside it, of the kind that {cfg.run} takes.")
                     cfg.data = trained.data
+        check_settings(cfg)
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
         OmegaConf.save(cfg, folder.config_file, resolve=True)
         with tracking(cfg) as logger:

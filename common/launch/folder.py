@@ -18,7 +18,6 @@ slurm.json          which job of a cluster works on it, and where that writes it
 import fcntl
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from common.errors import LicError
 from common.launch.resolvers import ATTEMPT
@@ -83,15 +83,20 @@ class RunFolder:
                     f"{self.path} holds a run made with other settings ({', '.join(changed[:5])}); "
                     "give this one another name=… or replace the old one with overwrite=true."
                 )
-        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=".config.")
-        os.close(handle)
-        OmegaConf.save(OmegaConf.create(new), temporary)  # type: ignore[arg-type]
-        os.replace(temporary, self.config_file)
+        part = self.path / f".config.{os.getpid()}.part"
+        OmegaConf.save(OmegaConf.create(new), part)  # type: ignore[arg-type]
+        part.replace(self.config_file)
 
     def config(self) -> DictConfig:
         if not self.config_file.exists():
             raise LicError(f"{self.path} is no run folder: it has no config.yaml.")
-        return OmegaConf.load(self.config_file)  # type: ignore[return-value]
+        try:
+            cfg = OmegaConf.load(self.config_file)
+        except (YAMLError, UnicodeDecodeError) as error:
+            raise LicError(f"{self.config_file} is damaged; give the run's command with overwrite=true.") from error
+        if not isinstance(cfg, DictConfig):
+            raise LicError(f"{self.config_file} is no configuration of a run.")
+        return cfg
 
     def clear(self) -> None:
         """Forget an earlier run: the next attempt starts at step 0, and is another run to a tracker."""

@@ -18,6 +18,7 @@ from common.errors import LicError
 from common.launch.folder import RunFolder
 from common.launch.plan import planned
 from common.launch.slurm import LOGS, Queued, job_of, queue, submit
+from common.rd.points import read_json
 
 COLOURS = {"finished": "green", "running": "cyan", "pending": "default", "stopped": "yellow", "failed": "red"}
 
@@ -32,8 +33,11 @@ class State(NamedTuple):
 def state(folder: RunFolder, queued: Mapping[str, Queued]) -> State:
     """How the run in `folder` stands; `queued`: see `common.launch.slurm.queue`."""
     if folder.result.exists():
-        results = json.loads(folder.result.read_text())["results"]
-        return State("finished", ", ".join(f"{k} {v:.4g}" for k, (v, *_) in results.items() if v is not None))
+        try:
+            results = read_json(folder.result)["results"]
+            return State("finished", ", ".join(f"{k} {v:.4g}" for k, (v, *_) in results.items() if v is not None))
+        except (LicError, KeyError, TypeError, ValueError, AttributeError):
+            return State("failed", "its result.json is damaged: delete that, and the run's command evaluates it again")
     job = job_of(folder)
     waiting = queued.get(job["job"]) if job else None
     if waiting and waiting.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED"):
@@ -88,7 +92,7 @@ def held(folder: RunFolder) -> bool:
 
 def points(sweep: Path) -> list[RunFolder]:
     """The runs of the sweep in `sweep`, those included that are only planned, or the run that it is."""
-    begun = [file.parent for file in [*sweep.glob("config.yaml"), *sorted(sweep.glob("*/config.yaml"))]]
+    begun = [file.parent for file in [*sweep.glob("config.yaml"), *sorted(sweep.glob("[!.]*/config.yaml"))]]
     to_come = [sweep / name for name in planned(sweep) if sweep / name not in begun]
     folders = [RunFolder(path) for path in begun + to_come]
     if not folders:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from common.errors import LicError
 from common.launch.application import attempt, hydra_application, run_job
 from common.launch.folder import RunFolder
+from common.launch.settings import check_settings
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def prepared(cfg: DictConfig, folder: RunFolder) -> bool:
     """Make `folder`, which this process holds, that of the run that `cfg` describes; False where it is finished."""
     if missing := OmegaConf.missing_keys(cfg):
         raise LicError(f"say what {' and '.join(sorted(missing))} is to be (key=value).")
+    check_settings(cfg)
     if cfg.overwrite:
         folder.clear()
     folder.adopt(cfg)

@@ -1,6 +1,7 @@
 """Weights by themselves: `weights.ckpt` of a run folder, and weights files from elsewhere."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,9 @@ def load_weights(network: nn.Module, path: Path) -> None:
     try:
         network.load_state_dict(read_state_dict(path))
     except (RuntimeError, KeyError) as error:
-        first = str(error).strip().splitlines()[-1].strip()
-        raise LicError(f"the weights in {path} do not fit {type(network).__name__}: {first}") from error
+        last = str(error).strip().splitlines()[-1].strip()
+        said = last if len(last) < 300 else f"{last[:240]} … (they are of another system or size)"
+        raise LicError(f"the weights in {path} do not fit {type(network).__name__}: {said}") from error
 
 
 def trained_network(checkpoint: Path, device: str) -> tuple[nn.Module, DictConfig]:
@@ -69,8 +71,12 @@ def trained_network(checkpoint: Path, device: str) -> tuple[nn.Module, DictConfi
     from hydra.utils import instantiate
 
     quiet()
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise LicError(f"there is no device '{device}': --device is cpu or cuda.")
+    if device != "cpu" and not torch.cuda.is_available():
         raise LicError("there is no GPU here: leave --device out.")
+    if not checkpoint.exists():
+        raise LicError(f"there is no {checkpoint}: give the folder of a finished run, or a weights.ckpt inside one.")
     cfg = RunFolder(checkpoint if checkpoint.is_dir() else checkpoint.parent).config()
     network = instantiate(cfg.model[network_name(cfg.model)])
     load_weights(network, weights_file(checkpoint))

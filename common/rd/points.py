@@ -123,8 +123,17 @@ def cost(result: Mapping[str, Any], distortion: str) -> float | None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all; folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomically(path, text.encode())
+
+
+def make_folder(path: Path) -> Path:
+    """`path`, which is a folder then; LicError where it cannot be one."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LicError(f"{path} cannot be made a folder ({error.strerror}): name another one.") from error
+    return path
 
 
 def read_json(path: Path) -> Any:

@@ -13,7 +13,7 @@ from common.rd.bd import Method
 from common.rd.collect import Collection, Failure, collect
 from common.rd.curves import content_of, group, load
 from common.rd.page import page
-from common.rd.points import write_json, write_text
+from common.rd.points import make_folder, write_json, write_text
 from common.rd.score_tables import scores_csv
 from common.rd.scores import group_scores
 from common.rd.sections import ScoreSection, Section, rate_section, score_section
@@ -59,7 +59,7 @@ def write_report(
     if not (groups or scores or collection.failures):
         places = ", ".join(str(folder) for folder in folders)
         raise LicError(f"No result.json and no *.baseline.json below {places}; is this the folder of a sweep?")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     sections: list[Section | ScoreSection] = [
         *(rate_section(g, method, out, _suffix(i)) for i, g in enumerate(groups)),
         *(score_section(g, out, _suffix(i)) for i, g in enumerate(scores)),

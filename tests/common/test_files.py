@@ -52,7 +52,7 @@ def test_a_folder_of_frames_is_a_clip_and_no_file(
     monkeypatch.setattr(files, "open_files", lambda checkpoint, device: Clips())
     frames = tmp_path / "frames"
     frames.mkdir()
-    given = [str(frames), str(tmp_path / "out"), "--checkpoint", "c"]
+    given = [str(frames), str(tmp_path / "out.lic"), "--checkpoint", "c"]
     assert main(["compress", *given, "--rate", "25"]) == 0
     assert capsys.readouterr().out == "frames at 25.0\n"
     with pytest.raises(LicError, match="is a folder: give one file"):

@@ -1,5 +1,7 @@
 """Files in, files out: whatever is wrong is one sentence, exit status 2, and no picture."""
 
+import os
+import stat
 import struct
 import zlib
 from collections.abc import Callable
@@ -107,6 +109,36 @@ def test_cut_anywhere(run_folder: Path, stream: Path, tmp_path: Path, lic: Lic, 
     data = stream.read_bytes()
     for length in np.linspace(0, len(data) - 1, 12).astype(int):
         refused(lic, run_folder, tmp_path, data[:length], capsys)
+
+
+def test_nothing_that_is_read_is_written_over(
+    run_folder: Path, stream: Path, tmp_path: Path, lic: Lic, capsys: pytest.CaptureFixture
+) -> None:
+    photo = (tmp_path / "photo.png").read_bytes()
+    (tmp_path / "same.lic").symlink_to("photo.png")
+    (tmp_path / "link.lic").symlink_to("elsewhere.lic")
+    os.mkfifo(tmp_path / "pipe.lic")
+    run = ("--checkpoint", str(run_folder))
+    for target, words in (("photo.png", "name another file"), ("other.png", "does not end in .lic")):
+        assert lic("compress", "photo.png", target, *run) == 2
+        assert words in capsys.readouterr().err
+    assert lic("compress", "photo.png", "same.lic", *run) == 2 and (tmp_path / "photo.png").read_bytes() == photo
+    assert lic("compress", "photo.png", "pipe.lic", *run) == 2 and "is no file" in capsys.readouterr().err
+    assert stat.S_ISFIFO((tmp_path / "pipe.lic").stat().st_mode)
+    assert lic("compress", "photo.png", "link.lic", *run) == 0 and (tmp_path / "link.lic").is_symlink()
+    assert (tmp_path / "elsewhere.lic").read_bytes() == stream.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "device", "words"),
+    [("nowhere", "cpu", "there is no nowhere"), ("photo.png", "cpu", "no run folder"), ("", "foo", "no device 'foo'")],
+)
+def test_what_a_checkpoint_and_a_device_cannot_be(
+    run_folder: Path, stream: Path, tmp_path: Path, lic: Lic, capsys: pytest.CaptureFixture, checkpoint, device, words
+) -> None:
+    arguments = ("--checkpoint", checkpoint or str(run_folder), "--device", device)
+    assert lic("decompress", "photo.lic", "x.png", *arguments) == 2
+    assert words in capsys.readouterr().err and not (tmp_path / "x.png").exists()
 
 
 def test_another_checkpoint(stream: Path, tmp_path: Path, lic: Lic, capsys: pytest.CaptureFixture) -> None:

@@ -49,6 +49,21 @@ def test_a_result_ends_a_failure(tmp_path: Path) -> None:
     assert not folder.failure.exists() and json.loads(folder.result.read_text()) == {"name": "x"}
 
 
+def test_a_configuration_can_be_read_by_others_as_far_as_the_umask_lets_them(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.adopt(OmegaConf.create({"seed": 0}))
+    (tmp_path / "plain").write_text("")
+    assert folder.config_file.stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "plain"]
+
+
+@pytest.mark.parametrize("text", ["foo: [", "- a list", "\x00"])
+def test_a_damaged_configuration_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(LicError, match=r"config\.yaml is"):
+        RunFolder(tmp_path).config()
+
+
 def test_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(LicError, match=r"no config\.yaml"):
         RunFolder(tmp_path).config()

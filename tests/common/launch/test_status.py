@@ -9,7 +9,7 @@ import pytest
 from common.cli import main
 from common.launch.folder import RunFolder
 from common.launch.slurm import Queued
-from common.launch.status import distinguishing, state
+from common.launch.status import distinguishing, points, state
 
 Lic = Callable[..., int]
 
@@ -42,6 +42,21 @@ def test_states(point: RunFolder) -> None:
 def test_points_are_named_by_what_differs() -> None:
     assert distinguishing([["a=1", "b=1"], ["a=1", "b=2"]]) == ["b=1", "b=2"]
     assert distinguishing([["a=1"]]) == [""]
+
+
+def test_a_run_is_its_own_only_point(point: RunFolder) -> None:
+    """Hydra keeps a config.yaml in `.hydra`, which is none."""
+    hidden = point.path / ".hydra"
+    hidden.mkdir()
+    (hidden / "config.yaml").write_text("name: ${lic.experiment:}")
+    assert [folder.path for folder in points(point.path)] == [point.path]
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"results": {"bpp": 1}}'])
+def test_a_damaged_result_is_a_failure_of_that_point_alone(point: RunFolder, text: str) -> None:
+    point.result.write_text(text)
+    kind, detail = state(point, {})
+    assert kind == "failed" and "delete that" in detail
 
 
 def test_no_sweep_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
