@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from common.errors import LicError
 from common.launch.application import attempt, hydra_application, run_job
 from common.launch.folder import RunFolder
-from common.launch.settings import check_settings
+from common.launch.settings import check_read, check_settings
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -81,8 +81,9 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
     from common.launch.track import tracking
     from common.launch.weights import weights_file
 
+    check_read(cfg, "eval")
+    folder.check_kind(cfg)
     with attempt(folder):
-        folder.clear()  # earlier figures must not stand for this attempt
         if (cfg.run is None) == (cfg.weights is None):
             raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
         if cfg.run is not None:
@@ -106,7 +107,10 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
                     cfg.data = trained.data
         check_settings(cfg)
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
-        OmegaConf.save(cfg, folder.config_file, resolve=True)
+        if not cfg.overwrite:
+            folder.check_same(OmegaConf.to_container(cfg, resolve=True))
+        folder.clear()  # earlier figures must not stand for this attempt
+        folder.adopt(cfg)
         with tracking(cfg) as logger:
             evaluate(cfg, weights, folder, logger)
 

@@ -18,6 +18,7 @@ from common.launch import application
 from common.launch.callbacks import StepSeed
 from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
+from common.launch.extend import OwnSchedule, extended
 from common.launch.folder import RunFolder
 from common.launch.preempt import Preempted, Request, StopOnRequest
 from common.launch.track import track_configuration, tracking
@@ -84,6 +85,7 @@ def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> No
         logger=logger or False,
         callbacks=[
             StepSeed(cfg.seed),
+            OwnSchedule(),
             *([StopOnRequest(request, folder.checkpoint)] if request else []),
             *(instantiate(callback) for callback in cfg.callbacks.values() if callback),
         ],
@@ -91,16 +93,16 @@ def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> No
         # Inside a SLURM allocation Lightning would take ranks that are ours for srun's.
         plugins=[TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else None,
     )
-    resuming = folder.checkpoint.exists()
-    if not resuming:
+    checkpoint = folder.checkpoint if folder.checkpoint.exists() else extended(cfg, folder)
+    if checkpoint is None:
         start(module, data, cfg, folder)
     parameters = sum(p.numel() for p in module.parameters())
     if trainer.is_global_zero:
         log.info("%s: %.2f M parameters, %d steps", cfg.system, parameters / 1e6, cfg.trainer.max_steps)
     track_configuration(logger, cfg, parameters)
-    before = checkpoint_step(folder.checkpoint) if resuming else 0
+    before = checkpoint_step(checkpoint) if checkpoint else 0
     try:
-        trainer.fit(module, data, ckpt_path=str(folder.checkpoint) if resuming else None, weights_only=False)
+        trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except SystemExit:
         if trainer.interrupted:  # Lightning turns Ctrl-C into an exit, which a sweep could not tell from others
             raise KeyboardInterrupt from None
@@ -108,8 +110,8 @@ def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> No
     trained_on = trainer.global_step > before
     if trainer.is_global_zero:
         network = getattr(module, network_name(cfg.model))
-        if resuming and not trained_on:  # Lightning puts averaged weights in place only when it has trained
-            load_weights(network, folder.checkpoint)
+        if checkpoint and not trained_on:  # Lightning puts averaged weights in place only when it has trained
+            load_weights(network, checkpoint)
         save_weights(network, folder.weights, cfg.system)
 
 

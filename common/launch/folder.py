@@ -28,13 +28,14 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from common.errors import LicError
+from common.launch.names import OWN_ROOTS, below, by_value
 from common.launch.resolvers import ATTEMPT
 from common.rd.points import write_json
 
 # Settings that may change between two attempts at the same run: they do not change what it computes.
 FREE = (
-    "logger", "runs", "overrides", "overwrite", "report", "study", "callbacks.progress", "callbacks.checkpoint.dirpath",
-    "trainer.enable_progress_bar", "data.num_workers", "data.roots",
+    "logger", "runs", "label", "overrides", "overwrite", "report", "study", "callbacks.progress",
+    "callbacks.checkpoint.dirpath", "trainer.enable_progress_bar", "data.num_workers", "data.roots",
 )  # fmt: skip
 # Folders of what a protocol draws of a photograph, pair or frame, `KIND/NAME.png`; a run has those it gives rise to.
 FIGURES = ("bits", "attention", "refinement", "flow", "frames")
@@ -46,7 +47,7 @@ class RunFolder:
     """One run's files under `path`."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self.config_file = self.path / "config.yaml"
         self.checkpoint = self.path / "checkpoints" / "last.ckpt"
         self.weights = self.path / "weights.ckpt"
@@ -72,20 +73,41 @@ class RunFolder:
             yield
 
     def adopt(self, cfg: DictConfig) -> None:
-        """Write `cfg` as the run's configuration, or refuse one that differs from what is there."""
+        """Write `cfg` as the run's configuration, or refuse one that differs from what is there.
+
+        That of a finished run stays as it is, settings that it may differ in included.
+        """
         new = OmegaConf.to_container(cfg, resolve=True)
-        started = self.checkpoint.exists() or self.weights.exists() or self.result.exists()
-        if self.config_file.exists() and started:
-            old = OmegaConf.to_container(OmegaConf.load(self.config_file))
-            changed = differing(old, new)
-            if changed:
-                raise LicError(
-                    f"{self.path} holds a run made with other settings ({', '.join(changed[:5])}); "
-                    "give this one another name=… or replace the old one with overwrite=true."
-                )
+        if self.checkpoint.exists() or self.weights.exists() or self.result.exists():
+            self.check_same(new)
+            if self.result.exists() and self.config_file.exists():
+                return
         part = self.path / f".config.{os.getpid()}.part"
         OmegaConf.save(OmegaConf.create(new), part)  # type: ignore[arg-type]
         part.replace(self.config_file)
+
+    def check_same(self, new: Any) -> None:
+        """Raises `LicError` if the folder has a configuration, and that of another job than `new` describes."""
+        if not self.config_file.exists():
+            return
+        old = OmegaConf.to_container(self.config())
+        self.check_kind(new)
+        if changed := differing(old, new):
+            raise LicError(
+                f"{self.path} holds a run made with other settings ({', '.join(changed[:5])}); "
+                "give this one another name=… or replace the old one with overwrite=true."
+            )
+
+    def check_kind(self, new: Any) -> None:
+        """Raises `LicError` if something of another kind lies here than what `new` describes: nothing may clear it."""
+        if not self.config_file.exists():
+            return
+        try:
+            old = kind(self.config())
+        except LicError:  # damaged: nothing is known of it
+            return
+        if old != kind(new):
+            raise LicError(f"{self.path} is the folder of {old}, which stays as it is: choose another hydra.run.dir.")
 
     def config(self) -> DictConfig:
         if not self.config_file.exists():
@@ -133,8 +155,15 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
+def kind(config: Any) -> str:
+    """What `config` describes."""
+    if "warm_start" in config:
+        return "a training run"
+    return "an evaluation" if "weights" in config and "protocol" in config else "something else"
+
+
 def differing(old: Any, new: Any) -> list[str]:
     """Names of the settings that differ, those that may leaving out."""
     a, b = flatten(old), flatten(new)
-    keys = [key for key in sorted(a.keys() | b.keys()) if not any(key.startswith(free) for free in FREE)]
-    return [key for key in keys if a.get(key) != b.get(key)]
+    keys = [key for key in sorted(a.keys() | b.keys()) if not below(key, FREE) or below(key, OWN_ROOTS)]
+    return [key for key in keys if by_value(a.get(key)) != by_value(b.get(key))]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.launch.resolvers import slug
+from common.launch.names import slug
 from common.rd.points import write_json
 
 PLAN = "sweep.json"
@@ -13,7 +13,7 @@ PLAN = "sweep.json"
 def note(sweep: Path, points: Sequence[Sequence[str]]) -> None:
     """Add `points`, each given by its overrides, to the plan of the sweep in `sweep`."""
     sweep.mkdir(parents=True, exist_ok=True)
-    write_json(sweep / PLAN, {**planned(sweep), **{slug(overrides): list(overrides) for overrides in points}})
+    write_json(sweep / PLAN, {**planned(sweep), **{slug(overrides, sweep): list(overrides) for overrides in points}})
 
 
 def planned(sweep: Path) -> dict[str, list[str]]:

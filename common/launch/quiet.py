@@ -9,6 +9,7 @@ MESSAGES = (
     r".*`srun` command is available.*",  # a run inside an allocation starts its own ranks
     r".*does not have many workers.*",  # loading in the training process is deliberate at size=tiny
     r".*Checkpoint directory .* exists and is not empty.*",  # that is what resuming means
+    r".*The dirpath has changed from.*",  # extend=RUN goes on in a folder of its own
     r".*smaller than the logging interval.*",  # a short run logs its last step
     r".*`broadcast_buffers` is deprecated.*",  # its successor is not in every torch we support
     r".*your dataloader is not resumable.*",  # it is: its sampler counts steps (common.data.training)

@@ -10,8 +10,7 @@ ${lic.wandb_mode:}              "online" where an API key is at hand, else "offl
 
 import hashlib
 import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -19,52 +18,10 @@ from urllib.parse import urlparse
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-# Overrides that change where a run reads and reports, and how loudly, never what it computes.
-SILENT = (
-    "hydra", "runs", "name", "logger", "experiment", "ablation", "overwrite", "report",
-    "callbacks.progress", "trainer.enable_progress_bar", "data.num_workers", "data.roots",
-)  # fmt: skip
-# Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
-UNNAMED = (
-    "lmbda", "seed", "model", "size", "trainer", "trainer.devices", "threads", "data", "data.test", "data.name",
-    "run", "weights", "protocol",
-)  # fmt: skip
+from common.launch.names import UNNAMED, curve_name, slug
+
 # Counts how often a run folder was cleared: what is trained again is another run to a tracker.
 ATTEMPT = ".attempt"
-LONGEST = 110  # with hash and "report-" a name of 127 characters; W&B takes 128
-
-
-def sorted_overrides(overrides: Iterable[str]) -> dict[str, str]:
-    """`key=value` overrides as a dict sorted by key, the last of each key winning, silent ones left out.
-
-    The row of an ablation's table (`ablation/TABLE=ROW`) goes under the key `row`, before all others: of a long folder
-    name the end is cut off.
-    """
-    pairs = dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
-    pairs = {"row" if key.startswith("ablation/") else key: value for key, value in pairs.items()}
-    return {
-        key: pairs[key]
-        for key in sorted(pairs, key=lambda key: (key != "row", key))
-        if not any(key == name or key.startswith(name + ".") for name in SILENT)
-    }
-
-
-def slug(overrides: Iterable[str]) -> str:
-    """A folder name that two different sets of overrides never share: `lmbda-0.013+size-tiny`.
-
-    Of characters that stand in a Hydra override without quotes, so that `run=FOLDER` can be typed. Where anything is
-    lost, a hash of the exact text is appended.
-    """
-    pairs = sorted_overrides(overrides)
-    if not pairs:
-        return "default"
-    name = "+".join(f"{key}-{value}" for key, value in pairs.items())
-    readable = re.sub(r"[^\w.+-]", "-", name)
-    exact = all(re.fullmatch(r"[\w.]+", key) and re.fullmatch(r"[\w.-]+", value) for key, value in pairs.items())
-    if exact and len(readable) <= LONGEST:
-        return readable
-    text = ",".join(f"{key}={value}" for key, value in pairs.items())
-    return f"{readable[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def run_id(folder: str | Path) -> str:
@@ -108,23 +65,18 @@ def _wandb_mode() -> str:
 
 
 def _label(name: str, *, _root_: DictConfig) -> str:
-    """How a run's curve is called: the system and whatever was overridden, but for λ and the seed.
+    """How a run's curve is called.
 
-    Nor for the stage of a codec's recipe: each has a λ of its own, or else a label.
+    The stage of a codec's recipe is no part of it: each has a λ of its own, or else a label.
     """
-    unnamed = UNNAMED if _root_.lmbda is None else (*UNNAMED, "stage")
     experiment = HydraConfig.get().runtime.choices.get("experiment")
     recipe = str(experiment).rsplit("/", 1)[-1] if experiment else ""
-    named = [recipe] if recipe and not name.startswith(recipe) else []
-    extra = sorted_overrides(HydraConfig.get().overrides.task)
-    named += [f"{key}={_shortened(value)}" for key, value in extra.items() if key not in unnamed]
-    return " ".join([name, *named])
+    unnamed = UNNAMED if _root_.lmbda is None else (*UNNAMED, "stage")
+    return curve_name(name, recipe, HydraConfig.get().overrides.task, unnamed)
 
 
-def _shortened(value: str) -> str:
-    """Of the path of a run folder with a long name the end, where the hash is that tells it from others."""
-    last = value.strip("'\"").rstrip("/").rpartition("/")[2]
-    return f"…{last[-20:]}" if "/" in value and re.fullmatch(r".{40,}-[0-9a-f]{8}", last) else value
+def _slug(*, _root_: DictConfig) -> str:
+    return slug(HydraConfig.get().overrides.task, Path(str(_root_.runs), str(_root_.name)))
 
 
 def register() -> None:
@@ -136,7 +88,7 @@ def register() -> None:
         "lic.experiment": _experiment,
         "lic.system": _system,
         "lic.label": _label,
-        "lic.slug": lambda: slug(HydraConfig.get().overrides.task),
+        "lic.slug": _slug,
         "lic.run_id": lambda: run_id(HydraConfig.get().runtime.output_dir),
         "lic.wandb_mode": _wandb_mode,
     }

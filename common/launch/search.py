@@ -30,8 +30,8 @@ from rich.table import Table
 
 from common.errors import LicError
 from common.launch.application import outcomes, run_job
+from common.launch.names import slug
 from common.launch.objective import Objective, objective
-from common.launch.resolvers import slug
 from common.rd.points import write_csv
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def run(
         launcher.launch([point for each in points for point in each], initial_job_idx=launched)
         launched += sum(map(len, points))
         for (number, params), each in zip(trials, points):
-            value = judge([folder / slug(point) for point in each])
+            value = judge([folder / slug(point, folder) for point in each])
             study.tell(number, value, TrialState.COMPLETE if value is not None else TrialState.FAIL)
             said = "failed" if value is None else f"{value:.4f}"
             log.info("trial %d of %d: %s %s", number + 1, count, said, params)

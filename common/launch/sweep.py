@@ -9,7 +9,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from common.launch.application import outcomes, run_job
-from common.launch.resolvers import slug
+from common.launch.names import slug
 
 log = logging.getLogger(__name__)
 

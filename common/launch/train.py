@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from common.errors import LicError
 from common.launch.application import attempt, hydra_application, run_job
 from common.launch.folder import RunFolder
-from common.launch.settings import check_settings
+from common.launch.settings import check_read, check_settings
+from common.rd.points import read_json
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +40,22 @@ def resume(folder: RunFolder) -> None:
 
 def prepared(cfg: DictConfig, folder: RunFolder) -> bool:
     """Make `folder`, which this process holds, that of the run that `cfg` describes; False where it is finished."""
+    check_settings(cfg)
+    check_read(cfg, "train")
     if missing := OmegaConf.missing_keys(cfg):
         raise LicError(f"say what {' and '.join(sorted(missing))} is to be (key=value).")
-    check_settings(cfg)
+    folder.check_kind(cfg)
     if cfg.overwrite:
+        if not any(str(override).lstrip("+").startswith("overwrite=") for override in cfg.overrides):
+            folder.check_same(
+                OmegaConf.to_container(cfg, resolve=True)
+            )  # debug=… does the same again, and nothing else
         folder.clear()
     folder.adopt(cfg)
     if folder.result.exists():
         log.info("%s is finished already: skipped.", folder.path)
+        if (called := read_json(folder.result).get("curve")) != cfg.label:
+            log.info("Its curve is called '%s': lic report --label %s='%s' renames it.", called, folder.path, cfg.label)
         return False
     return True
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from common.errors import LicError
 from common.launch.folder import RunFolder
+from common.launch.names import slug
 from common.launch.quiet import quiet
-from common.launch.resolvers import slug
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,8 @@ def warm_start_file(cfg: DictConfig, folder: RunFolder) -> Path | None:
     other = {"lmbda": start} if isinstance(start, (int, float)) else dict(start)
     said = ", ".join(f"{key}={value}" for key, value in other.items())
     overrides = [str(override) for override in cfg.overrides]
-    source = folder.path.parent / slug([*overrides, *(f"{key}={value}" for key, value in other.items())])
+    beside = folder.path.parent
+    source = beside / slug([*overrides, *(f"{key}={value}" for key, value in other.items())], beside)
     if source == folder.path or float(cfg.lmbda or 0) == float(other.get("lmbda", "nan")):
         return None
     if not RunFolder(source).weights.exists():

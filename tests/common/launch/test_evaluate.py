@@ -97,3 +97,24 @@ def test_weights_that_do_not_fit(lic: Lic, tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "broken.pth").write_bytes(b"not a checkpoint")
     assert lic("eval", "model=image/factorized", "size=tiny", f"weights={tmp_path / 'broken.pth'}") == 2
     assert "not a readable checkpoint" in capsys.readouterr().out
+
+
+def test_an_evaluation_touches_no_training_run(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lic("train", "model=image/factorized", "trainer.max_steps=1") == 0
+    (run,) = (file.parent for file in tmp_path.glob("runs/train/*/result.json"))
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file() and file.name != ".lock"}
+    for extra in ([], ["overwrite=true"]):
+        assert lic("eval", f"run={run}", f"hydra.run.dir={run}", *extra) == 2
+    assert "is the folder of a training run" in capsys.readouterr().out
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_an_evaluation_that_cannot_begin_keeps_the_one_before(lic: Lic, tmp_path: Path, photographs: Path) -> None:
+    assert lic("train", "model=image/factorized", "trainer.max_steps=1") == 0
+    (run,) = (file.parent for file in tmp_path.glob("runs/train/*/result.json"))
+    again = [f"run={run}", f"data.test={photographs}"]
+    assert lic("eval", *again) == 0
+    before = only_result(tmp_path)
+    (run / "weights.ckpt").rename(run / "elsewhere.ckpt")
+    assert lic("eval", *again) == 2
+    assert only_result(tmp_path) == before

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from common.launch.names import slug
 from common.launch.plan import note, planned
-from common.launch.resolvers import slug
 
 
 def test_plans_add_up_and_are_found_by_the_folders_names(tmp_path: Path) -> None:

@@ -96,9 +96,9 @@ def test_one_failing_point_does_not_take_the_sweep_down(lic: Lic, tmp_path: Path
     assert lic("train", "-m", "lmbda=-1,0.01", "hydra/launcher=local", *POINT) == 2
     assert len(list(tmp_path.glob("runs/train/*/result.json"))) == 1
     (failure,) = tmp_path.glob("runs/train/*/failed.json")
-    assert "above 0" in json.loads(failure.read_text())["reason"]
+    assert "positive number" in json.loads(failure.read_text())["reason"]
     (report,) = tmp_path.glob("runs/train/report*/report.md")
-    assert "above 0" in report.read_text()
+    assert "positive number" in report.read_text()
 
 
 def test_points_start_from_the_weights_of_another(lic: Lic, tmp_path: Path) -> None:
@@ -192,3 +192,58 @@ def test_several_nodes_are_a_clusters(lic: Lic, tmp_path: Path) -> None:
     assert lic("train", "model=image/factorized", "trainer.num_nodes=2", "debug=step") == 2
     (failure,) = tmp_path.glob("runs/*/*/failed.json")
     assert "hydra/launcher=slurm" in failure.read_text()
+
+
+def test_a_finished_runs_configuration_stays(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lic("train", *POINT) == 0
+    config = only_run(tmp_path) / "config.yaml"
+    before = config.read_bytes()
+    assert lic("train", *POINT, "label=mine", "data.num_workers=0") == 0
+    assert config.read_bytes() == before
+    assert "lic report --label" in capsys.readouterr().out
+
+
+def test_debugging_runs_every_time(lic: Lic, tmp_path: Path) -> None:
+    once = ["model=image/swift", "debug=step"]
+    assert lic("train", *once) == 0
+    first = (only_run(tmp_path) / "result.json").stat().st_mtime_ns
+    assert lic("train", *once) == 0
+    assert (only_run(tmp_path) / "result.json").stat().st_mtime_ns > first
+
+
+def test_debugging_replaces_no_run_with_other_settings(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", *POINT) == 0
+    folder = only_run(tmp_path)
+    assert lic("train", "model=image/swift", "debug=step", f"hydra.run.dir='{folder}'") == 2
+    assert (folder / "result.json").exists() and (folder / "weights.ckpt").exists()
+
+
+def test_an_extended_run_goes_on_where_the_shorter_one_ended(lic: Lic, tmp_path: Path) -> None:
+    long = [*POINT, "trainer.max_steps=10"]
+    assert lic("train", *POINT, "name=short") == 0
+    assert lic("train", *long, "name=long", "extend=runs/short") == 0
+    assert lic("train", *long, "name=whole") == 0
+    folder, whole = only_run(tmp_path / "runs/long"), only_run(tmp_path / "runs/whole")
+    steps = [int(row["step"]) for row in rows(folder) if row["train/loss"]]
+    assert steps == list(range(10))
+    last = torch.load(folder / "checkpoints/last.ckpt", weights_only=False)
+    assert last["global_step"] == 10
+    (moments, *_) = last["optimizer_states"][0]["state"].values()
+    assert int(moments["step"]) == 10  # the optimiser went on, too
+    rates = [[row["lr"] for row in rows(each) if row.get("lr") and int(row["step"]) >= 6] for each in (folder, whole)]
+    assert rates[0] == rates[1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["lmbda=0.02", "trainer.max_steps=10"], "same settings but for the steps"),
+        (["trainer.max_steps=6", "seed=0"], "has 6 steps already"),
+    ],
+)
+def test_what_cannot_be_extended_is_said(
+    overrides: list[str], said: str, lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lic("train", *POINT, "name=short") == 0
+    assert lic("train", *POINT, *overrides, "name=long", "extend=runs/short") == 2
+    assert said in capsys.readouterr().out
