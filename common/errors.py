@@ -1,5 +1,7 @@
 """What is raised when the input, not the program, is at fault."""
 
+import re
+
 
 class LicError(Exception):
     """Bad input: a missing file, a wrong size, a mistyped option.
@@ -19,5 +21,31 @@ def fault_of_input(error: BaseException) -> LicError | None:
     while cause is not None and not isinstance(cause, LicError):
         if type(cause).__name__ == "MisconfigurationException":  # Lightning's word for settings that cannot be
             return LicError(f"the trainer cannot be as it is set: {cause}")
+        if type(cause).__name__ == "InstantiationException" and (said := _of_constructor(cause)):
+            return LicError(said)
         cause = cause.__cause__
     return cause
+
+
+def _of_constructor(error: BaseException) -> str:
+    """What is wrong with the settings that a constructor was handed by Hydra; "" where it failed at its own work."""
+    text, cause = str(error), error.__cause__
+    key = text.rpartition("full_key: ")[2].strip() if "full_key: " in text else "the configuration"
+    if missing := re.search(r"Error locating target '([^']+)'", text):
+        return f"{key}._target_: there is no {missing[1]}; correct the name, or put its folder on PYTHONPATH."
+    if not isinstance(cause, TypeError) or not _refused(cause):
+        return ""
+    name = str(cause).partition(".__init__()")[0].partition("()")[0]
+    if surplus := re.search(r"unexpected keyword argument '(\w+)'", str(cause)):
+        return f"{key}.{surplus[1]} is no setting of {name}: leave it out, or correct its name."
+    if lacking := re.search(r"missing \d+ required [\w-]+ arguments?: (.*)", str(cause)):
+        return f"{key} lacks what {name} needs: {lacking[1]}."
+    return ""
+
+
+def _refused(error: TypeError) -> bool:
+    """Whether the call itself was refused, and nothing called: the last frame is the caller's, or a wrapper's."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_code.co_name in ("_call_target", "insert_env_defaults")
