@@ -16,6 +16,7 @@ from compressai.models import CompressionModel
 from rich.progress import track
 
 from common.coding import exact_convolutions, to_input, to_picture
+from common.data.naming import distinct_names, located
 from common.data.pictures import read_picture, write_picture
 from common.errors import LicError
 from common.metrics.complexity import gmacs
@@ -47,7 +48,7 @@ class ImageProtocol:
     def __call__(self, codec: CompressionModel, model: str, data: Photographs, out: Path) -> Evaluation:
         """Means in CompressAI's units, a record a photograph; pictures, streams and images.csv under `out`."""
         sources = data.test_files()
-        names = unique_names(sources)
+        names = distinct_names(sources)
         files = ImageFiles(codec, model)
         files.decode(files.encode(np.zeros((1, 1, 3), np.uint8)))  # the coder compiles on first use: not to be timed
         records: list[dict[str, Any]] = []
@@ -89,7 +90,7 @@ class ImageProtocol:
         x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture.rgb, decoded))
         return {
             "file": name,
-            "source": str(Path(source).resolve()),
+            "source": str(located(source)),
             "width": width,
             "height": height,
             "bytes": len(stream),
@@ -101,12 +102,6 @@ class ImageProtocol:
             "decoding_time": finished - encoded,
             "identical": bool((to_picture(forward["x_hat"], height, width) == decoded).all()),
         }
-
-
-def unique_names(sources: list[Path]) -> list[str]:
-    """Stems of the files, with the parent's name before those that would otherwise be the same."""
-    stems = [source.stem for source in sources]
-    return [f"{s.parent.name}-{s.stem}" if stems.count(s.stem) > 1 else s.stem for s in sources]
 
 
 def write_figures(seen: Seen, rgb: np.ndarray, padded: tuple[int, int], name: str, out: Path) -> None:

@@ -46,7 +46,7 @@ def of_pictures(
         Bench(
             f"{codec.title} on {_counted(len(pictures), 'picture')}",
             len(pictures) * len(qualities or codec.qualities),
-            measure.is_current(out / f"{codec.name}.baseline.json", codec, dataset, qualities),
+            measure.is_current(out / f"{codec.name}.baseline.json", codec, pictures, dataset, qualities),
             partial(measure.bench, codec, pictures, dataset, out, qualities, workers),
         )
         for codec in codecs

@@ -15,10 +15,11 @@ import torch
 
 from common.baselines.codecs import Codec
 from common.baselines.records import holds, point, side_by_side
+from common.data.naming import distinct_names, recorded_name
 from common.data.pictures import read_picture
 from common.errors import LicError
 from common.metrics.image import ms_ssim, psnr
-from common.rd.points import finite, results, write_json
+from common.rd.points import finite, read_json, results, write_json
 
 PROTOCOL = "image"
 
@@ -52,15 +53,17 @@ def measure(
         raise LicError("There are no pictures to measure on.")
     chosen = list(qualities or codec.qualities)
 
-    def one(path: Path) -> list[dict[str, Any]]:
+    def one(job: tuple[Path, str]) -> list[dict[str, Any]]:
+        path, name = job
         rgb = read_picture(path, background="white").rgb  # as the protocol does
         records = []
         for quality in chosen:
-            records.append({"quality": quality, "file": path.name, **_record(codec, path, rgb, quality)})
+            records.append({"quality": quality, "file": name, **_record(codec, path, rgb, quality)})
             step()
         return records
 
-    images = [record for records in side_by_side(one, pictures, workers or os.cpu_count() or 1) for record in records]
+    jobs = list(zip(pictures, distinct_names(pictures)))
+    images = [record for records in side_by_side(one, jobs, workers or os.cpu_count() or 1) for record in records]
     return {
         **_head(codec, dataset),
         "results": results([point(images, quality) for quality in chosen]),
@@ -79,14 +82,19 @@ def bench(
 ) -> Path:
     """`measure` into `out/NAME.baseline.json`, unless that file already holds this measurement."""
     path = out / f"{codec.name}.baseline.json"
-    if not is_current(path, codec, dataset, qualities):
+    if not is_current(path, codec, pictures, dataset, qualities):
         write_json(path, measure(codec, pictures, dataset, qualities, workers, step))
     return path
 
 
-def is_current(path: Path, codec: Codec, dataset: str, qualities: Sequence[int] | None = None) -> bool:
-    """Whether `path` holds this codec, in this version, on these pictures at these qualities."""
-    return holds(path, _head(codec, dataset), qualities or codec.qualities)
+def is_current(
+    path: Path, codec: Codec, pictures: Sequence[Path], dataset: str, qualities: Sequence[int] | None = None
+) -> bool:
+    """Whether `path` holds this codec, in this version, on these pictures, by their names, at these qualities."""
+    if not holds(path, _head(codec, dataset), qualities or codec.qualities):
+        return False
+    names = {recorded_name(str(image["file"])) for image in read_json(path)["images"]}
+    return names == set(distinct_names(pictures))
 
 
 def _head(codec: Codec, dataset: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def distinct_names(paths: Sequence[str | Path]) -> list[str]:
     Links to folders count as the folders. Names differ in more than upper and lower case, can be written on any common
     file system, do not end in a picture's suffix, and take at most `LONGEST` bytes in UTF-8.
     """
-    places = [_place(path) for path in paths]
+    places = [located(path) for path in paths]
     order = sorted(range(len(places)), key=lambda i: os.fsencode(places[i]))
     alike: dict[str, list[int]] = defaultdict(list)
     for i in order:
@@ -66,7 +66,8 @@ def safe_name(text: str) -> str:
     return f"{text.encode()[: LONGEST - 20].decode(errors='ignore')}-{digest}"
 
 
-def _place(path: str | Path) -> Path:
+def located(path: str | Path) -> Path:
+    """`path` from the root on, links to folders followed; a link to a file keeps its name."""
     path = Path(os.path.abspath(path))
     return Path(os.path.realpath(path.parent), path.name)
 

@@ -1,6 +1,7 @@
 """Photographs beside what came back from their files, with a crop where the eye should look."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from common.data.naming import recorded_name
 from common.data.pictures import read_picture
 from common.errors import LicError
 from common.rd.curves import Curve, Point
@@ -46,14 +48,14 @@ def gallery(rows: Sequence[Row], path: Path) -> Path:
 def gallery_rows(runs: Sequence[Curve]) -> list[Row]:
     """Photographs that the runs have reconstructed, as rows of the gallery.
 
-    A run folder holds `pictures/<stem>.png`; `images[i]["source"]` of its result.json is the original's path.
+    A run folder holds `pictures/<name>.png`; `images[i]["source"]` of its result.json is the original's path.
     Pictures without an original (moved since) or of another size are skipped.
     """
     originals: dict[str, tuple[str, np.ndarray]] = {}
     shown: dict[str, list[Reconstruction]] = {}
     for curve, point in _chosen(runs):
-        for image in _images(point):
-            source, name = str(image.get("source", "")), Path(str(image.get("file", ""))).stem
+        for image in with_pictures(_images(point)):
+            source, name = str(image.get("source", "")), recorded_name(str(image.get("file", "")))
             if (
                 source not in originals
                 and len(originals) < MAX_PHOTOGRAPHS
@@ -83,6 +85,12 @@ def _images(point: Point) -> list[dict[str, Any]]:
         return []
     images = json.loads(point.source.read_text(encoding="utf-8")).get("images")
     return [image for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+
+
+def with_pictures(images: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of photographs that share their name with no other: of those that do, one picture was left for all."""
+    counts = Counter(image.get("file") for image in images)
+    return [image for image in images if counts[image.get("file")] == 1]
 
 
 def _read(path: Path) -> np.ndarray | None:

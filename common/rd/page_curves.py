@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from common.data.naming import recorded_name
 from common.rd.bd import Method, bd_matrix
 from common.rd.curves import METRICS, Curve, Group, Metric, Point
 from common.rd.points import decibel, read_json
@@ -66,8 +67,7 @@ def records_of(point: Point, files: dict[Path, Any]) -> tuple[str, list[dict[str
 
 
 def _name(record: dict[str, Any], key: str) -> str:
-    # A run calls a photograph by its stem, a classical codec by its file.
-    return Path(str(record[key])).stem if key == "file" else str(record[key])
+    return recorded_name(str(record[key])) if key == "file" else str(record[key])
 
 
 def _figures(record: dict[str, Any]) -> list[float | None]:

@@ -11,7 +11,9 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.data.naming import recorded_name
 from common.rd.curves import Curve
+from common.rd.gallery import with_pictures
 from common.rd.page_curves import records_of
 from common.rd.page_pictures import data_uri, fitted, size_of
 
@@ -59,8 +61,8 @@ def photographs(curves: Sequence[Curve]) -> list[Photograph]:
         for rank, place in enumerate(_middle_first(len(curve.points)) if curve.kind == "run" else []):
             point = curve.points[place]
             key, records = records_of(point, files)
-            for record in records if key == "file" and point.source else []:
-                source, name = str(record.get("source", "")), Path(str(record["file"])).stem
+            for record in with_pictures(records) if key == "file" and point.source else []:
+                source, name = str(record.get("source", "")), recorded_name(str(record["file"]))
                 if source not in found and source not in gone and len(found) < MAX_PHOTOGRAPHS:
                     size = size_of(Path(source), exif=True)
                     if size is None:

@@ -11,16 +11,29 @@ from PIL import Image
 from support import textured
 from torch import Tensor
 
+from common.baselines.codecs import available
+from common.baselines.measure import measure
 from common.errors import LicError
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.channel_postfilter import ChannelPostfilter
 from lic_image.codecs.factorized import Factorized
 from lic_image.data import Photographs
-from lic_image.evaluate import MAX_FIGURES, ImageProtocol, unique_names
+from lic_image.evaluate import MAX_FIGURES, ImageProtocol
 
 
-def test_pictures_of_the_same_name_stay_apart() -> None:
-    assert unique_names([Path("a/x.png"), Path("b/x.png"), Path("b/y.png")]) == ["a-x", "b-x", "y"]
+def test_pictures_of_the_same_name_stay_apart(tmp_path: Path) -> None:
+    for n, file in enumerate(("x/a/1.png", "y/a/1.png", "y/a/1.jpg")):
+        (tmp_path / "in" / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(textured(16, 16 + n, n)).save(tmp_path / "in" / file)
+    data = Photographs(None, str(tmp_path / "in"), "test", crop=64, batch_size=1)
+    records = ImageProtocol()(Factorized(4, 4), "f", data, tmp_path).details["images"]
+    assert [record["file"] for record in records] == ["x-1", "y-1-jpg", "y-1-png"]
+    for record in records:
+        assert (record["width"], record["height"]) == Image.open(record["source"]).size
+        assert Image.open(tmp_path / "pictures" / f"{record['file']}.png").size == Image.open(record["source"]).size
+        assert record["bytes"] == (tmp_path / "streams" / f"{record['file']}.lic").stat().st_size
+    measured = measure(available().codecs["jpeg"], data.test_files(), "three", [50])
+    assert [(i["file"], i["width"]) for i in measured["images"]] == [(r["file"], r["width"]) for r in records]
 
 
 class Inconsistent(Factorized):

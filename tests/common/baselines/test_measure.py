@@ -12,6 +12,7 @@ from common.baselines.command import main
 from common.baselines.measure import bench, is_current, measure
 from common.errors import LicError
 from common.rd.curves import load
+from common.rd.points import write_json
 
 JPEG = available().codecs["jpeg"]
 
@@ -43,10 +44,10 @@ def test_measure_agrees_with_pillow_and_scikit_image(folder: Path) -> None:
     assert data["results"]["psnr-rgb"][1] == pytest.approx(np.mean(psnr), abs=1e-4)
     assert data["results"]["ms-ssim-rgb"][1] == data["images"][3]["ms_ssim"]  # "a" is too small for it
     assert [(i["file"], i["quality"], i["width"]) for i in data["images"]] == [
-        ("a.png", 20, 33),
-        ("a.png", 80, 33),
-        ("b.png", 20, 161),
-        ("b.png", 80, 161),
+        ("a", 20, 33),
+        ("a", 80, 33),
+        ("b", 20, 161),
+        ("b", 80, 161),
     ]
     assert (data["kind"], data["protocol"], data["dataset"]) == ("baseline", "image", "two")
 
@@ -56,11 +57,15 @@ def test_bench_keeps_what_is_there(folder: Path, tmp_path: Path) -> None:
     path = bench(JPEG, paths, "two", tmp_path / "out", [50])
     before = path.stat().st_mtime_ns
     assert bench(JPEG, paths, "two", tmp_path / "out", [50]).stat().st_mtime_ns == before
-    assert is_current(path, JPEG, "two", [50])
-    assert not is_current(path, JPEG, "two", [51])
-    assert not is_current(path, JPEG, "other", [50])
+    assert is_current(path, JPEG, paths, "two", [50])
+    assert not is_current(path, JPEG, paths, "two", [51])
+    assert not is_current(path, JPEG, paths, "other", [50])
+    write_json(path, json.loads(path.read_text().replace('"file": "b"', '"file": "b.png"')))  # as it once was
+    assert is_current(path, JPEG, paths, "two", [50])
+    write_json(path, json.loads(path.read_text().replace('"file": "b.png"', '"file": "a.png"')))
+    assert not is_current(path, JPEG, paths, "two", [50])
     path.write_text("{")
-    assert not is_current(path, JPEG, "two", [50])
+    assert not is_current(path, JPEG, paths, "two", [50])
 
 
 def test_nothing_to_measure() -> None:

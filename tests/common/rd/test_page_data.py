@@ -10,6 +10,7 @@ from common.errors import LicError
 from common.rd.bd import bd_rate
 from common.rd.configs import differing, read_config
 from common.rd.curves import Curve, Group, Point
+from common.rd.gallery import gallery_rows
 from common.rd.page_curves import bd_data, curves_data
 from common.rd.page_gallery import gallery_data, photographs
 from common.rd.page_runs import Run, settings_table, training_data
@@ -32,6 +33,22 @@ def test_points_on_every_photograph_of_runs_and_of_classical_codecs(tmp_path: Pa
     assert data["curves"][1]["points"] == [{"at": "", "mean": [1.5, 31.123, None], "parts": {}}]
     assert [p["parts"] for p in data["curves"][2]["points"]] == [{1: [0.5, 25.0, 20.0]}, {1: [0.9, 29.0, 20.0]}]
     assert [p["at"] for p in data["curves"][2]["points"]] == ["quality 5", "quality 9"]
+
+
+def test_pictures_of_results_whose_names_are_not_unique_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        for name in ("1.png", "2.b.png"):
+            Image.new("RGB", (8, 8)).save(tmp_path / folder / name)
+    for name in ("1", "x-2.b", "y-2.b"):
+        Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / f"{name}.png")
+    files = [("1", "x/1.png"), ("1", "y/1.png"), ("x-2.b", "x/2.b.png"), ("y-2.b", "y/2.b.png")]
+    records = [{"file": file, "source": str(tmp_path / source), "bpp": 1.0} for file, source in files]
+    write_json(tmp_path / "result.json", {"images": records})
+    run = Curve("net", "run", (Point(1.0, 30.0, None, {}, tmp_path / "result.json"),))
+    assert [each.name for each in photographs([run])] == ["x-2.b", "y-2.b"]
+    assert [row.name for row in gallery_rows([run])] == ["x-2.b", "y-2.b"]
 
 
 def test_bd_rates_both_ways() -> None:
