@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from common.baselines.ffmpeg import missing, pyav_version
 from common.baselines.hevc import MIN_SIDE
-from common.data.video_files import to_rgb
+from common.data.clip_display import to_rgb
 from common.data.yuv import to_yuv420
 from common.errors import LicError
 

@@ -8,15 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from common.data.folders import natural, pictures_of
+from common.data.folders import as_path, natural, pictures_of, walk
 from common.data.pictures import SUFFIXES
 from common.data.video_files import RAW, Clip
 from common.errors import LicError
 
 VIDEOS = (".mp4", ".mkv", ".avi", ".y4m", ".mov", ".webm", ".m4v", ".mpg", *RAW)
-_IN_NAME = re.compile(r"(?P<name>.+?)_(?P<width>\d+)x(?P<height>\d+)(?:_(?P<rate>\d+(?:\.\d+)?))?")
+# The number behind the size is the rate, but not that of 10bit, 8b, 10le or 420_10bit.
+_IN_NAME = re.compile(
+    r"(?P<name>.+?)_(?P<width>\d+)x(?P<height>\d+)"
+    r"(?:_(?!4(?:20|22|44)p?(?![0-9a-z]))(?P<rate>\d+(?:\.\d+)?)(?![\d.]|[-_ ]?bits?|b(?![a-z])|[lb]e))?",
+    re.IGNORECASE,
+)
 
 
 class Sequence(NamedTuple):
@@ -37,6 +42,15 @@ class Sequence(NamedTuple):
         files = pictures_of(self.path) if self.path.is_dir() else [self.path]
         return hashlib.blake2b(b"".join(map(_digest, files))).digest()
 
+    def check(self) -> tuple[str, ...]:
+        """Decodes the clip once. Returns a sentence on whatever in it is converted, or left as it is.
+
+        Raises ``LicError`` for a clip that is damaged.
+        """
+        clip = Clip(self.path, self.size, self.conversion)  # by its own rate, so that a variable one is said
+        clip.check()
+        return clip.notes
+
 
 class Digested(Protocol):
     """What ``sequences_identity`` asks for."""
@@ -52,6 +66,33 @@ def sequences_identity(name: str, sequences: Iterable[Digested]) -> str:
     digests = sorted(sequence.digest() for sequence in sequences)
     fingerprint = hashlib.blake2b(b"".join(digests), digest_size=4).hexdigest()
     return f"{name} {len(digests)} sequence{'' if len(digests) == 1 else 's'} {fingerprint}"
+
+
+def check_clips(found: Iterable[Any]) -> list[str]:
+    """Decodes every clip once, so that damage is found before work begins; returns what is to be said of them.
+
+    Args:
+        found: ``Sequence``s; what has no ``check``, as procedural clips, is passed over.
+
+    Raises ``LicError`` that names those that are damaged, and the first reason.
+    """
+    clips = list(found)
+    notes: list[str] = []
+    broken: list[tuple[str, str]] = []
+    for sequence in clips:
+        if not isinstance(sequence, Sequence):
+            continue
+        try:
+            notes += sequence.check()
+        except LicError as error:
+            broken.append((sequence.name, str(error)))
+    if broken:
+        names = ", ".join(name for name, _ in broken[:3]) + (", ..." if len(broken) > 3 else "")
+        raise LicError(
+            f"{len(broken)} of the {len(clips)} test clips cannot be read ({names}); repair or remove them, as figures "
+            f"of a part of the set are no figures of the set; first: {broken[0][1]}"
+        )
+    return notes
 
 
 def sequences(root: str | Path) -> list[Sequence]:
@@ -125,14 +166,15 @@ def named(root: str | Path, of: str, patterns: Mapping[str, str | tuple[str, ...
 
 def folder(root: str | Path, of: str) -> Path:
     """``root`` where it is a folder; ``of``: what should be in it, for the ``LicError`` otherwise."""
-    if not Path(root).is_dir():
+    root = as_path(root)
+    if not os.path.isdir(root):
         raise LicError(f"there is no folder {root}, where {of} should be; give the folder to which it was unpacked.")
-    return Path(root)
+    return root
 
 
 def videos_below(root: Path) -> Iterator[Path]:
     """Every file below ``root``, hidden ones excepted, in natural order."""
-    for place, names in _walk(root):
+    for place, names in walk(root):
         for name in names:
             yield place / name
 
@@ -140,14 +182,8 @@ def videos_below(root: Path) -> Iterator[Path]:
 def picture_folders(root: Path) -> list[Path]:
     """Every folder that has pictures in it, ``root`` and below, in natural order."""
     return [
-        place for place, names in _walk(root) if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names)
+        place for place, names in walk(root) if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names)
     ]
-
-
-def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    for place, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
-        yield Path(place), sorted((name for name in names if not name.startswith(".")), key=natural)
 
 
 def _flat(path: Path, root: Path, suffix: bool) -> str:
@@ -167,8 +203,6 @@ def _raw(path: Path, name: str) -> Sequence:
         raise LicError(
             f"{path} holds raw frames, and its name says no size; rename it as in {path.stem}_352x288_30.yuv."
         )
-    if "10bit" in path.stem.lower():
-        raise LicError(f"{path} has 10 bits a channel by its name, and lic codes 8; fetch the 8-bit version.")
     rate = Fraction(told["rate"]) if told["rate"] else Fraction(25)
     return Sequence(name, path, (int(told["width"]), int(told["height"])), rate)
 

@@ -1,22 +1,10 @@
 """Reading clips, a frame at a time: uint8 RGB (H, W, 3), never a whole clip in memory.
 
-Frames of YUV become RGB by one of two named conversions, whatever matrix the file says it was made with, so that a
-name in a result says what was compared:
-
-    ffmpeg_default   BT.601, as `ffmpeg -i clip.yuv -f rawvideo -pix_fmt rgb24` of a raw file, bit for bit
-    bt709            BT.709
-
-Both take Y in 16 .. 235 and U, V in 16 .. 240, but for the formats that are full range by name (yuvj420p, of MJPEG and
-some telephones). Both are swscale's, fast and rounded: within 3 levels of the exact matrix. It repeats each chroma
-sample of 4:2:0 where the height is even, and interpolates where it is odd. The test code of DCVC-DC and DCVC-FM takes
-the matrix of BT.709 too, but at full range and with chroma interpolated, so its levels differ from both.
-
-What players do beside that is not done: turning by a display matrix, stretching pixels that are not square.
-Transparency is dropped.
+What a file says of how its frames are to be shown is either done or said: matrix and range of its colours (see
+``clip_display``), turning and mirroring are done; pixels that are not square, fields of interlaced video, brightness
+beyond that of a usual screen (HDR) and a variable rate are left as they are. ``Clip.notes`` has a sentence on each.
 """
 
-import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -25,21 +13,31 @@ from typing import NamedTuple
 import av
 import numpy as np
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace, VideoReformatter
-from av.video.stream import VideoStream
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from common.data.clip_decoding import RATE, decoded
+from common.data.clip_display import (
+    CONVERSIONS,
+    FLAGGED,
+    Turn,
+    bits_of,
+    conversion_of,
+    is_full_range,
+    is_rgb,
+    to_rgb,
+    turn_of,
+)
+from common.data.clip_timing import variable_rate
 from common.data.folders import pictures_of
 from common.data.pictures import read_picture
+from common.data.raw_clips import RAW, raw_frames
 from common.errors import LicError
 
-CONVERSIONS = ("ffmpeg_default", "bt709")
-RAW = {".yuv": "yuv420p", ".rgb": "rgb24"}  # suffix -> what it holds
-_RATE = Fraction(25)  # where neither file nor caller says
-_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
+_HDR = {16: "PQ", 18: "HLG"}  # AVColorTransferCharacteristic
+_MATRIX_NAMES = {"ffmpeg_default": "BT.601", "bt709": "BT.709", "bt2020": "BT.2020"}
 
 
 class VideoInfo(NamedTuple):
@@ -53,18 +51,22 @@ class VideoInfo(NamedTuple):
 
 
 class Clip:
-    """The frames of a clip, uint8 (H, W, 3), from the start each time it is iterated; ``info`` says what is in it.
+    """The frames of a clip, uint8 (H, W, 3), from the start each time it is iterated.
+
+    ``info`` says what is in it; ``notes`` has a sentence on whatever was decided, converted or left as it is;
+    ``damage``, of ``ignore_damage``, one on each place that the last iteration found damaged.
 
     Args:
-        path: what FFmpeg opens (mp4, mkv, avi, y4m, ...); raw frames, .yuv (8 bits, 4:2:0, planar) or .rgb (8 bits,
-            interleaved); or a folder of pictures, which are taken in natural order of their names.
+        path: what FFmpeg opens (mp4, mkv, avi, y4m, ...); raw frames, .yuv or .rgb (see ``raw_clips``); or a folder of
+            pictures, which are taken in natural order of their names.
         size: (width, height) of raw frames.
-        conversion: one of ``CONVERSIONS``.
+        conversion: one of ``CONVERSIONS``, or ``FLAGGED``; see ``clip_display``.
         rate: frames per second, in place of what the file says, or of 25 where it cannot say.
+        pixels: FFmpeg's name of the pixel format of raw frames, in place of what the name says.
+        ignore_damage: go on behind damage with what FFmpeg makes of it, and note it in ``damage``.
 
     Raises ``LicError``, here or from an iteration that reaches the place, for what is missing, no video, raw and of
-    another size, of more than 8 bits, or damaged. Damage is what FFmpeg reports and a file that ends too early; what a
-    decoder conceals without a word, as many do with a flipped bit, is not seen.
+    another size or format, or damaged, as far as ``clip_decoding`` can notice.
     """
 
     def __init__(
@@ -73,49 +75,108 @@ class Clip:
         size: Sequence[int] | None = None,
         conversion: str = "ffmpeg_default",
         rate: Fraction | float | None = None,
+        pixels: str | None = None,
+        ignore_damage: bool = False,
     ) -> None:
         self.path = path = Path(path)
-        if conversion not in CONVERSIONS:
-            raise LicError(f"there is no conversion '{conversion}'; choose one of {', '.join(CONVERSIONS)}.")
+        if conversion not in (*CONVERSIONS, FLAGGED):
+            raise LicError(
+                f"there is no conversion '{conversion}'; choose one of {', '.join((*CONVERSIONS, FLAGGED))}."
+            )
         given = None if rate is None else exact_rate(rate)
         if not path.exists():
             raise LicError(f"{path} does not exist; check the path.")
-        suffix = path.suffix.lower()
-        raw = suffix in RAW and path.is_file()
-        if size is not None and not raw:
-            raise LicError(f"{path} says its size itself; give a size for raw frames ({' or '.join(RAW)}) only.")
-        self._pictures = pictures_of(path) if path.is_dir() else None
+        raw = path.suffix.lower() in RAW and path.is_file()
+        for what, value in (("size", size), ("format", pixels)):
+            if value is not None and not raw:
+                raise LicError(
+                    f"{path} says its {what} itself; give a {what} for raw frames ({' or '.join(RAW)}) only."
+                )
+        self._ignore_damage = ignore_damage
+        self._turn: Turn = Turn()
         self._raw: dict[str, str] | None = None
+        self.notes: tuple[str, ...] = ()
+        self.damage: list[str] = []
+        self._pictures = pictures_of(path) if path.is_dir() else None
         if self._pictures is not None:
             if not self._pictures:
                 raise LicError(f"{path} holds no pictures; give a folder of frames, or a video.")
             height, width, _ = read_picture(self._pictures[0]).rgb.shape
-            self.info = VideoInfo(width, height, given or _RATE, len(self._pictures), None)
+            self.stored = (width, height)
+            self.info = VideoInfo(width, height, given or RATE, len(self._pictures), None)
             return
         count = None
         if raw:
-            width, height, count = _raw_frames(path, size)
-            self._raw = {"video_size": f"{width}x{height}", "pixel_format": RAW[suffix], "framerate": str(_RATE)}
+            if size is None:
+                raise LicError(f"{path} holds raw frames, whose size no file says; give it as (width, height).")
+            named = raw_frames(path, (size[0], size[1]), pixels, ignore_damage)
+            count, self.notes = named.frames, named.notes
+            self._raw = {"video_size": f"{size[0]}x{size[1]}", "pixel_format": named.pixels, "framerate": str(RATE)}
         try:
-            with self._opened() as container:
-                stream = container.streams.video[0]
-                known = stream.codec_context
-                if not known.pix_fmt or known.width < 1 or known.height < 1:
-                    raise LicError(f"{path} holds no video that can be decoded; check that it is a video.")
-                kind = VideoFormat(known.pix_fmt)
-                _check_bits(path, kind)
-                of_file = stream.average_rate or stream.guessed_rate or _RATE
-                if container.format.name == "yuv4mpegpipe":
-                    count = stream.duration  # in frames
-                frames = count if raw else stream.frames or count
-                named = None if _is_rgb(kind) else conversion
-                self.info = VideoInfo(known.width, known.height, given or Fraction(of_file), frames, named)
+            self._look(conversion, given, count)
         except (av.FFmpegError, IndexError) as error:
             reason = error.strerror if isinstance(error, av.FFmpegError) else "no video stream"
             raise LicError(f"{path} is not a video that FFmpeg can open ({reason}); check the file.") from error
 
+    def _look(self, conversion: str, given: Fraction | None, count: int | None) -> None:
+        """Fills in ``info`` and ``notes`` by what the file says and by its first frame."""
+        path = self.path
+        with self._opened() as container:
+            stream = container.streams.video[0]
+            known = stream.codec_context
+            if not known.pix_fmt or known.width < 1 or known.height < 1:
+                raise LicError(f"{path} holds no video that can be decoded; check that it is a video.")
+            self.stored = (known.width, known.height)
+            if bits_of(VideoFormat(known.pix_fmt)) > 16:
+                raise LicError(f"{path} has {known.pix_fmt} samples, which lic does not read; convert it first.")
+            if container.format.name == "yuv4mpegpipe":
+                count = stream.duration  # in frames
+            frames = count if self._raw else stream.frames or count
+            rate, notes = given or Fraction(stream.average_rate or stream.guessed_rate or RATE), list(self.notes)
+            square = stream.sample_aspect_ratio
+            first = next(decoded(container, stream, self._damaged))
+            self.damage.clear()
+        turn = turn_of(first)
+        name = None if is_rgb(first.format) else conversion
+        if name == FLAGGED:
+            name = conversion_of(first.colorspace)
+            if name is None:
+                raise LicError(
+                    f"{path} has colours by a matrix that lic does not convert (AVColorSpace {first.colorspace}); "
+                    f"convert it first, or say --conversion {' or '.join(CONVERSIONS)}."
+                )
+        if given is None and not self._raw and (variable := variable_rate(path)):
+            rate = variable.rate
+            notes.append(
+                f"{path} shows its frames at a variable rate, {float(variable.shortest):.3g} to "
+                f"{float(variable.longest):.3g} seconds apart; it is taken at their mean, {float(rate):.4g} a second "
+                "(--rate sets another), and when each is shown is not kept."
+            )
+        self._turn = turn or Turn()
+        width, height = reversed(self.stored) if self._turn.transposed else self.stored
+        self.info = VideoInfo(width, height, rate, frames, name)
+        notes += _display_notes(path, first, name, conversion, turn)
+        if square is not None and square not in (0, 1):
+            notes.append(
+                f"{path} has pixels that are not square ({square.numerator}:{square.denominator}); its frames are "
+                f"taken as they are stored, {width}x{height}, and players will show what is decoded narrower or wider."
+            )
+        self.notes = tuple(notes)
+
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        return self._decoded() if self._pictures is None else self._read(self._pictures)
+        return self._of_video() if self._pictures is None else self._read(self._pictures)
+
+    def check(self) -> None:
+        """Decodes every frame, so that damage is found before work begins; raw frames were checked already.
+
+        Raises ``LicError`` as an iteration does.
+        """
+        if self._pictures is not None:
+            for _ in self:
+                pass
+        elif self._raw is None:
+            for _ in self._frames():
+                pass
 
     def _read(self, pictures: list[Path]) -> Iterator[NDArray[np.uint8]]:
         for picture in pictures:
@@ -123,73 +184,68 @@ class Clip:
             self._check_size(rgb.shape[1], rgb.shape[0], str(picture))
             yield rgb
 
-    def _decoded(self) -> Iterator[NDArray[np.uint8]]:
-        n, reformatter = 0, VideoReformatter()
-        try:
-            with self._opened() as container:
-                stream = container.streams.video[0]
-                end = _End(container, stream)
-                for packet in container.demux(stream):
-                    end.passed(packet)
-                    for frame in packet.decode():
-                        if packet.is_corrupt or frame.is_corrupt:
-                            raise LicError(f"{self.path} is damaged: frame {n} (from 0) is not what was coded.")
-                        self._check_size(frame.width, frame.height, f"frame {n} (from 0) of {self.path}")
-                        yield to_rgb(frame, reformatter, self.info.conversion)
-                        n += 1
-                cut = end.missed()
-        except av.FFmpegError as error:
-            raise LicError(f"{self.path} is damaged: frame {n} (from 0) cannot be read ({error.strerror}).") from error
-        if cut or n == 0:
-            raise LicError(f"{self.path} is damaged or cut short: it ends before frame {n} (from 0) is whole.")
+    def _of_video(self) -> Iterator[NDArray[np.uint8]]:
+        reformatter = VideoReformatter()
+        for frame in self._frames():
+            yield self._turn(to_rgb(frame, reformatter, self.info.conversion))
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        self.damage.clear()
+        n = 0
+        with self._opened() as container:
+            for frame in decoded(container, container.streams.video[0], self._damaged):
+                self._check_size(frame.width, frame.height, f"frame {n} (from 0) of {self.path}")
+                yield frame
+                n += 1
+        if n == 0:
+            raise LicError(f"{self.path} is damaged: no frame of it can be decoded.")
+
+    def _damaged(self, n: int, reason: str) -> None:
+        if not self._ignore_damage:
+            raise LicError(
+                f"{self.path} is damaged: frame {n} (from 0) {reason}; fetch it again, or take what FFmpeg makes of it "
+                "(lic compress --ignore-damage)."
+            )
+        self.damage.append(f"frame {n} (from 0) {reason}")
 
     def _check_size(self, width: int, height: int, what: str) -> None:
-        if (width, height) != self.info[:2]:
+        if (width, height) != self.stored:
             raise LicError(
-                f"{what} has {width}x{height} pixels and those before it {self.info.width}x{self.info.height}; "
+                f"{what} has {width}x{height} pixels and those before it {self.stored[0]}x{self.stored[1]}; "
                 "all frames of a clip must have one size."
             )
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[InputContainer]:
+    def _opened(self) -> InputContainer:
         name = f"file:{self.path}"  # so that no path is taken for an address
-        if self._raw is not None:
-            with av.open(name, format="rawvideo", options=self._raw) as container:
-                yield container
-        else:
-            with av.open(name) as container:
-                yield container
+        return av.open(name) if self._raw is None else av.open(name, format="rawvideo", options=self._raw)
 
 
-class _End:
-    """Whether a file ends where it says, which FFmpeg does not check of all kinds."""
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._expected = self._reached = Fraction(0)  # seconds
-        self._tolerance = 3 / (2 * (stream.average_rate or _RATE))
-        self._bytes: int | None = container.size if container.format.name == "yuv4mpegpipe" else None
-        self._bytes_reached = 0
-        if stream.frames and stream.duration:  # mp4, avi; what has no frame count has its duration estimated
-            self._expected = ((stream.start_time or 0) + stream.duration) * _known(stream.time_base)
-        elif re.fullmatch(r"\d+:\d\d:\d\d\.\d+", stream.metadata.get("DURATION", "")):  # Matroska, of most writers
-            hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-            self._expected = 60 * (60 * int(hours) + int(minutes)) + Fraction(seconds)
-
-    def passed(self, packet: Packet) -> None:
-        at = packet.dts if packet.pts is None else packet.pts
-        if at is not None:
-            self._reached = max(self._reached, (at + (packet.duration or 0)) * _known(packet.time_base))
-        if packet.pos is not None:
-            self._bytes_reached = packet.pos + packet.size
-
-    def missed(self) -> bool:
-        short = self._reached + self._tolerance < self._expected
-        return short or (self._bytes is not None and self._bytes_reached != self._bytes)
-
-
-def _known(time_base: Fraction | None) -> Fraction:
-    assert time_base is not None  # of what a demuxer has opened
-    return time_base
+def _display_notes(
+    path: Path, frame: VideoFrame, name: str | None, conversion: str, turn: Turn | None
+) -> Iterator[str]:
+    """A sentence on everything in how ``frame`` is to be shown that is not plain 8-bit video, upright."""
+    bits = bits_of(frame.format)
+    if bits > 8:
+        yield f"{path} has {bits} bits a channel; they were rounded to 8, which is what lic codes."
+    if name is not None:
+        if is_full_range(frame):
+            yield f"{path} has colours in full range, 0 to {2**bits - 1}, and was read so."
+        flagged = conversion_of(frame.colorspace)
+        if frame.colorspace != 2 and flagged != name:
+            said = _MATRIX_NAMES.get(flagged or "", flagged or f"AVColorSpace {frame.colorspace}")
+            yield f"{path} says that its matrix is {said}; it was read by {_MATRIX_NAMES[name]}, as {conversion} says."
+        elif conversion == FLAGGED and name != "ffmpeg_default":
+            yield f"{path} was read by the matrix that it says, {_MATRIX_NAMES.get(name, name)}."
+    if turn is None:
+        yield f"{path} asks to be turned by an angle that is no quarter turn; it was left as it is."
+    elif turn != Turn():
+        yield f"{path} was {turn}, as it says."
+    if frame.interlaced_frame:
+        yield f"{path} is interlaced; the two fields of a frame are taken as one picture; better deinterlace it first."
+    if frame.color_trc in _HDR:
+        yield f"{path} is HDR ({_HDR[frame.color_trc]}); its levels are taken as they are, without tone mapping."
+    if any(part.is_alpha for part in frame.format.components):
+        yield f"{path} has an alpha channel; it was dropped."
 
 
 def exact_rate(rate: Fraction | float) -> Fraction:
@@ -200,55 +256,3 @@ def exact_rate(rate: Fraction | float) -> Fraction:
         if not isinstance(rate, Fraction) and abs(rate - per_1001 / 1001) < 0.005:
             return Fraction(per_1001, 1001)
     return Fraction(rate).limit_denominator(1001)
-
-
-def _raw_frames(path: Path, size: Sequence[int] | None) -> tuple[int, int, int]:
-    """Width and height of raw frames, and how many there are."""
-    if size is None:
-        raise LicError(f"{path} holds raw frames, whose size no file says; give it as (width, height).")
-    width, height = size
-    if width < 1 or height < 1:
-        raise LicError(
-            f"{path} cannot hold frames of {width}x{height} pixels; give a width and a height of at least 1."
-        )
-    chroma = ((width + 1) // 2) * ((height + 1) // 2)
-    one = width * height + 2 * chroma if path.suffix.lower() == ".yuv" else 3 * width * height
-    held = path.stat().st_size
-    if held == 0 or held % one:
-        raise LicError(
-            f"{path} holds {held} bytes, which are not whole frames of {width}x{height} pixels ({one} bytes each); "
-            "check the size, or fetch the file again."
-        )
-    return width, height, held // one
-
-
-def _is_rgb(kind: VideoFormat) -> bool:
-    return kind.is_rgb or kind.has_palette
-
-
-def _check_bits(path: Path, kind: VideoFormat) -> None:
-    bits = max(component.bits for component in kind.components)
-    if bits > 8:
-        raise LicError(
-            f"{path} has {bits} bits a channel and lic codes 8; convert it first, "
-            f"for example with 'ffmpeg -i {path.name} -pix_fmt yuv420p -c:v ffv1 out.mkv'."
-        )
-
-
-def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, conversion: str | None) -> NDArray[np.uint8]:
-    """``frame`` as uint8 (H, W, 3). As FFmpeg's program, which asks swscale for bicubic interpolation."""
-    if conversion == "bt709":
-        rgb = reformatter.reformat(
-            frame,
-            format="rgb24",
-            src_colorspace=Colorspace.ITU709,
-            dst_colorspace=Colorspace.ITU601,  # says nothing of RGB, but where it is the same PyAV leaves all of it out
-            src_color_range="JPEG" if frame.format.name.startswith("yuvj") else "MPEG",
-            dst_color_range="JPEG",
-            interpolation="BICUBIC",
-        )
-    else:
-        if conversion is not None:
-            frame.colorspace, frame.color_range = _UNSPECIFIED, 0
-        rgb = reformatter.reformat(frame, format="rgb24", interpolation="BICUBIC")
-    return np.asarray(rgb.to_ndarray(), np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from common.data.video_files import to_rgb
+from common.data.clip_display import to_rgb
 
 # the matrix, and the weights of R, G and B in luma of 16 .. 235
 _MATRICES = {

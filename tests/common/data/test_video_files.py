@@ -171,7 +171,7 @@ def test_what_is_no_clip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(bytes(1000))
     with pytest.raises(LicError, match=r"a\.mp4 is not a video that FFmpeg can open"):
         Clip(tmp_path / "a.mp4")
-    with pytest.raises(LicError, match="no conversion 'bt601'; choose one of ffmpeg_default, bt709"):
+    with pytest.raises(LicError, match="no conversion 'bt601'; choose one of ffmpeg_default, bt709, flagged"):
         Clip(tmp_path / "a.mp4", conversion="bt601")
     with pytest.raises(LicError, match="says its size itself"):
         Clip(tmp_path / "a.mp4", size=(3, 4))
@@ -179,8 +179,6 @@ def test_what_is_no_clip_is_refused(tmp_path: Path) -> None:
         Clip(tmp_path / "a.mp4", rate=0)
     with pytest.raises(LicError, match="holds no pictures"):
         Clip(tmp_path)
-    with pytest.raises(LicError, match=r"has 10 bits a channel and lic codes 8; .*-pix_fmt yuv420p"):
-        Clip(encode(tmp_path / "b.mkv", "ffv1", "yuv420p10le", level="3"))
 
 
 def test_raw_files_must_hold_whole_frames(tmp_path: Path) -> None:
@@ -189,7 +187,7 @@ def test_raw_files_must_hold_whole_frames(tmp_path: Path) -> None:
     with pytest.raises(LicError, match="whose size no file says"):
         Clip(tmp_path / "a.yuv")
     with pytest.raises(
-        LicError, match=r"holds 1734 bytes, which are not whole frames of 33x18 pixels \(900 bytes each"
+        LicError, match=r"holds 1734 bytes, which are not whole frames of 33x18 pixels \(900 bytes each\) in yuv420p"
     ):
         Clip(tmp_path / "a.yuv", size=(33, 18))
     with pytest.raises(LicError, match="cannot hold frames of 0x17 pixels"):

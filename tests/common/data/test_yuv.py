@@ -3,7 +3,7 @@ import pytest
 from av.video.reformatter import VideoReformatter
 from scipy.ndimage import gaussian_filter
 
-from common.data.video_files import CONVERSIONS, to_rgb
+from common.data.clip_display import CONVERSIONS, to_rgb
 from common.data.yuv import to_yuv420
 
 
