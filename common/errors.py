@@ -8,6 +8,14 @@ class LicError(Exception):
     traceback and exits with status 2.
     """
 
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """`text` with what UTF-8 cannot write, as in names of files that are not UTF-8, as an escape: `caf\\udce9`."""
+    return text.encode(errors="backslashreplace").decode()
+
 
 class StreamError(LicError):
     """A `.lic` stream is damaged, truncated, or was written by another model."""

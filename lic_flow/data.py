@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, Dataset
 
 from common.data.identity import dataset_identity
-from common.data.module import Repeated, ResumableDataModule
+from common.data.module import Repeated, ResumableDataModule, check_crop
 from common.errors import LicError
 from lic_flow.augment import FlowAugmentation
 from lic_flow.datasets.mixture import Mixture
@@ -60,6 +60,7 @@ class FlowData(ResumableDataModule):
         self.sets, self.roots = sets, roots
         self.train_names, self.test_names = list(train), list(test)
         self.weights = len(train) * [1.0] if weights is None else list(weights)
+        self.crop = [int(side) for side in crop]
         self.augmentation = augmentation(crop=crop)
         self.canvas = (int(canvas[0]), int(canvas[1]))
         self.seed = seed
@@ -75,6 +76,11 @@ class FlowData(ResumableDataModule):
             watched = [FirstPairs(self.open(name), self.val_limit) for name in self.test_names]
             known: list[Any] = [pairs for pairs in watched if pairs.has_flow]
             self.val_set = ConcatDataset(known) if known and self.val_limit else None
+
+    def check(self, network: nn.Module | None = None) -> None:
+        if network is not None:
+            check_crop(self.crop, network)
+        self.test_sets()  # that they are there
 
     def open(self, name: str) -> Any:
         """The set called `name`."""

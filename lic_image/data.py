@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from kornia.geometry.transform import hflip
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from common.data.folders import find_pictures, readable
+from common.data.folders import check_decodes, find_pictures, readable
 from common.data.identity import dataset_identity
-from common.data.module import Repeated, ResumableDataModule
+from common.data.module import Repeated, ResumableDataModule, check_crop
 from common.data.pictures import read_picture
 from common.data.samples import held_out_photographs, train_photographs
 from common.data.shards import Shards
@@ -87,15 +87,18 @@ class Photographs(ResumableDataModule):
             self.train_set = Repeated(crops, self.overfit) if self.overfit else crops
             self.val_set = CentreCrops(self.test_files()[: self.val_limit], self.crop) if self.val_limit else None
 
+    def check(self, network: nn.Module | None = None) -> None:
+        if network is not None:
+            check_crop([self.crop], network)
+        check_decodes(self.test_files())
+
     def training_photographs(self) -> Source:
         files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
-        return Files(readable(files)[0])
+        return Files(readable(files, self.crop)[0])
 
     def test_files(self) -> list[Path]:
         """The photographs that an evaluation codes whole."""
-        if self.test_paths is None:
-            return held_out_photographs()
-        return readable(find_pictures(self.test_paths))[0]
+        return held_out_photographs() if self.test_paths is None else find_pictures(self.test_paths)
 
     def identity(self) -> str:
         """Name, size and content of the test set, which results must share to share a table."""

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from kornia.geometry.transform import hflip
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from common.data.module import ResumableDataModule
+from common.data.module import ResumableDataModule, check_crop
 from common.data.sequences import Sequence as TestSequence
 from common.data.sequences import sequences_identity
 from common.errors import LicError
@@ -131,6 +131,11 @@ class VideoClips(ResumableDataModule):
             self.train_set = FrameByFrame(clips, self.frames, self.batch_size, self.overfit)
             watched = self.sequences()[: self.val_limit] if self.val_limit else []
             self.val_set = WatchedClips(watched, self.frames, self.crop) if watched else None
+
+    def check(self, network: nn.Module | None = None) -> None:
+        if network is not None:
+            check_crop([self.crop], network)
+        self.sequences()  # that they are there
 
     def open(self, name: str, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
         """The partial called `name`, told where the set is."""

@@ -1,12 +1,14 @@
 """The base of every DataModule: one loader factory, resumable batches, augmentation on the device."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from common.data.training import StepBatches
+from common.errors import LicError
 
 
 class Repeated(Dataset):
@@ -39,6 +41,13 @@ class ResumableDataModule(lightning.LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
 
+    def check(self, network: nn.Module | None = None) -> None:
+        """Raises ``LicError`` for data that would end a run after its training: what it is tested on is looked at.
+
+        Args:
+            network: what is to be trained, whose steps crops must fit; None where nothing is.
+        """
+
     def _loader(self, dataset: Dataset, batches: StepBatches | None = None) -> DataLoader:
         shared = {
             "num_workers": self.num_workers,
@@ -61,3 +70,18 @@ class ResumableDataModule(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         return self._loader(self.val_set) if self.val_set is not None else []
+
+
+def check_crop(crop: Sequence[int], network: nn.Module) -> None:
+    """Raises ``LicError`` where a network takes no sides of `crop` pixels: they are multiples of its `downsampling`, or
+    `multiple`, of its `least` or more."""
+    step = int(getattr(network, "downsampling", None) or getattr(network, "multiple", 1))
+    least = max(step, int(getattr(network, "least", 0)))
+    for side in crop:
+        if side % step or side < least:
+            below, above = max(least, side - side % step), max(least, side + -side % step)
+            fitting = f"{below} or {above}" if below != above else f"{above}"
+            raise LicError(
+                f"data.crop is {side}, and {type(network).__name__} takes sides that are multiples of {step}"
+                f"{f', {least} or more' if least > step else ''}: set it to {fitting}."
+            )

@@ -152,7 +152,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise LicError(f"{path} cannot be written: it is no file; name one.")
     name = ""
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         os.close(descriptor)
         yield Path(name)
         umask = os.umask(0)
@@ -166,21 +166,34 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.unlink(name)  # where it was not renamed
 
 
-def check_header(path: str | Path) -> None:
-    """Raises ``LicError`` where ``read_picture`` would refuse by the header alone; decodes no pixel."""
+def missing(path: Path) -> str:
+    """In what way there is no file or folder ``path``: a sentence without its end."""
+    if os.path.islink(path):
+        return f"{path} is a link to {os.readlink(path)}, which does not exist"
+    return f"{path} does not exist"
+
+
+def check_header(path: str | Path) -> tuple[int, int]:
+    """Width and height in the file, which its EXIF orientation may exchange; decodes no pixel.
+
+    Raises ``LicError`` where ``read_picture`` would refuse by the header alone.
+    """
     with _opened(Path(path)) as image:
         _refuse(Path(path), image)
         if image.mode == "CMYK" and "icc_profile" not in image.info:
             raise LicError(f"{path} has CMYK colours and no ICC profile that says which; convert it to RGB first.")
+        return image.size
 
 
 @contextlib.contextmanager
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """A Pillow image whose every complaint, within the block, is a ``LicError``."""
-    if content is None and path.is_dir():
+    if content is None and os.path.isdir(path):
         raise LicError(f"{path} is a folder; name a picture in it.")
-    if content is None and not path.exists():
-        raise LicError(f"{path} does not exist; check the path.")
+    if content is None and not os.path.exists(path):
+        raise LicError(f"{missing(path)}; check the path.")
+    if (os.path.getsize(path) if content is None else len(content)) == 0:
+        raise LicError(f"{path} is damaged: it has 0 bytes; copy it again, or remove it.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large; Pillow refuses twice as large

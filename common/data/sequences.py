@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from common.data.folders import natural, pictures_of
+from common.data.folders import as_path, natural, pictures_of, walk
 from common.data.pictures import SUFFIXES
 from common.data.video_files import RAW, Clip
 from common.errors import LicError
@@ -125,14 +125,15 @@ def named(root: str | Path, of: str, patterns: Mapping[str, str | tuple[str, ...
 
 def folder(root: str | Path, of: str) -> Path:
     """``root`` where it is a folder; ``of``: what should be in it, for the ``LicError`` otherwise."""
-    if not Path(root).is_dir():
+    root = as_path(root)
+    if not os.path.isdir(root):
         raise LicError(f"there is no folder {root}, where {of} should be; give the folder to which it was unpacked.")
-    return Path(root)
+    return root
 
 
 def videos_below(root: Path) -> Iterator[Path]:
     """Every file below ``root``, hidden ones excepted, in natural order."""
-    for place, names in _walk(root):
+    for place, names in walk(root):
         for name in names:
             yield place / name
 
@@ -140,14 +141,8 @@ def videos_below(root: Path) -> Iterator[Path]:
 def picture_folders(root: Path) -> list[Path]:
     """Every folder that has pictures in it, ``root`` and below, in natural order."""
     return [
-        place for place, names in _walk(root) if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names)
+        place for place, names in walk(root) if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names)
     ]
-
-
-def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    for place, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=natural)
-        yield Path(place), sorted((name for name in names if not name.startswith(".")), key=natural)
 
 
 def _flat(path: Path, root: Path, suffix: bool) -> str:

@@ -92,8 +92,8 @@ class Shards:
     ) -> None:
         if window < 1:
             raise LicError(f"the shuffling window is {window} shards; it must be at least 1.")
-        self.root, self.window = str(root), window
-        self._remote = None if Path(root).exists() else Remote(str(root), cache, cache_limit)
+        self.root, self.window = os.path.expanduser(str(root)), window
+        self._remote = None if os.path.exists(self.root) else Remote(self.root, cache, cache_limit)
         self.shards = self._listed()
         self._firsts = [shard.first for shard in self.shards]
         self._opened: OrderedDict[int, tuple[BufferedReader, list[Record]]] = OrderedDict()
@@ -103,7 +103,7 @@ class Shards:
             self._remote.must_hold(2 * window * max(shard.size for shard in self.shards))
         else:
             for shard in self.shards:
-                self._checked(shard, Path(root) / shard.name)
+                self._checked(shard, Path(self.root) / shard.name)
 
     def __len__(self) -> int:
         return self.shards[-1].first + self.shards[-1].length

@@ -44,11 +44,12 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "
     from common.launch.track import track_result
     from common.launch.weights import load_weights, network_name
 
+    data = instantiate(cfg.data)
+    data.check()
     network = instantiate(cfg.model[network_name(cfg.model)])
     if weights is not None:
         load_weights(network, weights)
     network.to(device(cfg))
-    data = instantiate(cfg.data)
     measured: Evaluation = instantiate(cfg.protocol)(network, cfg.system, data, folder.path)
     result = {
         "name": cfg.label,
@@ -104,6 +105,10 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
                     if data:
                         raise LicError(f"{data[0]} needs data=GROUP/NAME beside it, of the kind that {cfg.run} takes.")
                     cfg.data = trained.data
+        if OmegaConf.is_missing(cfg.data, "train"):
+            cfg.data.train = None  # an evaluation needs none
+        if missing := OmegaConf.missing_keys(cfg):
+            raise LicError(f"say what {' and '.join(sorted(missing))} is to be (key=value).")
         check_settings(cfg)
         weights = weights_file(cfg.run if cfg.run is not None else cfg.weights)
         OmegaConf.save(cfg, folder.config_file, resolve=True)

@@ -79,6 +79,7 @@ def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> No
         torch.set_num_threads(cfg.threads)
     module: LightningModule = instantiate(cfg.model)
     data = instantiate(cfg.data)
+    data.check(getattr(module, network_name(cfg.model)))
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=logger or False,

@@ -3,6 +3,7 @@
 A set's layout (its own file here) lists ``Pair``s; ``FlowPairs`` reads them.
 """
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from common.data.flow_files import Flow, read_flow
+from common.data.folders import as_path
 from common.data.pictures import read_picture
 from common.errors import LicError
 
@@ -91,8 +93,8 @@ def chosen(value: str, known: Mapping[str, str], what: str) -> str:
 
 def folder(root: str | Path, *below: str, of: str) -> Path:
     """``root/below`` where it is a folder. ``of``: the set's name, for the ``LicError`` that says what is missing."""
-    path = Path(root)
-    if not path.is_dir():
+    path = as_path(root)
+    if not os.path.isdir(path):
         raise LicError(f"there is no folder {path}, where {of} should be; give the folder to which it was unpacked.")
     for part in below:
         if not (path / part).is_dir():
