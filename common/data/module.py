@@ -75,8 +75,8 @@ class ResumableDataModule(lightning.LightningDataModule):
 def check_crop(crop: Sequence[int], network: nn.Module) -> None:
     """Raises ``LicError`` where a network takes no sides of `crop` pixels: they are multiples of its `downsampling`, or
     `multiple`, of its `least` or more."""
-    step = int(getattr(network, "downsampling", None) or getattr(network, "multiple", 1))
-    least = max(step, int(getattr(network, "least", 0)))
+    step: int = getattr(network, "downsampling", getattr(network, "multiple", 1))
+    least: int = max(step, getattr(network, "least", 0))
     for side in crop:
         if side % step or side < least:
             below, above = max(least, side - side % step), max(least, side + -side % step)

@@ -125,5 +125,7 @@ def test_an_evaluation_needs_no_photographs_to_train_on(
     assert only_result(tmp_path)["dataset"].startswith("photographs 2 pictures")
     assert lic("eval", f"run={run}", "data=image/folder", f"data.test={tmp_path / 'missing'}") == 2
     assert "missing does not exist" in capsys.readouterr().out
+    assert lic("eval", f"run={run}", "data=image/folder", "data.test=caf\udce9") == 2
+    assert "data.test=caf\\udce9 is not UTF-8" in capsys.readouterr().err
     assert lic("eval", f"run={run}", "data=image/folder") == 2
     assert "say what data.test is to be" in capsys.readouterr().out
