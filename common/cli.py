@@ -52,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from common.completion import complete
 
         return complete(arguments, VERBS)
+    for stream in (sys.stdout, sys.stderr):  # names of files need not be UTF-8
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")
     verb = arguments[0]
     if verb not in VERBS:
         print(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import hydra
 from omegaconf import DictConfig
 
-from common.errors import LicError, fault_of_input
+from common.errors import LicError, fault_of_input, printable
 from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
 from common.launch.outside import Ranks, ranks
@@ -84,6 +84,8 @@ def hydra_application(
     Raises:
         LicError: there are several, and no `as_rank`.
     """
+    if strange := [argument for argument in argv if printable(argument) != argument]:
+        raise LicError(f"{strange[0]} is not UTF-8, and no configuration can hold it: rename it, or link to it.")
     resolvers.register()
     quiet()
     outcomes.clear()

@@ -124,7 +124,7 @@ def cost(result: Mapping[str, Any], distortion: str) -> float | None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all; folders are made."""
     make_folder(path.parent)
-    write_atomically(path, text.encode())
+    write_atomically(path, text.encode(errors="backslashreplace"))  # a name of a file may not be UTF-8
 
 
 def make_folder(path: Path) -> Path:
@@ -153,7 +153,7 @@ def write_json(path: Path, data: Any) -> None:
 
 def write_csv(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Write `records`, which have the same keys, as a table with a heading."""
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, list(records[0]))
         writer.writeheader()
         writer.writerows(records)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from common.errors import LicError
+from lic_image.codecs.factorized import Factorized
 from lic_image.data import Photographs, centre_crop
 
 
@@ -71,3 +72,14 @@ def test_missing_folders_and_empty_lists(tmp_path: Path) -> None:
         photographs_module(tmp_path / "nowhere")
     with pytest.raises(LicError, match="at least one folder"):
         Photographs([], None, "test", crop=32, batch_size=1)
+
+
+def test_what_would_end_a_run_after_its_training_is_found_before(tmp_path: Path, photographs: Path) -> None:
+    codec = Factorized(4, 4)
+    Photographs(str(photographs), str(photographs), "test", crop=32, batch_size=1).check(codec)
+    with pytest.raises(LicError, match=r"data.crop is 100, .*multiples of 16: set it to 96 or 112"):
+        Photographs(str(photographs), str(photographs), "test", crop=100, batch_size=1).check(codec)
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes((photographs / "one.png").read_bytes()[:1000])
+    with pytest.raises(LicError, match=r"1 of the 1 test pictures cannot be read \(damaged.png\)"):
+        Photographs(str(photographs), str(damaged), "test", crop=32, batch_size=1).check()

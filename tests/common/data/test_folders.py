@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data.folders import find_pictures, random_crop, readable
+from common.data.folders import check_decodes, find_pictures, pictures_of, random_crop, readable
+from common.data.sequences import picture_folders
 from common.errors import LicError
 
 
@@ -28,6 +29,51 @@ def test_pictures_are_found_in_order(tmp_path: Path) -> None:
 def test_a_folder_within_a_hidden_one_may_be_named(tmp_path: Path) -> None:
     wanted = picture(tmp_path / ".data/a.png")
     assert find_pictures([tmp_path / ".data"]) == [wanted]
+
+
+def test_links_are_followed_and_loops_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = picture(tmp_path / "far/deep/a.png")
+    near = picture(tmp_path / "near/b.png")
+    (tmp_path / "near/linked").symlink_to(tmp_path / "far")
+    (tmp_path / "far/back").symlink_to(tmp_path / "near")
+    (tmp_path / "near/self").symlink_to(tmp_path / "near")
+    (tmp_path / "near/again.png").symlink_to(near)
+    assert sorted(map(Path.resolve, find_pictures([tmp_path / "near"]))) == [far, near]
+    assert picture_folders(tmp_path / "near") == [tmp_path / "near", tmp_path / "near/linked/deep"]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_pictures(["~/near/b.png"]) == [near]
+    with pytest.raises(LicError, match="home folder of nobody"):
+        find_pictures(["~no-such-user-here/photos"])
+
+
+def test_links_that_lead_nowhere_and_empty_files_are_named(tmp_path: Path) -> None:
+    good = picture(tmp_path / "s/good.png")
+    for name in ("gone.png", "folder"):
+        (tmp_path / "s" / name).symlink_to(tmp_path / "nowhere")
+    (tmp_path / "s/zero.JPG").touch()
+    with pytest.warns(UserWarning, match=r"3 of 4 pictures .*folder, gone.png, zero.JPG\); first: .*is a link to "):
+        kept, broken = readable(find_pictures([tmp_path / "s"]))
+    assert kept == [good] and "0 bytes" in broken[2][1]
+    assert [file.name for file in pictures_of(tmp_path / "s")] == ["folder", "gone.png", "good.png", "zero.JPG"]
+    with pytest.raises(LicError, match="none of the 1 pictures"):
+        readable([tmp_path / "s/gone.png"])
+    with pytest.raises(LicError, match="does not exist"):
+        find_pictures([tmp_path / ("n" * 300)])
+
+
+def test_a_picture_damaged_behind_its_header_is_named(tmp_path: Path) -> None:
+    good, bad = (picture(tmp_path / f"{name}.png", size=(64, 64)) for name in ("good", "bad"))
+    bad.write_bytes(bad.read_bytes()[:60])
+    assert readable([good, bad]) == ([good, bad], [])
+    check_decodes([good])
+    with pytest.raises(LicError, match=r"1 of the 2 test pictures .*\(bad.png\)"):
+        check_decodes([good, bad])
+
+
+def test_small_photographs_are_said(tmp_path: Path) -> None:
+    files = [picture(tmp_path / "a.png"), picture(tmp_path / "b.png", size=(8, 7))]
+    with pytest.warns(UserWarning, match=r"1 of 2 photographs are smaller than data.crop=8"):
+        readable(files, crop=8)
 
 
 def test_missing_and_empty_folders(tmp_path: Path) -> None:

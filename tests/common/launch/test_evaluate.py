@@ -118,3 +118,35 @@ def test_an_evaluation_that_cannot_begin_keeps_the_one_before(lic: Lic, tmp_path
     (run / "weights.ckpt").rename(run / "elsewhere.ckpt")
     assert lic("eval", *again) == 2
     assert only_result(tmp_path) == before
+
+
+def test_bad_test_pictures_are_found_before_training(
+    lic: Lic, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lightning.Trainer.fit", lambda *_, **__: pytest.fail("trains"))
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes((photographs / "one.png").read_bytes()[:1000])
+    train = ["train", "model=image/factorized", "trainer.max_steps=1"]
+    assert lic(*train, f"data.test={damaged}") == 2
+    assert "cannot be read (damaged.png)" in capsys.readouterr().out
+    assert lic(*train, "data.crop=100") == 2
+    assert "multiples of 16: set it to 96 or 112" in capsys.readouterr().out
+    assert lic("train", "model=video/ofmc", "trainer.max_steps=1", "data.crop=100") == 2
+    assert "multiples of 32: set it to 96 or 128" in capsys.readouterr().out
+    assert lic("train", "model=flow/pwcnet", "trainer.max_steps=1", "data.crop=[64,100]", "data.canvas=[80,116]") == 2
+    assert "multiples of 64: set it to 64 or 128" in capsys.readouterr().out
+
+
+def test_an_evaluation_needs_no_photographs_to_train_on(
+    lic: Lic, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert lic("train", "model=image/factorized", "trainer.max_steps=1") == 0
+    (run,) = (file.parent for file in tmp_path.glob("runs/train/*/result.json"))
+    assert lic("eval", f"run={run}", "data=image/folder", f"data.test={photographs}") == 0
+    assert only_result(tmp_path)["dataset"].startswith("photographs 2 pictures")
+    assert lic("eval", f"run={run}", "data=image/folder", f"data.test={tmp_path / 'missing'}") == 2
+    assert "missing does not exist" in capsys.readouterr().out
+    assert lic("eval", f"run={run}", "data=image/folder", "data.test=caf\udce9") == 2
+    assert "data.test=caf\\udce9 is not UTF-8" in capsys.readouterr().err
+    assert lic("eval", f"run={run}", "data=image/folder") == 2
+    assert "say what data.test is to be" in capsys.readouterr().out

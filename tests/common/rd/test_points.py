@@ -1,10 +1,22 @@
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
 
-from common.rd.points import aggregate, cost, decibel, finite, results, sequence_record, write_json
+from common.errors import LicError
+from common.rd.points import (
+    aggregate,
+    cost,
+    decibel,
+    finite,
+    read_json,
+    results,
+    sequence_record,
+    write_csv,
+    write_json,
+)
 
 
 def test_aggregate_averages_per_image_values() -> None:
@@ -58,3 +70,13 @@ def test_the_cost_of_clips_is_in_the_units_of_video() -> None:
     result = {"lmbda": 256.0, "sequences": [{"bpp": 0.5, "psnr": 20.0}, {"bpp": 0.3, "psnr": 30.0}]}
     assert cost(result, "mse") == pytest.approx(((0.5 + 2.56) + (0.3 + 0.256)) / 2)
     assert cost({"lmbda": None}, "") is None, "a flow network's result"
+
+
+def test_names_that_are_not_utf_8_are_written_and_found_again(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    (tmp_path / name).touch()
+    write_json(tmp_path / "a.json", {"source": str(tmp_path / name)})
+    assert Path(read_json(tmp_path / "a.json")["source"]).exists()
+    write_csv(tmp_path / "a.csv", [{"source": name}])
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "source\ncaf\\udce9.png\n"
+    assert str(LicError(f"{name} is damaged")) == "caf\\udce9.png is damaged"
