@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from common.cpus import sleep_while_waiting
 from common.errors import LicError
 
 # verb -> (module with `main(argv) -> exit status`, one line of help)
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from common.completion import complete
 
         return complete(arguments, VERBS)
+    sleep_while_waiting()
     verb = arguments[0]
     if verb not in VERBS:
         print(

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from common.errors import LicError, fault_of_input
 from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
+from common.launch.loggers import check_spelling
 from common.launch.outside import Ranks, ranks
 from common.launch.quiet import quiet
 
@@ -84,6 +85,7 @@ def hydra_application(
     Raises:
         LicError: there are several, and no `as_rank`.
     """
+    check_spelling(argv)
     resolvers.register()
     quiet()
     outcomes.clear()
