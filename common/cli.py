@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from common.cpus import sleep_while_waiting
 from common.errors import LicError
 
 # verb -> (module with `main(argv) -> exit status`, one line of help)
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # names of files need not be UTF-8
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
+    sleep_while_waiting()
     verb = arguments[0]
     if verb not in VERBS:
         print(

@@ -1,6 +1,9 @@
 """What is raised when the input, not the program, is at fault."""
 
+import errno
 import re
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LicError(Exception):
@@ -24,13 +27,18 @@ class StreamError(LicError):
 
 
 def fault_of_input(error: BaseException) -> LicError | None:
-    """The `LicError` that `error` is, or that it was caused by: Hydra wraps what a constructor raises."""
+    """The `LicError` that `error` is, or that it was caused by: Hydra wraps what a constructor raises.
+
+    A full disk is no fault of the program either.
+    """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, LicError):
         if type(cause).__name__ == "MisconfigurationException":  # Lightning's word for settings that cannot be
             return LicError(f"the trainer cannot be as it is set: {cause}")
         if type(cause).__name__ == "InstantiationException" and (said := _of_constructor(cause)):
             return LicError(said)
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return full_disk(cause.filename)
         cause = cause.__cause__
     return cause
 
@@ -57,3 +65,9 @@ def _refused(error: TypeError) -> bool:
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     return last is not None and last.tb_frame.f_code.co_name in ("_call_target", "insert_env_defaults")
+
+
+def full_disk(path: object = None) -> LicError:
+    """What is said where `path`, if it is known, found no room."""
+    where = f"{path} cannot be written: there" if path else "There"
+    return LicError(f"{where} is no space left on the disk, or no quota; make room and give the same command again.")

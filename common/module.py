@@ -10,6 +10,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 ADVICE = "its last checkpoint is from before: try a lower model.optimizer.lr or trainer.gradient_clip_val."
+BAD_LOSS = f"the loss is {{value}} at step {{step}}; {ADVICE}"
+BAD_GRADIENT = f"the gradient is {{value}} at step {{step}}; {ADVICE}"
 
 
 class NonFiniteLoss(Exception):
@@ -17,13 +19,74 @@ class NonFiniteLoss(Exception):
 
 
 class GuardedModule(lightning.LightningModule):
-    """Checks losses and gradients, and clips the gradients of the optimiser's first parameter group."""
+    """Checks losses and gradients, and clips the gradients of the optimiser's first parameter group.
+
+    On a GPU the host must not wait in every step for what is computed. So a step only notes, on the device, whether
+    it was the first that was not finite; the note is read when the loggers fetch their figures, before validation,
+    before a checkpoint is written, and at the end. On a CPU it is read at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._noted: dict[str, Tensor] = {}  # what would be said -> [first step of which it holds or -1, value there]
 
     def checked(self, loss: Tensor) -> Tensor:
-        """`loss`, a scalar, if it is finite."""
-        if not torch.isfinite(loss):
-            raise NonFiniteLoss(f"the loss is {loss.item()} at step {self.global_step}; {ADVICE}")
+        """`loss`, a scalar that must be finite."""
+        self.note(BAD_LOSS, loss.detach(), ~torch.isfinite(loss.detach()))
         return loss
+
+    def note(self, sentence: str, value: Tensor, bad: Tensor) -> None:
+        """Stop the run with `sentence`, which has {value} and {step} in it, once `bad` is true of a step.
+
+        Args:
+            value, bad: scalars on the device.
+        """
+        if sentence not in self._noted:
+            self._noted[sentence] = torch.full((2,), -1.0, device=value.device)
+        noted = self._noted[sentence]
+        now = torch.stack([torch.full_like(noted[0], self.global_step), value.to(noted.dtype)])
+        self._noted[sentence] = torch.where((noted[0] < 0) & bad, now, noted)
+        if self.reads_now:
+            self.check_notes()
+
+    @property
+    def reads_now(self) -> bool:
+        """Whether the host may look at what this step has computed."""
+        return self.device.type == "cpu" or self.logs_now
+
+    @property
+    def logs_now(self) -> bool:
+        """Whether the loggers take the figures of this step: they do every so often, and of the last one."""
+        if self._trainer is None:
+            return False
+        done, last = self.global_step + 1, self.trainer.max_steps
+        every: int = self.trainer.log_every_n_steps or last  # type: ignore[attr-defined]
+        return done % every == 0 or done == last
+
+    def check_notes(self) -> None:
+        """Raises `NonFiniteLoss` that names the first step that was noted as bad."""
+        for sentence, noted in self._noted.items():
+            step, value = noted.tolist()
+            if step >= 0:
+                raise NonFiniteLoss(sentence.format(value=value, step=int(step)))
+
+    def on_validation_start(self) -> None:
+        self.check_notes()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.check_notes()
+
+    def on_train_end(self) -> None:
+        self.check_notes()
+
+    def show(self, figures: dict[str, Tensor]) -> None:
+        """Log `train/NAME`, scalars, if this is a step whose figures are taken; the mean over all ranks, in one go."""
+        if not self.logs_now:
+            return
+        names, values = list(figures), torch.stack([value.detach().float() for value in figures.values()])
+        if self.trainer.world_size > 1:
+            values = self.trainer.strategy.reduce(values, reduce_op="mean")
+        self.log_dict({f"train/{name}": value for name, value in zip(names, values)}, prog_bar=True)
 
     def configure_gradient_clipping(
         self,
@@ -33,11 +96,15 @@ class GuardedModule(lightning.LightningModule):
     ) -> None:
         """Clip the main group only: the gradients of a codec's quantiles are large and would shrink all others."""
         main = optimizer.param_groups[0]["params"]
-        norm = nn.utils.clip_grad_norm_(main, gradient_clip_val or float("inf"))
+        if gradient_clip_val:
+            norm = nn.utils.clip_grad_norm_(main, gradient_clip_val)
+        else:
+            norm = nn.utils.get_total_norm([p.grad for p in main if p.grad is not None])
         # Half precision overflows now and then, and its scaler skips those steps.
-        if not torch.isfinite(norm) and self.trainer.precision != "16-mixed":
-            raise NonFiniteLoss(f"the gradient is {norm.item()} at step {self.global_step}; {ADVICE}")
-        self.log("train/grad_norm", norm)
+        if self.trainer.precision != "16-mixed":
+            self.note(BAD_GRADIENT, norm, ~torch.isfinite(norm))
+        if self.logs_now:
+            self.log("train/grad_norm", norm)
 
 
 def codec_optimizer(

@@ -67,10 +67,11 @@ class FlowEstimator(GuardedModule):
         valid = batch["valid"] & (flow.norm(dim=1) < self.max_flow)
         flows = self(batch["first"], batch["second"])
         loss = self.checked(sequence_loss(flows, flow, valid, self.delta))
-        with torch.no_grad():
-            weight = valid.float()
-            epe = ((flows[-1].float() - flow).norm(dim=1) * weight).sum() / weight.sum().clamp_min(1)
-        self.log_dict({"train/loss": loss.detach(), "train/epe": epe}, prog_bar=True, sync_dist=True)
+        if self.logs_now:
+            with torch.no_grad():
+                weight = valid.float()
+                epe = ((flows[-1].float() - flow).norm(dim=1) * weight).sum() / weight.sum().clamp_min(1)
+            self.show({"loss": loss, "epe": epe})
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:

@@ -83,9 +83,7 @@ class ImageCodec(GuardedModule):
         terms = self.losses(batch["image"])
         aux = self.codec.aux_loss()
         loss = self.checked(terms["loss"] + aux)
-        shown = {f"train/{name}": value.detach() for name, value in terms.items()}
-        self.log_dict(shown, prog_bar=True, sync_dist=True)
-        self.log("train/aux", aux.detach())
+        self.show({**terms, "aux": aux})
         return loss
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:

@@ -164,7 +164,8 @@ class VideoClips(ResumableDataModule):
         """Decide on the host which clips to flip: a function of (seed, clip)."""
         if "current" in batch:
             flips = [np.random.default_rng([self.seed, n, 1]).random() < 0.5 for n in batch["number"].tolist()]
-            batch = {**batch, "flip": torch.tensor(flips)}
+            first = bool(batch["first"][0])  # of all clips alike; on a device the step would have to wait for it
+            batch = {**batch, "flip": torch.tensor(flips), "first": first}
         return batch
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:

@@ -10,13 +10,17 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from common.errors import LicError
 from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, ms_ssim, rate
-from common.module import ADVICE, GuardedModule, NonFiniteLoss, codec_optimizer
+from common.module import ADVICE, GuardedModule, codec_optimizer
 from lic_video.codecs.contract import Coded, VideoCodec
 from lic_video.codecs.skeleton import PredictiveCodec
 
 # Motion that costs so many bits a pixel costs more than coding the frame without any: training has gone astray.
 MOTION_BPP = 4.0
 PATIENCE = 20  # steps in a row
+ASTRAY = (
+    f"motion has cost more than {MOTION_BPP:g} bits a pixel for {PATIENCE} steps (now {{value:.1f}}) at step {{step}}: "
+    f"the motion codec diverges; train the motion first (stage=motion), or {ADVICE}"
+)
 
 
 class VideoCodecModule(GuardedModule):
@@ -26,8 +30,9 @@ class VideoCodecModule(GuardedModule):
     bpp + λ·(1 - MS-SSIM); plus the auxiliary loss of the entropy bottlenecks.
 
     A step is one frame of each clip of the batch, predicted from what the step before made of the frame before (thesis,
-    section 5.7): batches bring a clip's frames in order, and the first is coded by the intra codec. The reference takes
-    no gradient. The buffer is part of a checkpoint, so that a run that goes on sees the frames that it would have seen.
+    section 5.7): batches bring a clip's frames in order, and the first (`first` is true, on the host) is coded by the
+    intra codec. The reference takes no gradient. The buffer is part of a checkpoint, so that a run that goes on sees
+    the frames that it would have seen.
 
     Args:
         codec: a video codec.
@@ -56,7 +61,7 @@ class VideoCodecModule(GuardedModule):
         self.lmbda, self.distortion, self.objective = lmbda, distortion, objective
         self.optimizer, self.scheduler, self.aux_lr = optimizer, scheduler, aux_lr
         self.buffer: Tensor | None = None
-        self.exploding = 0  # steps in a row
+        self.exploding: Tensor | None = None  # steps in a row, counted on the device
         for part in codec.frozen():
             part.requires_grad_(False)
         if objective == "motion":  # what takes no part in the loss: processes that share a run wait for its gradients
@@ -92,9 +97,9 @@ class VideoCodecModule(GuardedModule):
         shown = {"bpp_motion": sum(motion, start=torch.zeros_like(bpp))} if motion else {}
         return {"bpp": bpp, **shown, "psnr": -10 * mse.detach().log10(), "loss": bpp + self.lmbda * distortion}
 
-    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         loss = torch.zeros((), device=self.device)
-        reference = None if bool(batch["first"][0]) or self.objective == "motion" else self.buffer
+        reference = None if batch["first"] or self.objective == "motion" else self.buffer
         if reference is None or not self.codec.frozen():  # an intra codec that is trained along is so at every step
             intra, cost = self.intra(batch["previous"])
             loss, reference = loss + cost, intra if reference is None else reference
@@ -109,8 +114,7 @@ class VideoCodecModule(GuardedModule):
         aux = self.codec.aux_loss()
         loss = self.checked(loss + terms["loss"] + aux)
         self.check_motion(terms)
-        self.log_dict({f"train/{n}": v.detach() for n, v in terms.items()}, prog_bar=True, sync_dist=True)
-        self.log("train/aux", aux.detach())
+        self.show({**terms, "aux": aux})
         return loss
 
     def intra(self, frame: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,13 +127,12 @@ class VideoCodecModule(GuardedModule):
 
     def check_motion(self, terms: dict[str, Tensor]) -> None:
         """The classic failure: the flow's range grows until its bits outweigh everything, and never comes back."""
-        bits = terms["bpp_motion"].item() if "bpp_motion" in terms else 0.0
-        self.exploding = self.exploding + 1 if bits > MOTION_BPP else 0
-        if self.exploding >= PATIENCE:
-            raise NonFiniteLoss(
-                f"motion has cost more than {MOTION_BPP:g} bits a pixel for {PATIENCE} steps (now {bits:.1f}) at step "
-                f"{self.global_step}: the motion codec diverges; train the motion first (stage=motion), or {ADVICE}"
-            )
+        if "bpp_motion" not in terms:
+            return
+        bits = terms["bpp_motion"].detach()
+        before = torch.zeros_like(bits) if self.exploding is None else self.exploding
+        self.exploding = (before + 1) * (bits > MOTION_BPP)
+        self.note(ASTRAY, bits, self.exploding >= PATIENCE)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """A clip (1, T, 3, H, W), its first frame coded by the intra codec, the others each from the one before."""
@@ -153,6 +156,7 @@ class VideoCodecModule(GuardedModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Every rank's buffer, since one rank writes for all."""
+        super().on_save_checkpoint(checkpoint)
         if self.buffer is not None:
             gathered = self.all_gather(self.buffer)
             assert isinstance(gathered, Tensor)

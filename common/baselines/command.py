@@ -1,11 +1,11 @@
 """`lic bench`: curves of the classical codecs on your pictures or clips."""
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from common.cpus import granted
 from common.errors import LicError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
         "--workers",
         type=int,
         metavar="N",
-        help=f"pictures at a time (default: {os.cpu_count()}), or clips (default and most: 2); encode and decode "
+        help=f"pictures at a time (default: {granted()}), or clips (default and most: 2); encode and decode "
         "seconds are wall-clock under that load, so give 1 when they matter",
     )
     return _run(parser.parse_args(argv))
@@ -126,7 +126,7 @@ def _of_pictures(options: argparse.Namespace, console: "Console") -> Task:
     name = _name(options)
     dataset = dataset_identity(name, pictures)
     out = make_folder(options.out or Path("bench") / name)
-    workers = options.workers or os.cpu_count()
+    workers = options.workers or granted()
     return Task(PROTOCOL, dataset, of_pictures(codecs, pictures, dataset, out, qualities, workers))
 
 

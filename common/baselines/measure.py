@@ -4,7 +4,6 @@ Whole files, 8-bit RGB, PSNR and MS-SSIM per image, then averaged. Several pictu
 each in one thread: encode and decode seconds are wall-clock under that load (one worker measures them undisturbed).
 """
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +14,7 @@ import torch
 
 from common.baselines.codecs import Codec
 from common.baselines.records import holds, point, side_by_side
+from common.cpus import granted
 from common.data.naming import distinct_names, recorded_name
 from common.data.pictures import read_picture
 from common.errors import LicError
@@ -63,7 +63,7 @@ def measure(
         return records
 
     jobs = list(zip(pictures, distinct_names(pictures)))
-    images = [record for records in side_by_side(one, jobs, workers or os.cpu_count() or 1) for record in records]
+    images = [record for records in side_by_side(one, jobs, workers or granted()) for record in records]
     return {
         **_head(codec, dataset),
         "results": results([point(images, quality) for quality in chosen]),

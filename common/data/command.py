@@ -1,9 +1,9 @@
 """`lic data`: data sets as training wants them."""
 
 import argparse
-import os
 from pathlib import Path
 
+from common.cpus import granted
 from common.data.fetching import byte_count
 
 DESCRIPTION = """\
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     packing.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count() or 1,
+        default=granted(),
         metavar="N",
         help="threads that decode (default: %(default)s)",
     )

@@ -140,9 +140,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, durable: bool = False) -> Iterator[Path]:
     """A file in the same folder, to write in place of ``path``: renamed at the end, removed where the block raises.
 
+    ``durable``: it is on the disk before it takes the name, so that a machine that loses power loses no earlier file.
     Raises ``LicError`` for what the file system refuses.
     """
     path = path.resolve() if path.is_symlink() else path  # what it points to is written, as by any other program
@@ -158,6 +159,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)  # a temporary file is private, what it becomes is not
+        if durable:
+            with open(name, "rb") as written:
+                os.fsync(written.fileno())
         os.replace(name, path)
     except OSError as error:
         raise LicError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from common.errors import LicError, fault_of_input, printable
 from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
+from common.launch.loggers import check_spelling
 from common.launch.outside import Ranks, ranks
 from common.launch.quiet import quiet
 
@@ -86,6 +87,7 @@ def hydra_application(
     """
     if strange := [argument for argument in argv if printable(argument) != argument]:
         raise LicError(f"{strange[0]} is not UTF-8, and no configuration can hold it: rename it, or link to it.")
+    check_spelling(argv)
     resolvers.register()
     quiet()
     outcomes.clear()

@@ -1,13 +1,17 @@
 """Callbacks of every training run."""
 
 import hashlib
+import logging
 from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from common.entropy.tables import TableModel
+
+log = logging.getLogger(__name__)
 
 
 class StepSeed(Callback):
@@ -33,10 +37,27 @@ class StepSeed(Callback):
 class MovingAverage(EMAWeightAveraging):
     """Lightning's exponential moving average of the weights, for codecs.
 
-    It pairs buffers by shape, and the entropy coder's tables, which are buffers, change theirs as training moves the
-    densities. So the average's tables are given the model's shapes before every exchange; both are built anew from
+    Until the first average, with `update_starting_at_step` and its like, the weights stand for it: they are validated,
+    saved and delivered.
+
+    Lightning pairs buffers by shape, and the entropy coder's tables, which are buffers, change theirs as training moves
+    the densities. So the average's tables are given the model's shapes before every exchange; both are built anew from
     their own parameters before they are saved or used.
     """
+
+    def __init__(self, decay: float = 0.999, **settings: Any) -> None:
+        super().__init__(decay=decay, **settings)
+        self._kwargs = {"multi_avg_fn": get_ema_multi_avg_fn(decay)}  # all weights in a few kernels
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is an average yet."""
+        return self._average_model is not None and bool(self._average_model.n_averaged > 0)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:  # it is asked at every step, for which a GPU's would have to be waited for
+            self._average_model.n_averaged = self._average_model.n_averaged.cpu()
 
     def _fit_tables(self, pl_module: LightningModule) -> None:
         if self._average_model is None:
@@ -54,13 +75,26 @@ class MovingAverage(EMAWeightAveraging):
         super().on_train_epoch_end(trainer, pl_module)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._fit_tables(pl_module)
-        super().on_validation_epoch_start(trainer, pl_module)
+        if self.begun:
+            self._fit_tables(pl_module)
+            super().on_validation_epoch_start(trainer, pl_module)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._fit_tables(pl_module)
-        super().on_validation_epoch_end(trainer, pl_module)
+        if self.begun:
+            self._fit_tables(pl_module)
+            super().on_validation_epoch_end(trainer, pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        weights = checkpoint["state_dict"]
+        super().on_save_checkpoint(trainer, pl_module, checkpoint)
+        if not self.begun:
+            checkpoint["state_dict"] = weights
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._fit_tables(pl_module)
-        super().on_train_end(trainer, pl_module)
+        if self.begun:
+            self._fit_tables(pl_module)
+            super().on_train_end(trainer, pl_module)
+        elif trainer.is_global_zero:
+            log.warning(
+                "No average of the weights had begun after %d steps: the weights are kept.", trainer.global_step
+            )

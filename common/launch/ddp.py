@@ -12,6 +12,7 @@ import sys
 import torch
 from omegaconf import DictConfig, ListConfig
 
+from common.cpus import per_rank
 from common.errors import LicError
 from common.launch.folder import RunFolder
 
@@ -54,7 +55,8 @@ def launch_ranks(folder: RunFolder, count: int) -> None:
         monitor_interval=0.2,
         start_method="spawn",
     )
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    own = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = own or str(per_rank(count))
     handlers = {number: signal.getsignal(number) for number in STOPPING}  # the agent replaces them
     try:
         elastic_launch(config, sys.executable)("-m", "common.launch.rank", str(folder.path), str(os.getpid()))
@@ -68,5 +70,7 @@ def launch_ranks(folder: RunFolder, count: int) -> None:
     except SignalException as error:
         raise KeyboardInterrupt from error
     finally:
+        if own is None:  # the next point may be of other ranks
+            del os.environ["OMP_NUM_THREADS"]
         for number, handler in handlers.items():
             signal.signal(number, handler)

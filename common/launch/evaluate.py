@@ -31,14 +31,14 @@ TRAINED = (
 )  # what an evaluation has from the run that it measures
 
 
-def evaluate_run(folder: RunFolder, logger: "Logger | None") -> None:
+def evaluate_run(folder: RunFolder, loggers: "Sequence[Logger]") -> None:
     """Measure the trained run in `folder` by its own protocol on its own test set and finish it."""
     cfg = folder.config()
-    evaluate(cfg, folder.weights, folder, logger)
+    evaluate(cfg, folder.weights, folder, loggers)
 
 
-def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "Logger | None") -> None:
-    """Measure the network that `cfg` describes, tell `logger`, and write result.json and timing.json into `folder`."""
+def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: "Sequence[Logger]") -> None:
+    """Measure the network that `cfg` describes, tell `loggers`, and write result.json and timing.json into `folder`."""
     from hydra.utils import instantiate
 
     from common.launch.track import track_result
@@ -65,7 +65,7 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "
         "parameters": sum(p.numel() for p in network.parameters()),
         **measured.details,
     }
-    track_result(logger, cfg, folder, result, weights)  # first: a finished run is not looked at again
+    track_result(loggers, cfg, folder, result, weights)  # first: a finished run is not looked at again
     folder.finish(result, measured.timing)
     log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in measured.results.items() if v is not None))
 
@@ -79,7 +79,8 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
     """Measure what `cfg` names; the result goes to `folder`."""
     from omegaconf import OmegaConf, open_dict
 
-    from common.launch.track import tracking
+    from common.cpus import use_threads
+    from common.launch.loggers import tracking
     from common.launch.weights import weights_file
 
     check_read(cfg, "eval")
@@ -116,8 +117,9 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
             folder.check_same(OmegaConf.to_container(cfg, resolve=True))
         folder.clear()  # earlier figures must not stand for this attempt
         folder.adopt(cfg)
-        with tracking(cfg) as logger:
-            evaluate(cfg, weights, folder, logger)
+        use_threads()
+        with tracking(cfg) as loggers:
+            evaluate(cfg, weights, folder, loggers)
 
 
 def overrides(*keys: str) -> list[str]:

@@ -6,6 +6,7 @@ of a run, so the learning rate may first rise again.
 """
 
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def extended(cfg: DictConfig, folder: RunFolder) -> Path | None:
             "the steps of both together."
         )
     curves = source.path / "metrics.csv"
-    if curves.exists() and not (folder.path / "metrics.csv").exists():
+    if int(os.environ.get("RANK", 0)) == 0 and curves.exists() and not (folder.path / "metrics.csv").exists():
         shutil.copyfile(curves, folder.path / "metrics.csv")
     log.info("goes on from step %d of %s", done, source.path)
     return source.checkpoint

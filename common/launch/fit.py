@@ -5,23 +5,26 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from hydra.utils import instantiate
 from lightning import LightningModule, Trainer, seed_everything
 from lightning.fabric.plugins.environments import TorchElasticEnvironment
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from torch import nn
 
+from common.cpus import use_threads
 from common.errors import LicError
 from common.launch import application
 from common.launch.callbacks import StepSeed
+from common.launch.checkpoints import WholeCheckpoints
 from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
 from common.launch.extend import OwnSchedule, extended
 from common.launch.folder import RunFolder
-from common.launch.preempt import Preempted, Request, StopOnRequest
-from common.launch.track import track_configuration, tracking
+from common.launch.loggers import tracking
+from common.launch.preempt import Request, StopOnRequest, at_keyboard
+from common.launch.track import track_configuration
 from common.launch.weights import (
     checkpoint_step,
     load_weights,
@@ -61,38 +64,42 @@ def fit_and_evaluate(folder: RunFolder, request: Request | None = None) -> None:
     """In this process: train (as one rank of several, if the environment says so), then evaluate on the first.
 
     Raises:
-        Preempted: `request` asked to stop; the same call goes on.
+        Preempted, KeyboardInterrupt: `request`, or Ctrl-C, asked to stop; the same call goes on.
     """
-    with tracking(folder.config()) as logger:
+    with tracking(folder.config(), curves=folder.path) as loggers:
         if not folder.weights.exists():
-            fit(folder, logger, request)
+            with at_keyboard(request) as request:
+                fit(folder, loggers, request)
             if request and request.received:
-                raise Preempted("trained, not evaluated")
+                raise request.ended("trained, not evaluated")
         if int(os.environ.get("RANK", 0)) == 0:
-            evaluate_run(folder, logger)
+            evaluate_run(folder, loggers)
 
 
-def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> None:
+def fit(folder: RunFolder, loggers: list[Logger], request: Request | None) -> None:
     """Train in this process, as the only rank or as the one that the environment says."""
     cfg = folder.config()
     seed_everything(cfg.seed, verbose=False)
-    if cfg.get("threads"):
-        torch.set_num_threads(cfg.threads)
+    use_threads(cfg.get("threads"))
     module: LightningModule = instantiate(cfg.model)
     data = instantiate(cfg.data)
     data.check(getattr(module, network_name(cfg.model)))
+    chosen = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    if not cfg.trainer.get("enable_progress_bar", True):
+        chosen = [callback for callback in chosen if not isinstance(callback, ProgressBar)]
     trainer: Trainer = instantiate(
         cfg.trainer,
-        logger=logger or False,
+        logger=loggers or False,
         callbacks=[
             StepSeed(cfg.seed),
             OwnSchedule(),
             *([StopOnRequest(request, folder.checkpoint)] if request else []),
-            *(instantiate(callback) for callback in cfg.callbacks.values() if callback),
+            *chosen,
         ],
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in chosen),
         default_root_dir=str(folder.path),
         # Inside a SLURM allocation Lightning would take ranks that are ours for srun's.
-        plugins=[TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else None,
+        plugins=[WholeCheckpoints(), *([TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else [])],
     )
     checkpoint = folder.checkpoint if folder.checkpoint.exists() else extended(cfg, folder)
     if checkpoint is None:
@@ -100,7 +107,7 @@ def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> No
     parameters = sum(p.numel() for p in module.parameters())
     if trainer.is_global_zero:
         log.info("%s: %.2f M parameters, %d steps", cfg.system, parameters / 1e6, cfg.trainer.max_steps)
-    track_configuration(logger, cfg, parameters)
+    track_configuration(loggers, cfg, parameters)
     before = checkpoint_step(checkpoint) if checkpoint else 0
     try:
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)

@@ -2,16 +2,23 @@
 
 A scheduler that wants its machine back sends a signal and waits a little. Saving inside a signal handler could fall
 between a gradient and its step, so the handler only asks; the answer comes at the end of the step, on all ranks alike.
+Ctrl-C is such a signal; a second one stops at once.
 """
 
 import signal
-from collections.abc import Collection
+import sys
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+
+# Ranks agree on whether to stop, for which the host waits for the GPU: not at every step.
+AGREE_EVERY = 5
 
 
 class Preempted(BaseException):
@@ -30,9 +37,35 @@ class Request:
             signal.signal(number, self._take)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        again = self.received is not None
         self.received = number
-        if not self.stoppable:  # between training and the result nothing is lost that a checkpoint would keep
+        if number == signal.SIGINT:
+            if again or not self.stoppable:
+                raise KeyboardInterrupt
+            print(
+                "\nThe step at hand is finished, then a checkpoint saved; Ctrl-C again stops at once.", file=sys.stderr
+            )
+        elif not self.stoppable:  # between training and the result nothing is lost that a checkpoint would keep
             raise Preempted(signal.Signals(number).name)
+
+    def ended(self, what: str) -> BaseException:
+        """What is raised when the run has stopped as it was asked to."""
+        return KeyboardInterrupt(what) if self.received == signal.SIGINT else Preempted(what)
+
+
+@contextmanager
+def at_keyboard(request: Request | None) -> Iterator[Request | None]:
+    """`request`, or where there is none, one that Ctrl-C makes while the block runs, if this thread takes signals."""
+    if request is not None or threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    request = Request()
+    before = signal.getsignal(signal.SIGINT)
+    request.listen([signal.SIGINT])
+    try:
+        yield request
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class StopOnRequest(Checkpoint):
@@ -55,6 +88,8 @@ class StopOnRequest(Checkpoint):
         self.step = trainer.global_step
         asked = self.request.received is not None
         if trainer.world_size > 1:  # the signal may reach ranks in different steps
+            if pl_module.device.type != "cpu" and self.step % AGREE_EVERY:
+                return
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
         if asked:
             trainer.save_checkpoint(self.path)
@@ -62,7 +97,7 @@ class StopOnRequest(Checkpoint):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any) -> None:
         if self.saved:
-            raise Preempted(f"saved at step {trainer.global_step}")
+            raise self.request.ended(f"saved at step {trainer.global_step}")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.request.stoppable = False

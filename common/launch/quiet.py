@@ -1,6 +1,7 @@
 """Warnings of libraries about each other, which a user can do nothing about."""
 
 import logging
+import os
 import warnings
 
 MESSAGES = (
@@ -17,9 +18,15 @@ MESSAGES = (
 
 
 def quiet() -> None:
-    """Show neither them nor Lightning's remarks on GPUs, TPUs, ranks and its own products."""
+    """Show neither them nor Lightning's remarks on GPUs, TPUs, ranks and its own products.
+
+    Of several ranks the first speaks for all; the others say errors.
+    """
     for message in MESSAGES:
         warnings.filterwarnings("ignore", message=message)
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # debug=profile
+    if os.environ.get("RANK", "0") != "0":
+        warnings.simplefilter("ignore")
+        logging.getLogger().setLevel(logging.ERROR)

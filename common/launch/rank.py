@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -25,16 +26,22 @@ def end_with(parent: int) -> None:
 def main() -> None:
     folder, parent = sys.argv[1], int(sys.argv[2])
     end_with(parent)
-    logging.basicConfig(level=logging.INFO if os.environ["RANK"] == "0" else logging.WARNING, format="%(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     from common.launch.quiet import quiet
 
     quiet()
     from common.launch import resolvers
     from common.launch.fit import fit_and_evaluate
     from common.launch.folder import RunFolder
+    from common.launch.preempt import Preempted, Request
 
     resolvers.register()
-    fit_and_evaluate(RunFolder(folder))
+    request = Request()  # the agent passes Ctrl-C and SIGTERM on
+    request.listen([signal.SIGINT, signal.SIGTERM])
+    try:
+        fit_and_evaluate(RunFolder(folder), request)
+    except (Preempted, KeyboardInterrupt):
+        sys.exit(130)
 
 
 if __name__ == "__main__":

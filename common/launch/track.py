@@ -1,21 +1,17 @@
-"""What a tracker is told beyond training curves: results, what was drawn, the sweep's tables.
+"""What trackers are told beyond training curves: results, what was drawn, the sweep's tables.
 
-Lightning's loggers write the curves. A run has one logger from its first step to its evaluation, opened and closed
-here, so that every point of a sweep is one tracked run and a failure shows as one. With logger=csv the run folder
+Lightning's loggers write the curves (`common.launch.loggers` opens and closes them). Without a tracker the run folder
 holds it all.
 """
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from common.errors import LicError
 from common.launch.folder import FIGURES, RunFolder, flatten
+from common.launch.loggers import KEEP, reporting, wandb_settings
 from common.launch.resolvers import run_id
 from common.rd.points import cost
 
@@ -25,46 +21,22 @@ if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
     from common.rd.report import Report
     from common.rd.tables import Table
 
-log = logging.getLogger(__name__)
-
 # Larger sets are in the run folder; a tracker is for looking at a few.
 MAX_PICTURES = 8
-# Exit status by which W&B tells a run that was stopped from one that failed.
-STOPPED = 255
-# A setting of ours among those of W&B's logger.
-KEEP = "keep_weights"
 
 
-@contextmanager
-def tracking(cfg: DictConfig, **identity: Any) -> Iterator["Logger | None"]:
-    """The logger that `cfg` chooses (None without one); W&B's run is closed with the outcome of the block.
-
-    Args:
-        identity: arguments of the logger that replace those of `cfg.logger`.
-
-    Raises:
-        LicError: the logger's package is not installed.
-    """
-    logger = _logger(cfg, identity)
-    try:
-        yield logger
-    except BaseException as error:
-        try:
-            _close(logger, 1 if isinstance(error, Exception) else STOPPED)
-        except Exception as also:  # what ended the run may have ended the tracker, and is what is to be said
-            log.warning("what was tracked could not be closed: %s", also)
-        raise
-    _close(logger, 0)
-
-
-def track_configuration(logger: "Logger | None", cfg: DictConfig, parameters: int) -> None:
+def track_configuration(loggers: "Sequence[Logger]", cfg: DictConfig, parameters: int) -> None:
     """Make a run searchable by every setting (`model/codec/N`) and by its number of parameters."""
-    if logger is not None:
+    for logger in loggers:
         logger.log_hyperparams(_settings(cfg, parameters))
 
 
 def track_result(
-    logger: "Logger | None", cfg: DictConfig, folder: RunFolder, result: dict[str, Any], weights: Path | None = None
+    loggers: "Sequence[Logger]",
+    cfg: DictConfig,
+    folder: RunFolder,
+    result: dict[str, Any],
+    weights: Path | None = None,
 ) -> None:
     """Put a run's figures (`test/bpp`, `test/SET/epe`, …) and pictures where its training curves are.
 
@@ -78,20 +50,23 @@ def track_result(
         figures["test/cost"] = lagrangian
     settings = _settings(cfg, result["parameters"])
     step = cfg.trainer.max_steps
-    if isinstance(logger, WandbLogger):
-        logger.log_hyperparams(settings)
-        pictures = _photographs(folder, result["images"]) if result.get("images") else _panels(folder, result)
-        logger.log_metrics({**figures, **pictures, **_clips(result)}, step)
-        if cfg.logger.get(KEEP) and weights is not None:
-            _keep_weights(logger, folder, weights, figures)
-    elif isinstance(logger, TensorBoardLogger):
-        logger.log_hyperparams(settings, figures, step)
-        _draw(logger, folder, result, step)
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_hyperparams(settings)
+            pictures = _photographs(folder, result["images"]) if result.get("images") else _panels(folder, result)
+            logger.log_metrics({**figures, **pictures, **_clips(result)}, step)
+            own = wandb_settings(cfg)
+            if own is not None and own.get(KEEP) and weights is not None:
+                _keep_weights(logger, folder, weights, figures)
+        elif isinstance(logger, TensorBoardLogger):
+            logger.log_hyperparams(settings, figures, step)
+            _draw(logger, folder, result, step)
 
 
 def track_report(config: DictConfig, report: "Report") -> None:
     """One W&B run for the whole sweep, in the same group: its points and scores, its studies and figures."""
-    if not (config.get("logger") and config.logger._target_.endswith("WandbLogger")):
+    settings = wandb_settings(config)
+    if settings is None:
         return
     import wandb
 
@@ -117,8 +92,8 @@ def track_report(config: DictConfig, report: "Report") -> None:
     scores = _tables("scores", [section.scores for section in report.sections if isinstance(section, ScoreSection)])
     clips = _tables("sequences", [table for section in rated for table in section.sequences])
     figures = {file.stem: wandb.Image(str(file)) for file in report.files if file.suffix == ".png"}
-    with tracking(config, **identity) as logger:
-        run: Any = logger.experiment  # type: ignore[union-attr]
+    with reporting(settings, **identity) as logger:
+        run: Any = logger.experiment  # type: ignore[attr-defined]
         run.log({**points, **scores, **clips, **studies, **figures})
 
 
@@ -128,35 +103,6 @@ def _tables(name: str, tables: "list[Table]") -> dict[str, Any]:
 
     shown = [wandb.Table(columns=[*table.columns], data=table.rows) for table in tables]
     return {f"{name}-{n}" if n > 1 else name: table for n, table in enumerate(shown, 1)}
-
-
-def _logger(cfg: DictConfig, identity: dict[str, Any]) -> "Logger | None":
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-
-    if not cfg.get("logger"):
-        return None
-    settings = copy(cfg.logger)  # with its place in `cfg`, for interpolations
-    with read_write(settings), open_dict(settings):
-        settings.pop(KEEP, None)
-    try:
-        return instantiate(settings, **identity)  # type: ignore[no-any-return]
-    except InstantiationException as error:
-        if isinstance(error.__cause__, ModuleNotFoundError):
-            raise LicError(f"the package of {cfg.logger._target_} is missing: {error.__cause__}") from error
-        raise
-
-
-def _close(logger: "Logger | None", status: int) -> None:
-    from lightning.pytorch.loggers import WandbLogger
-
-    if isinstance(logger, WandbLogger):
-        import wandb
-
-        if wandb.run is not None:  # Lightning leaves it open, and the next point's logger would write into it
-            wandb.finish(exit_code=status)
-    elif logger is not None:
-        logger.finalize("failed" if status else "success")
 
 
 def _keep_weights(logger: Any, folder: RunFolder, weights: Path, figures: dict[str, Any]) -> None:

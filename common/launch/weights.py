@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from common.errors import LicError
+from common.launch.checkpoints import load_whole, never_averaged, save_whole
 from common.launch.folder import RunFolder
 from common.launch.names import slug
 from common.launch.quiet import quiet
@@ -24,9 +25,7 @@ def network_name(model: Any) -> str:
 
 def save_weights(network: nn.Module, path: Path, system: str) -> None:
     """Write `network`'s state, the tables of a codec's entropy coder included, so that a kill leaves no half file."""
-    part = path.with_suffix(".part")
-    torch.save({"system": system, "state_dict": network.state_dict()}, part)
-    part.replace(path)
+    save_whole({"system": system, "state_dict": network.state_dict()}, path)
 
 
 def read_state_dict(path: Path) -> dict[str, Any]:
@@ -34,12 +33,9 @@ def read_state_dict(path: Path) -> dict[str, Any]:
     Lightning's (names beginning with `codec.` or `network.`)."""
     if not path.is_file():
         raise LicError(f"there are no weights at {path}; give a run folder, a weights.ckpt or a published checkpoint.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=False)
-    except Exception as error:
-        raise LicError(
-            f"{path} is not a readable checkpoint ({type(error).__name__}); train or copy it again."
-        ) from error
+    content = load_whole(path, "train or copy it again.")
+    if isinstance(content, dict) and never_averaged(content):
+        content = {"state_dict": content["current_model_state"]}
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict):
         raise LicError(f"{path} holds no state dict.")
@@ -49,7 +45,7 @@ def read_state_dict(path: Path) -> dict[str, Any]:
 
 def checkpoint_step(path: Path) -> int:
     """The optimiser steps behind a Lightning checkpoint."""
-    return int(torch.load(path, map_location="cpu", weights_only=False)["global_step"])
+    return int(load_whole(path)["global_step"])
 
 
 def load_weights(network: nn.Module, path: Path) -> None:

@@ -4,13 +4,13 @@ A page has a budget of bytes, so it does not show every reconstruction of two hu
 order of `_ordered`, in a quality that their number allows, until the budget is spent.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.cpus import granted
 from common.data.naming import recorded_name
 from common.rd.curves import Curve
 from common.rd.gallery import with_pictures
@@ -135,7 +135,7 @@ def _encoded(
         original = data_uri(shown[i].source, SIDE, quality) if first[i] == place else ""
         return original, data_uri(shot.picture, SIDE, quality), data_uri(shot.bits, SIDE // 2, BITS_QUALITY)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:  # Pillow lets go of the interpreter while it encodes
+    with ThreadPoolExecutor(granted()) as pool:  # Pillow lets go of the interpreter while it encodes
         for start in range(0, len(order), AHEAD):  # what comes after the budget is spent is not encoded
             yield from pool.map(encode, range(start, min(start + AHEAD, len(order))))
 

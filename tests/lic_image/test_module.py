@@ -81,7 +81,7 @@ def test_quantiles_are_a_group_of_their_own_at_a_constant_rate() -> None:
 
 def test_clipping_leaves_the_quantiles_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     m = module()
-    m._trainer = SimpleNamespace(max_steps=100)  # type: ignore[assignment]
+    m._trainer = SimpleNamespace(max_steps=100, global_step=0, precision="32-true", log_every_n_steps=20)  # type: ignore[assignment]
     monkeypatch.setattr(m, "log", lambda *_, **__: None)
     optimizer = m.configure_optimizers()["optimizer"]
     for parameter in m.parameters():

@@ -29,9 +29,9 @@ def module(system: str = "ofmc", **changes: Any) -> VideoCodecModule:
     return made.train()
 
 
-def batch(first: bool) -> dict[str, torch.Tensor]:
+def batch(first: bool) -> dict[str, Any]:
     previous, current = pairs(64, 64, 2).unbind(1)
-    return {"previous": previous, "current": current, "first": torch.tensor([first, first])}
+    return {"previous": previous, "current": current, "first": first}
 
 
 def test_the_reference_is_the_intra_frame_then_what_the_step_before_decoded() -> None:
@@ -83,7 +83,7 @@ def test_ssf2020_trains_its_intra_codec_along() -> None:
     data = {key: x if key == "first" else torch.nn.functional.interpolate(x, 128) for key, x in batch(True).items()}
     for first in (True, False):  # at every step: processes that share a run wait for all gradients
         made.codec.zero_grad()
-        made.training_step(data | {"first": torch.tensor([first, first])}, 0).backward()
+        made.training_step(data | {"first": first}, 0).backward()
         silent = [name for name, p in made.codec.named_parameters() if p.requires_grad and p.grad is None]
         assert silent == []
 

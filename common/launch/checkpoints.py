@@ -1,0 +1,77 @@
+"""Checkpoints that are whole: written beside their target, flushed to the disk, and only then given its name.
+
+Lightning stages a checkpoint in the folder for temporary files and moves it. Where that is another file system, as on
+most clusters, the move is a copy, and a kill or a full disk in the middle leaves a stump for the only checkpoint.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from common.data.pictures import written_whole
+from common.errors import FULL, LicError, full_disk
+
+START_AGAIN = "put an older one in its place, or start again with overwrite=true."
+
+
+def save_whole(content: dict[str, Any], path: Path) -> None:
+    """`torch.save`, whole or not at all; what was at `path` stays where there is no room for the new.
+
+    For files that one process writes: what an earlier one, killed while it wrote, left beside `path` is removed.
+
+    Raises:
+        LicError: the file system refuses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for stump in path.parent.glob(f".{path.name}.*"):
+        stump.unlink(missing_ok=True)
+    with written_whole(path, durable=True) as beside, beside.open("wb") as file:
+        try:
+            torch.save(content, file)
+            file.flush()
+        except (OSError, RuntimeError) as error:
+            cause = refusal(error)
+            with contextlib.suppress(OSError):
+                file.close()  # whose buffer has no room either
+            raise (full_disk(path) if cause.errno in FULL else cause) from error
+
+
+def refusal(error: BaseException) -> OSError:
+    """What the file system said: torch's writer raises an error of its own on top. Another error is raised again."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        raise error
+    return cause
+
+
+def load_whole(path: Path, advice: str = START_AGAIN) -> Any:
+    """What `save_whole` wrote, on the CPU.
+
+    Raises:
+        LicError: it is damaged; the sentence ends in `advice`.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:
+        raise LicError(f"{path} is not a readable checkpoint ({type(error).__name__}): {advice}") from error
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """How a trainer saves and loads its checkpoints, whatever its strategy."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        save_whole(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        return load_whole(Path(path))  # type: ignore[no-any-return]
+
+
+def never_averaged(checkpoint: dict[str, Any]) -> bool:
+    """Whether `checkpoint` is of a run with a moving average that had not begun, which once held the start as such."""
+    begun = checkpoint.get("averaging_state", {}).get("n_averaged")
+    return begun is not None and int(begun) == 0 and "current_model_state" in checkpoint
