@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import fcntl
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from common.errors import LicError
 from common.launch.folder import RunFolder
+from common.launch.locks import held
 from common.launch.plan import planned
 from common.launch.slurm import LOGS, Queued, job_of, queue, submit
 from common.rd.points import read_json
@@ -42,7 +42,7 @@ def state(folder: RunFolder, queued: Mapping[str, Queued]) -> State:
     waiting = queued.get(job["job"]) if job else None
     if waiting and waiting.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED"):
         return State("pending", f"job {job['job']}, {waiting.reason or waiting.state}; {progress(folder)}")  # type: ignore[index]
-    if waiting or held(folder):
+    if waiting or held(folder.path / ".lock"):
         return State("running", progress(folder))
     if folder.failure.exists():
         return State("failed", json.loads(folder.failure.read_text())["reason"])
@@ -75,19 +75,6 @@ def progress(folder: RunFolder) -> str:
         saved = datetime.fromtimestamp(folder.checkpoint.stat().st_mtime)
         return f"of {total} steps, saved last at {saved:%Y-%m-%d %H:%M:%S}"
     return f"of {total} steps none is saved"
-
-
-def held(folder: RunFolder) -> bool:
-    """Whether a process of this machine (or, where the file system tells, of another) is at work in `folder`."""
-    lock = folder.path / ".lock"
-    if not lock.exists():
-        return False
-    with lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def points(sweep: Path) -> list[RunFolder]:
