@@ -13,9 +13,11 @@ from omegaconf import DictConfig
 from common.errors import LicError, fault_of_input, printable
 from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
+from common.launch.hydra_faults import one_sentence
 from common.launch.loggers import check_spelling
 from common.launch.outside import Ranks, ranks
 from common.launch.quiet import quiet
+from common.launch.shown import show
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +103,15 @@ def hydra_application(
             return started.follow(as_rank)
     application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(job)
     completing = any(argument in ("-sc", "--shell_completion") for argument in argv)
-    before, sys.argv = sys.argv, ["lic" if completing else f"lic {verb}", *argv]
-    try:
+
+    def apply(arguments: Sequence[str]) -> None:
+        sys.argv = ["lic" if completing else f"lic {verb}", *arguments]
         application()
+
+    before = sys.argv
+    try:
+        with one_sentence(argv):
+            apply(argv) if completing else show(verb, argv, apply)
     finally:
         sys.argv = before
         if started:

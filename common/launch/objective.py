@@ -27,6 +27,8 @@ def objective(name: str, reference: str | None, lmbdas: int) -> Objective:
             )
         anchor = curve(Path(reference))
         return lambda folders: _bd_rate(anchor, folders)
+    if reference is not None:
+        raise LicError(f"objective={name} is compared with nothing: leave hydra.sweeper.reference out.")
     if lmbdas > 1:
         raise LicError(f"objective={name} is of one λ: give one (lmbda=…), or hydra.sweeper.objective=bd_rate.")
     return lambda folders: value(folders[0], name)

@@ -55,6 +55,12 @@ def _system() -> str:
     return str(HydraConfig.get().runtime.choices.get("model")).partition("/")[2]
 
 
+def _output_dir() -> str:
+    """The run's folder, which is not decided yet where a configuration is only shown."""
+    hydra = HydraConfig.get()
+    return str(hydra.run.dir if OmegaConf.is_missing(hydra.runtime, "output_dir") else hydra.runtime.output_dir)
+
+
 def _wandb_mode() -> str:
     if mode := os.environ.get("WANDB_MODE"):
         return mode
@@ -89,7 +95,7 @@ def register() -> None:
         "lic.system": _system,
         "lic.label": _label,
         "lic.slug": _slug,
-        "lic.run_id": lambda: run_id(HydraConfig.get().runtime.output_dir),
+        "lic.run_id": lambda: run_id(_output_dir()),
         "lic.wandb_mode": _wandb_mode,
     }
     for name, resolver in resolvers.items():

@@ -2,12 +2,15 @@
 
 λ is not searched: it says which trade-off is wanted. A trial is one point at that λ, judged by what training minimises,
 measured on whole pictures and real files; or with objective=bd_rate one point at each of several λ, judged by the bits
-that their curve saves. Values are read from result.json, so any launcher will do; trials are kept in a journal beside
-the points, and one that was interrupted is finished before others begin.
+that their curve saves. Values are read from result.json, so any launcher will do; trials are kept beside the points
+(`common.launch.trials`), and one that was interrupted is finished before others begin.
 """
 
 import logging
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,28 +18,30 @@ import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from rich.console import Console
 from rich.table import Table
 
 from common.errors import LicError
 from common.launch.application import outcomes, run_job
+from common.launch.folder import PATIENCE
+from common.launch.locks import waiting_for
 from common.launch.names import slug
-from common.launch.objective import Objective, objective
+from common.launch.objective import curve, objective
+from common.launch.trials import Judge, Trials
 from common.rd.points import write_csv
 
 log = logging.getLogger(__name__)
 
-JOURNAL, TABLE = "search.journal", "search.csv"
+TABLE = "search.csv"
 SHOWN = 10  # best trials printed
 
 
@@ -48,26 +53,34 @@ class Asked(NamedTuple):
     fixed: list[str]
 
 
-def search(launcher: Launcher, config: DictConfig, arguments: Sequence[str], settings: dict[str, Any]) -> None:
+def search(
+    launcher: Launcher, context: HydraContext, config: DictConfig, arguments: Sequence[str], settings: dict[str, Any]
+) -> None:
     """Run the search; how it failed, if it did, is an outcome like a point's."""
     folder = Path(config.hydra.sweep.dir)
 
     def job() -> None:
-        if not config.hydra.launcher.get("wait", True):
-            raise LicError("a search chooses by what its points give: leave hydra.launcher.wait=true.")
+        check(config, settings)
         given = {override.partition("=")[0] for override in arguments}
         more = [f"{key}={value}" for key, value in (settings["params"] or {}).items() if key not in given]
         asked = ask([*more, *arguments])
-        judge = objective(settings["objective"], settings["reference"], len(asked.lmbdas))
-        folder.mkdir(parents=True, exist_ok=True)
-        study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
-            study_name="search",
-            direction=settings["direction"],
-            load_if_exists=True,
+        value = objective(settings["objective"], settings["reference"], len(asked.lmbdas))
+
+        def judge(params: Mapping[str, Any]) -> float | None:
+            found = value([folder / slug(point, folder) for point in overrides(asked, params)])
+            return found if found is not None and math.isfinite(found) else None
+
+        cfg = context.config_loader.load_sweep_config(config, [*asked.fixed, *(f"lmbda={v}" for v in asked.lmbdas[:1])])
+        trials = Trials(
+            folder,
+            question(cfg, asked, settings),
+            asked.space,
+            settings["direction"],
+            judge,
+            bool(cfg.get("overwrite")),
         )
-        run(study, launcher, folder, asked, judge, settings)
-        tell(study, folder)
+        run(trials, launcher, asked, judge, settings)
+        tell(trials)
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     run_job(job, folder)
@@ -75,24 +88,60 @@ def search(launcher: Launcher, config: DictConfig, arguments: Sequence[str], set
         outcomes.pop()  # those of the points are enough
 
 
-def run(
-    study: optuna.Study, launcher: Launcher, folder: Path, asked: Asked, judge: Objective, settings: dict[str, Any]
-) -> None:
-    """Bring the study to `n_trials`, `n_jobs` of them launched together."""
-    count, at_once, launched = settings["n_trials"], settings["n_jobs"], 0
-    while (left := count - len(study.get_trials(states=(TrialState.COMPLETE, TrialState.FAIL)))) > 0:
-        begun = [(trial.number, trial.params) for trial in study.get_trials(states=(TrialState.RUNNING,))][:at_once]
-        study.sampler = sampler(settings, len(study.trials))
-        new = (study.ask(asked.space) for _ in range(min(at_once, left) - len(begun)))
-        trials = begun + [(trial.number, trial.params) for trial in new]
-        points = [overrides(asked, params) for _, params in trials]
-        launcher.launch([point for each in points for point in each], initial_job_idx=launched)
-        launched += sum(map(len, points))
-        for (number, params), each in zip(trials, points):
-            value = judge([folder / slug(point, folder) for point in each])
-            study.tell(number, value, TrialState.COMPLETE if value is not None else TrialState.FAIL)
-            said = "failed" if value is None else f"{value:.4f}"
-            log.info("trial %d of %d: %s %s", number + 1, count, said, params)
+def check(config: DictConfig, settings: dict[str, Any]) -> None:
+    """Raise `LicError` for settings of the sweeper, or of its launcher, with which there is no search."""
+    if not config.hydra.launcher.get("wait", True):
+        raise LicError("a search chooses by what its points give: leave hydra.launcher.wait=true.")
+    for name in ("n_trials", "n_jobs"):
+        if not isinstance(settings[name], int) or settings[name] < 1:
+            raise LicError(f"hydra.sweeper.{name} is {settings[name]!r}, which must be a whole number from 1 on.")
+    if settings["direction"] not in ("minimize", "maximize"):
+        raise LicError(f"hydra.sweeper.direction is {settings['direction']!r}: choose minimize or maximize.")
+
+
+def question(cfg: DictConfig, asked: Asked, settings: dict[str, Any]) -> dict[str, Any]:
+    """What the values of trials depend on besides their parameters: compared as values, whatever their spelling.
+
+    Args:
+        cfg: what is the same for all trials, at the first λ.
+    """
+    fixed: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"]))
+    reference = curve(Path(settings["reference"])) if settings["reference"] is not None else None
+    sweeper = {
+        "objective": settings["objective"],
+        "direction": settings["direction"],
+        "reference": reference and [[point.bpp, point.psnr] for point in reference.points],
+    }
+    lmbdas = sorted(map(float, asked.lmbdas)) if len(asked.lmbdas) > 1 else fixed.get("lmbda")
+    return {**fixed, "lmbda": lmbdas, "hydra": {"sweeper": sweeper}}
+
+
+def run(trials: Trials, launcher: Launcher, asked: Asked, judge: Judge, settings: dict[str, Any]) -> None:
+    """Bring the search to `n_trials`, those of other shells among them, `n_jobs` of this one launched together."""
+    count, launched, end = settings["n_trials"], 0, math.inf
+    while (left := count - trials.ended()) > 0 and time.monotonic() < end:
+        claims = trials.claim(count, settings["n_jobs"], lambda number: sampler(settings, number))
+        if not claims:  # the rest is at work elsewhere, or with what a killed shell has left for a moment
+            end = min(end, time.monotonic() + PATIENCE)
+            time.sleep(0.1)
+            continue
+        with ExitStack() as held:
+            for claim in claims:
+                held.enter_context(claim.lock)
+            for file in [file for claim in claims for file in claim.after]:
+                with waiting_for(file):
+                    pass
+            points = [overrides(asked, claim.params) for claim in claims]
+            each_once = list(dict.fromkeys(tuple(point) for several in points for point in several))
+            launcher.launch([list(point) for point in each_once], initial_job_idx=launched)
+            launched += len(each_once)
+            for claim in claims:
+                value = judge(claim.params)
+                trials.settle(claim, value)
+                said = "failed" if value is None else f"{value:.4f}"
+                log.info("trial %d of %d: %s %s", claim.number + 1, count, said, claim.params)
+    if left > 0:
+        log.info("%d trials are at work in other shells; the same command shows them when they have ended.", left)
 
 
 def sampler(settings: dict[str, Any], trials: int) -> optuna.samplers.BaseSampler:
@@ -103,7 +152,7 @@ def sampler(settings: dict[str, Any], trials: int) -> optuna.samplers.BaseSample
     return settings["sampler"](**({} if seed is None else {"seed": seed * 1_000_003 + trials}))  # type: ignore[no-any-return]
 
 
-def overrides(asked: Asked, params: dict[str, Any]) -> list[list[str]]:
+def overrides(asked: Asked, params: Mapping[str, Any]) -> list[list[str]]:
     """Of each point of a trial."""
     searched = [f"{name}={value}" for name, value in params.items()]
     return [[*asked.fixed, *searched, *lmbda] for lmbda in ([[f"lmbda={v}"] for v in asked.lmbdas] or [[]])]
@@ -147,16 +196,20 @@ def distribution(override: Override) -> BaseDistribution:
     return CategoricalDistribution(values)
 
 
-def tell(study: optuna.Study, folder: Path) -> None:
+def tell(trials: Trials) -> None:
     """Print the best trials, and write all of them beside the points."""
-    trials = study.get_trials(states=(TrialState.COMPLETE,))
-    if not trials:
+    study, folder = trials.study, trials.folder
+    complete = study.get_trials(states=(TrialState.COMPLETE,))
+    if not complete:
+        if trials.elsewhere():
+            return
         raise LicError(f"no trial gave a value: see what failed with 'lic sweep status {folder}'.")
     sign = 1 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1
-    best = sorted(trials, key=lambda trial: sign * (trial.value or 0.0))
-    write_csv(folder / TABLE, [{"trial": t.number, "value": t.value, **t.params} for t in best])
+    best = sorted(complete, key=lambda trial: sign * (trial.value or 0.0))
+    with trials.lock():
+        write_csv(folder / TABLE, [{"trial": t.number, "value": t.value, **t.params} for t in best])
     names = list(best[0].params)
-    table = Table("trial", "value", *names, title=f"The best of {len(trials)} trials", title_justify="left")
+    table = Table("trial", "value", *names, title=f"The best of {len(complete)} trials", title_justify="left")
     for trial in best[:SHOWN]:
         table.add_row(str(trial.number), f"{trial.value:.4f}", *(f"{trial.params.get(name)}" for name in names))
     Console().print(table)

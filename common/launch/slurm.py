@@ -1,13 +1,15 @@
 """A sweep on a SLURM cluster, through submitit: one array job, each point in ranks that SLURM starts.
 
 Every point's folder and configuration are written before anything is submitted, and a job does what its folder says:
-what changes in the code's configuration afterwards does not reach it. Signals become a checkpoint and a requeue
-(`common.launch.preempt`); the job that comes back finds the checkpoint.
+what changes in the code's configuration afterwards does not reach it. A sweep of more points than an array may have is
+several array jobs. Signals become a checkpoint and a requeue (`common.launch.preempt`); the job that comes back finds
+the checkpoint.
 """
 
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from common.rd.points import write_json
 log = logging.getLogger(__name__)
 
 LOGS = ".slurm"  # in a sweep's folder: what submitit writes, the jobs' output among it
+SETTINGS = "settings.json"  # there: the launcher's, by which `lic sweep retry` submits
 TIME_IS_UP = signal.SIGUSR2  # submitit has SLURM send it `signal_delay_s` before the end
 PATIENCE = 120.0  # seconds that a job of before may still hold its folder
 
@@ -98,46 +101,90 @@ def resources(cfg: DictConfig) -> Resources:
     return Resources(trainer.num_nodes, devices, devices if trainer.accelerator in ("gpu", "cuda") else 0)
 
 
+def intend(folders: Sequence[RunFolder], sweep: Path, settings: Mapping[str, Any]) -> None:
+    """Note that the runs in `folders` are the cluster's, before it is known whether it takes them: for `lic sweep`."""
+    write_json(sweep / LOGS / SETTINGS, dict(settings))
+    for folder in folders:
+        if not folder.job.exists():
+            write_json(folder.job, {"job": "", "log": ""})
+
+
 def submit(folders: Sequence[RunFolder], sweep: Path, settings: Mapping[str, Any]) -> None:
     """Submit the runs in `folders`, those that need the same as one array job; each learns its job's id.
 
     Args:
         sweep: the folder of the sweep, which all nodes see.
         settings: of the launcher, see conf/hydra/launcher/slurm.yaml.
-    """
-    import submitit
 
+    Raises:
+        LicError: SLURM takes them, or the rest of them, not now or not at all.
+    """
+    intend(folders, sweep, settings)
     groups: dict[Resources, list[RunFolder]] = {}
     for folder in folders:
         groups.setdefault(resources(folder.config()), []).append(folder)
+    most = largest_array()
+    parts = [
+        (needed, runs[first : first + most]) for needed, runs in groups.items() for first in range(0, len(runs), most)
+    ]
+    done = 0
+    for needed, runs in parts:
+        at_once = max(1, settings["array_parallelism"] * len(runs) // len(folders))  # of all parts as many as was said
+        try:
+            jobs = _submit(needed, runs, sweep, {**settings, "array_parallelism": at_once})
+        except LicError as error:
+            if not done:
+                raise
+            raise LicError(
+                f"{done} of {len(folders)} points are submitted. {error} "
+                f"Submit the others later with: lic sweep retry {sweep}"
+            ) from error
+        done += len(runs)
+        log.info("Submitted %d points as job %s, %s", len(runs), jobs[0].partition("_")[0], needed)
+
+
+def _submit(needed: Resources, runs: Sequence[RunFolder], sweep: Path, settings: Mapping[str, Any]) -> list[str]:
+    """Submit one array job; its points' ids."""
+    import submitit
+
     given = {key: value for key, value in settings.items() if value is not None}
     requeue = {"requeue": True} if given.pop("requeue") else {"no-requeue": True}
     additional = {**requeue, **given.pop("additional_parameters")}
-    place = (sweep / LOGS).resolve()
-    write_json(place / "settings.json", dict(settings))
-    for needed, runs in groups.items():
-        try:
-            executor = submitit.SlurmExecutor(folder=place)
-        except RuntimeError as error:
-            raise LicError("there is no SLURM here (no srun): submit from a machine that has it.") from error
-        executor.update_parameters(
-            **given,
-            job_name=sweep.name,
-            nodes=needed.nodes,
-            ntasks_per_node=needed.ranks,
-            gpus_per_node=needed.gpus or None,
-            stderr_to_stdout=True,
-            srun_args=["--kill-on-bad-exit=1"],  # of ranks that wait for a dead one none would ever end
-            additional_parameters=additional,
-        )
-        try:
-            with executor.batch():
-                jobs = [executor.submit(Job(str(run.path.resolve()))) for run in runs]
-        except submitit.core.utils.FailedJobError as error:
-            raise LicError(f"SLURM takes no such job: {error}") from error
-        for run, job in zip(runs, jobs):
-            write_json(run.job, {"job": job.job_id, "log": str(job.paths.stdout)})
-        log.info("Submitted %d points as job %s, %s", len(runs), jobs[0].job_id.partition("_")[0], needed)
+    try:
+        executor = submitit.SlurmExecutor(folder=(sweep / LOGS).resolve())
+    except RuntimeError as error:
+        raise LicError("there is no SLURM here (no srun): submit from a machine that has it.") from error
+    executor.update_parameters(
+        **given,
+        job_name=sweep.name,
+        nodes=needed.nodes,
+        ntasks_per_node=needed.ranks,
+        gpus_per_node=needed.gpus or None,
+        stderr_to_stdout=True,
+        srun_args=["--kill-on-bad-exit=1"],  # of ranks that wait for a dead one none would ever end
+        additional_parameters=additional,
+    )
+    try:
+        with executor.batch():
+            jobs = [executor.submit(Job(str(run.path.resolve()))) for run in runs]
+    except submitit.core.utils.FailedJobError as error:
+        if "SubmitJob" in str(error):  # AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit, …
+            raise LicError(f"SLURM takes no more jobs of yours for now: {error}") from error
+        raise LicError(f"SLURM takes no such job: {error}") from error
+    for run, job in zip(runs, jobs):
+        write_json(run.job, {"job": job.job_id, "log": str(job.paths.stdout)})
+        run.failure.unlink(missing_ok=True)
+    return [job.job_id for job in jobs]
+
+
+def largest_array() -> int:
+    """How many points an array job may have here; without limit where SLURM does not say."""
+    try:
+        said = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, timeout=60).stdout
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        said = ""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", said, re.MULTILINE)
+    return max(1, int(found[1])) if found else sys.maxsize
 
 
 class Queued(NamedTuple):
@@ -161,5 +208,5 @@ def queue() -> dict[str, Queued]:
 
 
 def job_of(folder: RunFolder) -> dict[str, str] | None:
-    """`job` and `log` of the SLURM job that works, or worked, on the run in `folder`."""
+    """`job` and `log` of the SLURM job that works, or worked, on the run in `folder`; "" where it was not submitted."""
     return json.loads(folder.job.read_text()) if folder.job.exists() else None

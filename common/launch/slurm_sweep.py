@@ -11,9 +11,11 @@ from hydra.core.utils import JobReturn, JobStatus, filter_overrides, setup_globa
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from common.errors import LicError
 from common.launch.application import Outcome, attempt, outcomes, run_job
 from common.launch.folder import RunFolder
-from common.launch.slurm import job_of, queue, submit
+from common.launch.slurm import intend, job_of, queue, submit
+from common.launch.slurm_settings import checked
 from common.launch.status import state
 from common.launch.train import prepared
 
@@ -26,8 +28,8 @@ def launch(
     """Submit one point for each of `job_overrides`; the launcher's `settings` are those of the configuration."""
     setup_globals()
     if config.hydra.job.config_name != "train":
-        raise SystemExit(f"hydra/launcher=slurm is for `lic train -m`; run `lic {config.hydra.job.config_name}` here.")
-    settings = {k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in settings.items()}
+        raise LicError(f"hydra/launcher=slurm is for `lic train -m`; run `lic {config.hydra.job.config_name}` here.")
+    settings = checked({k: OmegaConf.to_container(v) if OmegaConf.is_config(v) else v for k, v in settings.items()})
     sweep = Path(config.hydra.sweep.dir)
     configs = []
     for number, overrides in enumerate(job_overrides, first):
@@ -56,9 +58,10 @@ def run(configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]) ->
             folders.append(folder)
         elif (begins := prepare(whole, folder)) is not None:
             folders.append(folder)
-            todo += [folder] if begins else []
+            if begins:
+                todo.append(folder)
+                intend([folder], sweep, settings)
     if todo:
-        sweep.mkdir(parents=True, exist_ok=True)
         submit(todo, sweep, settings)
     if wait:
         log.info("Waiting for them; this may be stopped, the jobs go on: lic sweep status %s", sweep)

@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import fcntl
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,8 +15,10 @@ from rich.text import Text
 
 from common.errors import LicError
 from common.launch.folder import RunFolder
+from common.launch.locks import held
 from common.launch.plan import planned
-from common.launch.slurm import LOGS, Queued, job_of, queue, submit
+from common.launch.slurm import LOGS, SETTINGS, Queued, job_of, queue, submit
+from common.launch.slurm_settings import checked
 from common.rd.points import read_json
 
 COLOURS = {"finished": "green", "running": "cyan", "pending": "default", "stopped": "yellow", "failed": "red"}
@@ -42,10 +43,12 @@ def state(folder: RunFolder, queued: Mapping[str, Queued]) -> State:
     waiting = queued.get(job["job"]) if job else None
     if waiting and waiting.state in ("PENDING", "REQUEUED", "REQUEUE_HOLD", "SUSPENDED"):
         return State("pending", f"job {job['job']}, {waiting.reason or waiting.state}; {progress(folder)}")  # type: ignore[index]
-    if waiting or held(folder):
+    if waiting or held(folder.path / ".lock"):
         return State("running", progress(folder))
     if folder.failure.exists():
         return State("failed", json.loads(folder.failure.read_text())["reason"])
+    if job and not job["job"]:
+        return State("stopped", f"not submitted; {progress(folder)}")
     if job:
         return State("failed", f"SLURM ended job {job['job']} before it could say why: see {job['log']}")
     return State("stopped", progress(folder))
@@ -75,19 +78,6 @@ def progress(folder: RunFolder) -> str:
         saved = datetime.fromtimestamp(folder.checkpoint.stat().st_mtime)
         return f"of {total} steps, saved last at {saved:%Y-%m-%d %H:%M:%S}"
     return f"of {total} steps none is saved"
-
-
-def held(folder: RunFolder) -> bool:
-    """Whether a process of this machine (or, where the file system tells, of another) is at work in `folder`."""
-    lock = folder.path / ".lock"
-    if not lock.exists():
-        return False
-    with lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def points(sweep: Path) -> list[RunFolder]:
@@ -129,14 +119,22 @@ def retry(sweep: Path, console: Console) -> int:
     if not again:
         console.print("Nothing has failed.")
         return 0
-    settings = sweep / LOGS / "settings.json"
-    remote = [folder for folder in again if folder.job.exists() and settings.exists()]
-    for folder in remote:
-        folder.failure.unlink(missing_ok=True)
-    if remote:
-        submit(remote, sweep, json.loads(settings.read_text()))
+    remote = [folder for folder in again if folder.job.exists()]
+    for place, folders in by_sweep(remote).items():
+        submit(folders, place, checked(read_json(place / LOGS / SETTINGS)))
     plan = planned(sweep)
     return max((here(folder, plan.get(folder.path.name)) for folder in again if folder not in remote), default=0)
+
+
+def by_sweep(folders: Sequence[RunFolder]) -> dict[Path, list[RunFolder]]:
+    """Runs that are a cluster's by the folder where their sweep noted the launcher's settings."""
+    found: dict[Path, list[RunFolder]] = {}
+    for folder in folders:
+        places = [place for place in folder.path.absolute().parents if (place / LOGS / SETTINGS).exists()]
+        if not places:
+            raise LicError(f"{folder.path} was a cluster's, and its launcher's settings are lost: give its lic train.")
+        found.setdefault(places[0], []).append(folder)
+    return found
 
 
 def here(folder: RunFolder, overrides: Sequence[str] | None) -> int:

@@ -17,7 +17,7 @@ class OptunaSweeper(Sweeper):
         self.settings = settings
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.config = config
+        self.context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
@@ -25,4 +25,4 @@ class OptunaSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         from common.launch.search import search
 
-        search(self.launcher, self.config, arguments, self.settings)
+        search(self.launcher, self.context, self.config, arguments, self.settings)

@@ -16,7 +16,8 @@ from optuna.trial import TrialState
 from common.errors import LicError
 from common.launch import fit
 from common.launch.folder import RunFolder
-from common.launch.search import JOURNAL, ask
+from common.launch.search import ask
+from common.launch.trials import JOURNAL
 from common.rd.points import write_json
 
 Lic = Callable[..., int]
@@ -109,6 +110,72 @@ def test_a_failed_point_is_a_failed_trial(
     assert {row["model.codec.N"] for row in table(tmp_path / "runs/search")} == {"16"}
 
 
+def test_other_questions_are_refused_and_other_spellings_are_not(
+    lic: Lic, tmp_path: Path, trained: list[RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = [*COMMAND, "hydra.sweeper.n_trials=2"]
+    assert lic("train", *few, "lmbda=2", "trainer.gradient_clip_val=0.25") == 0
+    before = (tmp_path / "runs/search/search.csv").read_text()
+    capsys.readouterr()
+    others = {
+        "lmbda 2 there, 3 here": ["lmbda=3", "trainer.gradient_clip_val=0.25"],
+        "gradient_clip_val 0.25 there, 0.5 here": ["lmbda=2", "trainer.gradient_clip_val=0.5"],
+        "direction minimize there, maximize here": [
+            "lmbda=2", "trainer.gradient_clip_val=0.25", "hydra.sweeper.direction=maximize",
+        ],
+        "objective cost there, bpp here": ["lmbda=2", "trainer.gradient_clip_val=0.25", "hydra.sweeper.objective=bpp"],
+    }  # fmt: skip
+    for sentence, changed in others.items():
+        assert lic("train", *few, *changed) == 2
+        said = " ".join(capsys.readouterr().out.split())
+        assert sentence in said and "another name=" in said
+    assert len(trained) == 2 and (tmp_path / "runs/search/search.csv").read_text() == before
+    assert lic("train", *few, "lmbda=2.0", "trainer.gradient_clip_val=25e-2", "logger=tensorboard") == 0
+    assert len(trained) == 2
+    assert lic("train", *few, "lmbda=3", "overwrite=true") == 0 and len(trained) == 4, "anew, as it was asked for"
+
+
+def test_trials_that_lie_in_another_space_are_taken_over(lic: Lic, tmp_path: Path, trained: list[RunFolder]) -> None:
+    assert lic("train", *COMMAND, "lmbda=2") == 0
+    sixteen = sum(row["model.codec.N"] == "16" for row in table(tmp_path / "runs/search"))
+    narrower = ["model.codec.N=choice(16,24)", "model.optimizer.lr=tag(log,interval(1e-5,1e-1))"]
+    others = [each for each in COMMAND if each.partition("=")[0] not in {n.partition("=")[0] for n in narrower}]
+    assert 0 < sixteen < 8
+    assert lic("train", *others, *narrower, "lmbda=2") == 0
+    assert len(trained) == 16 - sixteen, "eight altogether in the new space"
+    assert {row["model.codec.N"] for row in table(tmp_path / "runs/search")} <= {"16", "24"}
+
+
+def test_a_failed_trial_counts_by_what_it_gives_when_it_was_retried(
+    lic: Lic, tmp_path: Path, trained: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = fit.finish_run
+    monkeypatch.setattr(fit, "finish_run", lambda folder: (_ for _ in ()).throw(OSError("no space left")))
+    assert lic("train", *COMMAND, "lmbda=2", "hydra.sweeper.n_trials=2") == 2
+    monkeypatch.setattr(fit, "finish_run", finish)
+    assert lic("sweep", "retry", "runs/search") == 0 and len(trained) == 2
+    assert lic("train", *COMMAND, "lmbda=2", "hydra.sweeper.n_trials=2") == 0
+    assert len(table(tmp_path / "runs/search")) == len(trained) == 2, "none is tried again"
+
+
+def test_a_point_that_two_trials_ask_for_is_launched_once(
+    lic: Lic, trained: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hydra_plugins.lic_local.launcher import LocalLauncher
+
+    launched: list[list[str]] = []
+    launch = LocalLauncher.launch
+
+    def seen(self: LocalLauncher, job_overrides: list[list[str]], initial_job_idx: int) -> object:
+        launched.extend(job_overrides)
+        return launch(self, job_overrides, initial_job_idx)
+
+    monkeypatch.setattr(LocalLauncher, "launch", seen)
+    two = [*COMMAND[:3], "name=search", "model.codec.N=choice(8,16)", "report.enabled=false", "lmbda=2"]
+    assert lic("train", *two, "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=6") == 0
+    assert len(launched) == len(trained) == 2
+
+
 def test_spaces() -> None:
     asked = ask(
         ["a=int(interval(1,8))", "b=tag(log,interval(0.1,1))", "c=range(2,8,2)", "d=x,y", "e='q=1'", "lmbda=1,2"]
@@ -129,6 +196,9 @@ def test_spaces() -> None:
     [
         (["lmbda=1,2"], "is of one λ"),
         (["lmbda=1,2,4", "hydra.sweeper.objective=bd_rate"], "hydra.sweeper.reference"),
+        (["lmbda=1", "hydra.sweeper.reference=x"], "leave hydra.sweeper.reference out"),
+        (["lmbda=1", "hydra.sweeper.direction=down"], "choose minimize or maximize"),
+        (["lmbda=1", "hydra.sweeper.n_jobs=many"], "hydra.sweeper.n_jobs is 'many'"),
         (["lmbda=1", "hydra.sweeper.objective=epe"], "choose cost, bd_rate or one of bpp"),
         (["lmbda=1", "hydra/launcher=slurm", "hydra.launcher.wait=false"], "leave hydra.launcher.wait=true"),
     ],

@@ -123,6 +123,96 @@ def test_ranks_on_two_nodes_train_together(cluster: None, lic: Lic, tmp_path: Pa
     assert far["results"] == near["results"]
 
 
+@pytest.fixture
+def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cluster that only takes note: arrays of two points, and what `sbatch` refuses is written to `refuses`."""
+    place = tmp_path / "cluster"
+    place.mkdir()
+    programs = {
+        "srun": "exit 1", "squeue": "exit 0", "scontrol": "echo 'MaxArraySize            = 2'",
+        "sbatch": f"""[ ! -s {place}/refuses ] || {{ cat {place}/refuses >&2; exit 1; }}
+n=$(ls {place} | grep -c submitted); cp "$1" {place}/submitted$n; echo "Submitted batch job $n" """,
+    }  # fmt: skip
+    for name, text in programs.items():
+        (place / name).write_text(f"#!/bin/sh\n{text}\n")
+        (place / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    return place
+
+
+FAR = [*POINT, "name=far", "hydra/launcher=slurm", "hydra.launcher.wait=false", "lmbda=1,2,4"]
+
+
+def arrays(place: Path) -> list[str]:
+    lines = [line for file in sorted(place.glob("submitted*")) for line in file.read_text().splitlines()]
+    return [line.partition("=")[2] for line in lines if line.startswith("#SBATCH --array")]
+
+
+def test_more_points_than_an_array_may_have_are_several(lic: Lic, tmp_path: Path, pretended: Path) -> None:
+    assert lic("train", "-m", *FAR, "hydra.launcher.array_parallelism=3", "hydra.launcher.setup=module load cuda") == 0
+    assert arrays(pretended) == ["0-1%2"] and len(list(pretended.glob("submitted*"))) == 2
+    assert "\nmodule load cuda\n" in (pretended / "submitted0").read_text(), "one line is a list of one"
+    jobs = {json.loads(file.read_text())["job"] for file in tmp_path.glob("runs/far/*/slurm.json")}
+    assert jobs == {"0_0", "0_1", "1"}
+
+
+def test_what_was_refused_is_retried_on_the_cluster(
+    lic: Lic, tmp_path: Path, pretended: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("common.launch.fit.finish_run", lambda folder: pytest.fail("trained here"))
+    (pretended / "refuses").write_text("sbatch: error: Batch job submission failed: Invalid account\n")
+    assert lic("train", "-m", *FAR) == 2
+    assert "SLURM takes no such job" in capsys.readouterr().out
+    sweep = tmp_path / "runs/far"
+    assert status.main(["status", str(sweep)]) == 0
+    said = capsys.readouterr().out
+    assert "not submitted" in said and "3 stopped" in said
+    (pretended / "refuses").unlink()
+    one = status.points(sweep)[0]
+    assert status.main(["retry", str(one.path)]) == 0 and one.job.exists(), "one run is its cluster's, too"
+    assert len(list(pretended.glob("submitted*"))) == 1
+    one.result.write_text('{"results": {"bpp": [1.0]}}')
+    assert status.main(["retry", str(sweep)]) == 0 and arrays(pretended) == ["0-1%2"]
+
+
+def test_a_limit_of_the_cluster_is_said_and_what_is_submitted_stays(
+    lic: Lic, tmp_path: Path, pretended: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitted, submit = [], slurm._submit
+
+    def once(*given: object) -> list[str]:
+        if submitted:
+            (pretended / "refuses").write_text("sbatch: error: AssocMaxSubmitJobLimit\n")
+        submitted.append(given)
+        return submit(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(slurm, "_submit", once)
+    assert lic("train", "-m", *FAR) == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 of 3 points are submitted. SLURM takes no more jobs of yours for now" in said
+    assert "lic sweep retry" in said
+    jobs = sorted(json.loads(file.read_text())["job"] for file in tmp_path.glob("runs/far/*/slurm.json"))
+    assert jobs == ["", "0_0", "0_1"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("time=24:00:00", "hydra.launcher.time is '24:00:00', which must be a whole number of minutes"),
+        ("cpus_per_task=true", "hydra.launcher.cpus_per_task is True"),
+        ("mem=64", "hydra.launcher.mem is 64, which must be a number with its unit"),
+        ("setup={a:1}", "which must be a line of shell or a list of such"),
+        ("additional_parameters=x", "options of sbatch"),
+        ("requeue=maybe", "which must be true or false"),
+    ],
+)
+def test_a_mistyped_setting_is_named_before_anything_is_written(
+    setting: str, sentence: str, lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lic("train", "-m", *FAR, f"hydra.launcher.{setting}") == 2
+    assert sentence in " ".join(capsys.readouterr().err.split()) and not list(tmp_path.glob("runs/far/lmbda*"))
+
+
 def test_no_cluster_is_one_sentence(
     lic: Lic, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +221,6 @@ def test_no_cluster_is_one_sentence(
     assert "there is no SLURM here" in capsys.readouterr().out
 
 
-def test_how_many_devices_must_be_said(lic: Lic, capsys: pytest.CaptureFixture[str]) -> None:
+def test_how_many_devices_must_be_said(lic: Lic, pretended: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lic("train", "-m", *POINT[:1], "trainer=ddp", "hydra/launcher=slurm") == 2
     assert "say how many a node has" in capsys.readouterr().out

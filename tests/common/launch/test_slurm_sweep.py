@@ -76,9 +76,9 @@ def test_a_point_that_cannot_begin_is_not_submitted(
     assert cluster[0] == [] and "data.train" in capsys.readouterr().out
 
 
-def test_evaluations_are_not_sent(lic: Lic) -> None:
-    with pytest.raises(SystemExit, match="lic eval"):
-        lic("eval", "-m", "hydra/launcher=slurm", "run=a,b")
+def test_evaluations_are_not_sent(lic: Lic, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lic("eval", "-m", "hydra/launcher=slurm", "run=a,b") == 2
+    assert "run `lic eval` here" in capsys.readouterr().err
 
 
 def test_it_says_how_points_stand_until_they_end(
