@@ -84,8 +84,9 @@ def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from common.baselines.benches import made
+    from common.rd.bd_table import bd_table, compared
     from common.rd.curves import Group, load
-    from common.rd.tables import bd_table, points_table
+    from common.rd.tables import points_table
     from common.rd.terminal import to_rich
 
     for option in ("gop", "frames", "workers"):
@@ -99,7 +100,8 @@ def _run(options: argparse.Namespace) -> int:
     paths = made(task.benches, console)
     curves = [load(path) for path in paths]
     console.print(*to_rich(points_table(curves, task.dataset), console.width), sep="\n")
-    if table := bd_table(Group(task.protocol, task.dataset, tuple(curves))):
+    if found := compared(Group(task.protocol, task.dataset, tuple(curves))):
+        table = bd_table(found)
         console.print(*to_rich(table, console.width), sep="\n")
         for note in table.notes:
             console.print(note, style="dim", highlight=False, markup=False)

@@ -29,15 +29,32 @@ class Collection(NamedTuple):
 def collect(folders: Sequence[Path]) -> Collection:
     """Everything measured below `folders`: runs joined to curves, scores, baselines, and points that failed.
 
-    Hidden folders are not entered. Run points of the same (curve, protocol, dataset) make one curve. A result
-    that cannot be read counts as a failure with that reason; `failed.json` counts unless a result lies beside
-    it.
+    Raises:
+        LicError: one of the folders does not exist.
+    """
+    return joined(read(folders))
+
+
+def joined(found: Collection) -> Collection:
+    """`found` with the run points of the same (curve, protocol, dataset) in one curve, before the baselines."""
+    runs: dict[tuple[str, str | None, str | None], list[Curve]] = {}
+    for curve in found.curves:
+        if curve.kind == "run":
+            runs.setdefault((curve.name, curve.protocol, curve.dataset), []).append(curve)
+    curves = [replace(c[0], points=tuple(point for each in c for point in each.points)) for c in runs.values()]
+    return found._replace(curves=[*curves, *(curve for curve in found.curves if curve.kind != "run")])
+
+
+def read(folders: Sequence[Path]) -> Collection:
+    """Everything measured below `folders`, a curve for each file.
+
+    Hidden folders are not entered. A result that cannot be read counts as a failure with that
+    reason; `failed.json` counts unless a result lies beside it.
 
     Raises:
         LicError: one of the folders does not exist.
     """
-    found: dict[tuple[str, str | None, str | None], list[Curve]] = {}
-    baselines: list[Curve] = []
+    curves: list[Curve] = []
     scores: list[Score] = []
     failures: list[Failure] = []
     for path in _files(folders):
@@ -47,19 +64,14 @@ def collect(folders: Sequence[Path]) -> Collection:
                 if has_scores(content):
                     scores.append(score(content, timing, path))
                     continue
-                run = _with_timing(load(path), timing)
-                found.setdefault((run.name, run.protocol, run.dataset), []).append(run)
+                curves.append(replace(_with_timing(load(path), timing), kind="run"))
             elif path.name.endswith(".baseline.json"):
-                baselines.append(load(path))
+                curves.append(load(path))
             elif path.name == "failed.json" and not (path.parent / "result.json").exists():
                 failures.append(Failure(path.parent, _reason(path)))
         except LicError as error:
             failures.append(Failure(path.parent, str(error)))
-    runs = []
-    for curves in found.values():
-        points = tuple(point for curve in curves for point in curve.points)
-        runs.append(replace(curves[0], kind="run", points=points))
-    return Collection(runs + baselines, scores, failures)
+    return Collection(curves, scores, failures)
 
 
 def _files(folders: Sequence[Path]) -> list[Path]:

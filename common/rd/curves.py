@@ -10,14 +10,14 @@ and may lack PSNR). Ours adds top-level keys:
 - a baseline's `NAME.baseline.json`: "kind": "baseline", "protocol", "dataset", likewise.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from common.errors import LicError
-from common.rd.points import decibel, read_json
+from common.rd.points import decibel, plain, read_json
 
 Kind = Literal["run", "baseline", "published"]
 Metric = Literal["psnr-rgb", "ms-ssim-rgb"]
@@ -52,7 +52,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of one codec, by rising bpp, measured with one protocol on one data set (None: not said)."""
+    """Points of one codec, by rising bpp, measured with one protocol on one data set (None: not said).
+
+    `note` is what tables say of it below.
+    """
 
     name: str
     kind: Kind
@@ -61,6 +64,7 @@ class Curve:
     dataset: str | None = None
     description: str = ""
     source: Path | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", tuple(sorted(self.points, key=lambda point: point.bpp)))
@@ -117,7 +121,7 @@ def load(path: Path) -> Curve:
     rows = [{key: values[i] for key, values in columns.items()} for i in range(len(bpp))]
     kind: Kind = "baseline" if data.get("kind") == "baseline" else "run" if "protocol" in data else "published"
     return Curve(
-        name=str(data.get("curve") or data.get("name") or path.stem),
+        name=plain(data.get("curve") or data.get("name") or "") or plain(path.stem),
         kind=kind,
         points=tuple(_point(shared | row, path) for row in rows),
         protocol=data.get("protocol"),
@@ -138,40 +142,11 @@ def _point(row: dict[str, Any], path: Path) -> Point:
 def _check_numbers(path: Path, columns: Mapping[str, list[Any]]) -> None:
     for key in ("bpp", "psnr-rgb", "ms-ssim-rgb", "ms-ssim-db-rgb"):
         for value in columns.get(key, []):
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not (number or (value is None and key != "bpp")):
+            if value is None and key != "bpp":
+                continue
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
                 raise LicError(f'{path}: "{key}" holds {value!r} where a number is expected.')
-
-
-def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Group]:
-    """Curves by (protocol, pictures or clips), those with most runs first; `published` join every group.
-
-    Published curves rarely say what they were measured on: that they fit is the word of who passes them. The
-    same pictures under another name ("kodak 24 pictures 5f2c91ab", "Kodak24 24 pictures 5f2c91ab") are the
-    same data set.
-    """
-    groups: dict[tuple[str | None, str | None], list[Curve]] = {}
-    for curve in curves:
-        groups.setdefault((curve.protocol, content_of(curve.dataset)), []).append(curve)
-    ordered = sorted(groups.values(), key=lambda members: -sum(curve.kind == "run" for curve in members))
-    if not ordered and published:
-        ordered = [[]]
-    joined = [_distinct([*members, *published]) for members in ordered]
-    return [Group(members[0].protocol, members[0].dataset, tuple(members)) for members in joined]
-
-
-def content_of(dataset: str | None) -> str | None:
-    """What of an identity is the same for the same pictures or clips under other names: numbers and hashes."""
-    sets = re.findall(r"(\d+ (?:picture|sequence)s? [0-9a-f]{8})(?:, |$)", dataset or "")
-    return ", ".join(sorted(sets)) or dataset
-
-
-def _distinct(curves: list[Curve]) -> list[Curve]:
-    """CompressAI calls its MSE and MS-SSIM curves the same: tell them apart by their file."""
-    names = [curve.name for curve in curves]
-    return [
-        replace(curve, name=f"{curve.name} ({curve.source.stem})")
-        if curve.source and names.count(curve.name) > 1 and curve.kind != "run"
-        else curve
-        for curve in curves
-    ]
+            if key == "bpp" and value < 0:
+                raise LicError(f'{path}: "bpp" holds {value!r}; bits per pixel are not negative.')
+            if key == "ms-ssim-rgb" and value > 1:
+                raise LicError(f'{path}: "ms-ssim-rgb" holds {value!r}, but is 1 at most; dB go in "ms-ssim-db-rgb".')

@@ -1,10 +1,11 @@
-"""Rate-distortion figures and the gallery of reconstructions, as PNG files."""
+"""Rate-distortion figures, as PNG files for the eye and as PDF and SVG for a paper."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -14,11 +15,19 @@ from common.rd.curves import Curve, Metric
 RUN_COLOURS = ["#0b6bcb", "#d1495b", "#2a9d5c", "#8e44ad", "#e08e0b", "#00838f", "#a0522d", "#c2185b"]
 GREYS = ["#5f6b76", "#8a949d", "#7a6f5d", "#5d7a72", "#6d6480", "#806464"]
 INK = "#22272c"
+VECTOR = (".pdf", ".svg")  # beside every PNG
+# Fonts that journals take, and files that are the same when they are written again.
+_FILES: Any = {"pdf.fonttype": 42, "svg.hashsalt": "lic"}
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
 
 
 def rd_figure(curves: Sequence[Curve], metric: Metric, path: Path, title: str = "") -> Path | None:
-    """Quality (dB) over bpp: runs bold with markers, baselines thin, published curves dashed, names at the
-    lines.
+    """Quality (dB) over bpp, as `path` and beside it as PDF and SVG: runs bold with markers, baselines thin, published
+    curves dashed, names at the lines.
 
     The view follows the runs, so that baselines up to many bits do not squeeze them into a corner.
 
@@ -43,14 +52,16 @@ def rd_figure(curves: Sequence[Curve], metric: Metric, path: Path, title: str = 
     _name_lines(axes, lines, styles)
     axes.set_xlabel("bits per pixel", color=INK)
     axes.set_ylabel("PSNR (dB)" if metric == "psnr-rgb" else "MS-SSIM (dB)", color=INK)
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False)
     axes.grid(color="#e6e9ec", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#b7bec4")
     axes.tick_params(colors="#59636c", labelsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, bbox_inches="tight", metadata={"Software": None})  # as wide as the names need
+    with rc_context(_FILES):
+        for kind, metadata in _METADATA.items():  # as wide as the names need
+            figure.savefig(path.with_suffix(kind), bbox_inches="tight", metadata=metadata)
     return path
 
 
@@ -109,6 +120,7 @@ def _name_lines(axes: Axes, lines: Sequence[tuple[Curve, np.ndarray]], styles: S
             ends[i],
             (right * 1.04, y),
             annotation_clip=False,
+            parse_math=False,  # a name is text, with whatever dollars
             va="center",
             color=colour,
             fontsize=9.5 if bold else 8.5,

@@ -136,12 +136,24 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def plain(name: object) -> str:
+    """A name from a file or the command line as text of one line, without what a terminal or an encoder takes ill."""
+    text = str(name).encode("utf-8", "replace").decode("utf-8")
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def read_json(path: Path) -> Any:
-    """What a file holds; LicError where it cannot be read or is not JSON."""
+    """What a file holds; LicError where it cannot be read or is not JSON, which has no NaN and no Infinity."""
+
+    def refuse(constant: str) -> None:
+        raise LicError(f"{path} holds {constant}, which is no figure: write null where there is none.")
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except OSError as error:
         raise LicError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except RecursionError as error:
+        raise LicError(f"{path} is not JSON that holds curves: it is nested too deeply.") from error
     except ValueError as error:
         raise LicError(f"{path} is not JSON: {error}.") from error
 

@@ -1,23 +1,29 @@
 """The report of a sweep: curves or scores, studies, failures and pictures, as files that open anywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from common.errors import LicError
-from common.rd.bd import Method
-from common.rd.collect import Collection, Failure, collect
-from common.rd.curves import content_of, group, load
+from common.rd.bd import DEFAULT, Method
+from common.rd.bd_table import anchor_places
+from common.rd.collect import Collection, Failure, joined, read
+from common.rd.curves import Curve, load
+from common.rd.groups import content_of, group
+from common.rd.labels import renamed
+from common.rd.latex import to_latex
+from common.rd.markdown import text_of, to_markdown
 from common.rd.page import page
+from common.rd.plot import VECTOR
 from common.rd.points import make_folder, write_json, write_text
 from common.rd.score_tables import scores_csv
 from common.rd.scores import group_scores
 from common.rd.sections import ScoreSection, Section, rate_section, score_section
-from common.rd.tables import Table, failures_table, points_csv, to_markdown
+from common.rd.tables import Table, failures_table, points_csv
 from common.rd.terminal import to_rich
 
 
@@ -32,6 +38,12 @@ class Report:
     failures: list[Failure]
     files: list[Path] = field(default_factory=list)
 
+    def suffixed(self) -> Iterator[tuple[Section | ScoreSection, str]]:
+        """Every section with what the names of its files end in."""
+        for kind in (Section, ScoreSection):
+            own = [section for section in self.sections if isinstance(section, kind)]
+            yield from ((section, _suffix(i)) for i, section in enumerate(own))
+
 
 def write_report(
     folders: Sequence[Path],
@@ -39,7 +51,10 @@ def write_report(
     published: Sequence[Path] = (),
     baselines: Sequence[Path] = (),
     title: str = "Report",
-    method: Method = "akima",
+    method: Method = DEFAULT,
+    anchor: str | None = None,
+    labels: Sequence[str] = (),
+    latex: bool = False,
 ) -> Report:
     """Collect the runs below `folders` and write the report's files to `out`.
 
@@ -49,19 +64,24 @@ def write_report(
         published: files in CompressAI's layout, taken to be measured on the same pictures as the runs.
         baselines: more files or folders with `*.baseline.json`.
         method: interpolation of the BD-rates.
+        anchor: name of the curve that they are against; see `common.rd.bd_table`.
+        labels: RUN=TEXT, what curves are called; see `common.rd.labels`.
+        latex: whether the tables are written as .tex files, too.
 
     Raises:
-        LicError: nothing was found, or a given file cannot be read.
+        LicError: nothing was found, a given file cannot be read, or there is no such anchor or RUN.
     """
-    collection = _gather(folders, baselines)
-    groups = group(collection.curves, [load(path) for path in published])
+    collection, more = renamed(_gather(folders, baselines), [load(path) for path in _once(published)], labels)
+    collection = joined(collection)
+    groups = group(collection.curves, more)
     scores = group_scores(collection.scores)
     if not (groups or scores or collection.failures):
         places = ", ".join(str(folder) for folder in folders)
         raise LicError(f"No result.json and no *.baseline.json below {places}; is this the folder of a sweep?")
+    anchors = anchor_places(groups, anchor)
     make_folder(out)
     sections: list[Section | ScoreSection] = [
-        *(rate_section(g, method, out, _suffix(i)) for i, g in enumerate(groups)),
+        *(rate_section(g, method, out, _suffix(i), at) for i, (g, at) in enumerate(zip(groups, anchors))),
         *(score_section(g, out, _suffix(i)) for i, g in enumerate(scores)),
     ]
     report = Report(title, out, sections, collection.failures)
@@ -71,11 +91,15 @@ def write_report(
         texts["points.csv"] = points_csv(groups)
     if scores:
         texts["scores.csv"] = scores_csv(scores)
+    if latex:
+        texts |= _as_latex(report)
     for name, text in texts.items():
         write_text(out / name, text)
     write_json(out / "report.json", _as_json(report))
     report.files.extend(out / name for name in (*texts, "report.json"))
-    report.files.extend(picture for section in sections for picture in (*section.figures, *section.closer[1]))
+    pictures = [picture for section in sections for picture in (*section.figures, *section.closer[1])]
+    drawn = [file for picture in pictures for kind in VECTOR if (file := picture.with_suffix(kind)).exists()]
+    report.files.extend([*pictures, *drawn])
     return report
 
 
@@ -84,15 +108,20 @@ def _suffix(i: int) -> str:
     return f"-{i + 1}" if i else ""
 
 
+def _once(files: Sequence[Path]) -> list[Path]:
+    return list({file.resolve(): file for file in files}.values())
+
+
 def _gather(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
-    found = collect(folders)
+    """What is to be reported on, a curve for each file."""
+    found = read(folders)
     known = {curve.source.resolve() for curve in found.curves if curve.source}
     more = [load(path) for path in baselines if path.is_file()]
-    searched = collect([path for path in baselines if not path.is_file()])
+    searched = read([path for path in baselines if not path.is_file()])
     more += [curve for curve in searched.curves if curve.kind == "baseline"]
     measured = {(run.protocol, content_of(run.dataset)) for run in found.curves if run.kind == "run"}
     measured |= {(run.protocol, content_of(run.dataset)) for run in found.scores}
-    fresh = [
+    fresh: list[Curve] = [
         curve
         for curve in more
         if curve.source
@@ -108,15 +137,15 @@ def print_report(report: Report, console: Console) -> None:
     A table wider than the terminal is shown in parts.
     """
     for section in report.sections:
-        console.rule(escape(section.heading))
+        console.rule(Text(section.heading))
         for tables in (*([study] for study in section.studies), section.printed):
             for table in tables:
                 console.print(*to_rich(table, console.width), sep="\n")
             for note in dict.fromkeys(note for table in tables for note in table.notes):
-                console.print(note, style="dim", highlight=False, markup=False)
+                console.print(Text(note, style="dim"))
     if report.failures:
         console.print(*to_rich(failures_table(report.failures), console.width), sep="\n")
-    console.print(f"Report: {report.folder / 'report.html'}", soft_wrap=True, highlight=False, markup=False)
+    console.print(Text(f"Report: {report.folder / 'report.html'}"), soft_wrap=True)
 
 
 def _failures(report: Report) -> list[Table]:
@@ -124,17 +153,26 @@ def _failures(report: Report) -> list[Table]:
 
 
 def _as_markdown(report: Report) -> str:
-    parts = [f"# {report.title}\n"]
+    parts = [f"# {text_of(report.title)}\n"]
     for section in report.sections:
-        parts.append(f"## {section.heading}\n")
+        parts.append(f"## {text_of(section.heading)}\n")
         parts += [f"![{figure.stem}]({figure.name})\n" for figure in section.figures]
         parts += [to_markdown(table) for table in section.tables]
         heading, pictures = section.closer
         if pictures:
-            parts.append(f"## {heading}\n")
+            parts.append(f"## {text_of(heading)}\n")
             parts += [f"![{picture.stem}]({picture.name})\n" for picture in pictures]
     parts += [to_markdown(table) for table in _failures(report)]
     return "\n".join(parts)
+
+
+def _as_latex(report: Report) -> dict[str, str]:
+    """File name -> the table that it holds: results.tex, bd_rate.tex, study-1.tex, …, by section."""
+    files = {}
+    for section, suffix in report.suffixed():
+        for name, table in section.named_tables.items():
+            files[f"{name}{suffix}.tex"] = to_latex(table, f"{name}{suffix}")
+    return files
 
 
 def _as_json(report: Report) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import LicError
+from common.rd.points import plain
 
 
 class Score(NamedTuple):
@@ -59,7 +60,7 @@ def score(content: Mapping[str, Any], timing: Mapping[str, Any], path: Path) -> 
         results[key] = values[0]
     costs = {"parameters": content.get("parameters"), "gmacs": content.get("gmacs"), **timing}
     return Score(
-        name=str(content.get("curve") or content.get("name") or path.parent.name),
+        name=plain(content.get("curve") or content.get("name") or path.parent.name),
         results=results,
         costs={key: value for key, value in costs.items() if _is_number(value)},
         protocol=content["protocol"],

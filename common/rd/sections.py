@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.rd.bd import Method
+from common.rd.bd_table import Comparison, bd_table, compared, rates_json
 from common.rd.blocks import block_figures
-from common.rd.curves import METRICS, Group
+from common.rd.curves import Group
 from common.rd.gallery import gallery, gallery_rows
 from common.rd.plot import rd_figure
 from common.rd.score_tables import distinct, scores_json, scores_table
@@ -19,7 +20,7 @@ from common.rd.seeds import mean_over_seeds
 from common.rd.sequences import sequence_tables
 from common.rd.sheets import frame_figures, sheet_figures
 from common.rd.study import study_tables
-from common.rd.tables import POINTS, Table, bd_table, points_table
+from common.rd.tables import POINTS, Table, points_table
 
 
 class Section(NamedTuple):
@@ -38,11 +39,18 @@ class Section(NamedTuple):
     blocks: list[Path]  # what the codecs' blocks do to a photograph
     sequences: Sequence[Table] = ()  # clip by clip
     frames: Sequence[Path] = ()  # what the stages of video codecs make of a frame
+    comparison: Comparison | None = None  # what `bd` shows
 
     @property
     def tables(self) -> list[Table]:
         """All tables, in the order in which they are shown."""
         return [*self.studies, *self.bd, self.points, *self.sequences]
+
+    @property
+    def named_tables(self) -> dict[str, Table]:
+        """The tables under the names that files of them have."""
+        numbered = {f"sequences-{i}": table for i, table in enumerate(self.sequences, 1)}
+        return {"results": self.points, **dict(zip(["bd_rate"], self.bd)), **_studies(self), **numbered}
 
     @property
     def printed(self) -> list[Table]:
@@ -60,6 +68,7 @@ class Section(NamedTuple):
         return _json(self) | {
             "curves": [curve.to_json() for curve in self.group.curves],
             "bd": [_table_json(table) for table in self.bd],
+            "bd_rates": rates_json(self.comparison) if self.comparison else [],
             "sequences": [_table_json(table) for table in self.sequences],
         }
 
@@ -83,6 +92,11 @@ class ScoreSection(NamedTuple):
         return [*self.studies, self.scores]
 
     @property
+    def named_tables(self) -> dict[str, Table]:
+        """The tables under the names that files of them have."""
+        return {"scores": self.scores, **_studies(self, "scores_study")}
+
+    @property
     def printed(self) -> list[Table]:
         """What a terminal shows after the studies."""
         return [self.scores]
@@ -96,8 +110,8 @@ class ScoreSection(NamedTuple):
         return _json(self) | {"scores": scores_json(self.group)}
 
 
-def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Section:
-    """The section on `measured`, its figures written to `out`."""
+def rate_section(measured: Group, method: Method, out: Path, suffix: str, anchor: int | None = None) -> Section:
+    """The section on `measured`, its figures written to `out`; `anchor` is the place of the BD-rates' anchor."""
     whole = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
     g, shared = _shortly_named(whole)
     heading = _heading(g)
@@ -107,16 +121,15 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Sec
     ]
     if rows := gallery_rows(g.of_kind("run")):
         figures.append(gallery(rows, out / f"gallery{suffix}.png"))
-    tables = [bd_table(g, metric, method) for metric in METRICS]
-    shown = [table for table in tables if table is not None]
+    found = compared(g, method, None if anchor is None else g.curves[anchor])
     studies = study_tables(measured, method)
     runs = g.of_kind("run")
     drawn = [figure for figure in figures if figure]
-    clips = sequence_tables(g, method)
+    clips = sequence_tables(g, method, found.anchor if found else None)
     title = POINTS.replace("picture", "frame") if clips else POINTS
     points = points_table(g.curves, f"{title} ({shared})" if shared else title)
     closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
-    return Section(whole, g, heading, studies, points, shown, drawn, *closer)
+    return Section(whole, g, heading, studies, points, [bd_table(found)] if found else [], drawn, *closer, found)
 
 
 def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:
@@ -146,3 +159,7 @@ def _json(section: Section | ScoreSection) -> dict[str, Any]:
 
 def _table_json(table: Table) -> dict[str, Any]:
     return {"title": table.title, "columns": table.columns, "rows": table.rows, "notes": list(table.notes)}
+
+
+def _studies(section: Section | ScoreSection, name: str = "study") -> dict[str, Table]:
+    return {f"{name}-{i}": table for i, table in enumerate(section.studies, 1)}

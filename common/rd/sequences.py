@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from common.rd.bd import Method, bd_rate
+from common.rd.bd import BDRate, Method, bd_rate
 from common.rd.curves import Curve, Group, Point
 from common.rd.points import read_json
-from common.rd.tables import Table, percent, setting_of
+from common.rd.tables import Table, footnotes, percent, setting_of
 
 COLUMNS = ["sequence", "curve", "λ / q", "bpp", "PSNR", "MS-SSIM", "copied", "warped", "predicted"]
 LEGEND = (
@@ -51,26 +51,30 @@ def _records(point: Point) -> list[dict[str, Any]]:
     return [record for record in records if record.get("quality") == quality]
 
 
-def sequence_tables(group: Group, method: Method) -> list[Table]:
-    """BD-rates by clip, a table for each baseline, and every point on every clip; none where there are no clips."""
+def sequence_tables(group: Group, method: Method, anchor: Curve | None = None) -> list[Table]:
+    """BD-rates of the runs against `anchor` by clip, and every point on every clip; none where there are no clips."""
     clips = by_clip(group.curves)
     if not clips:
         return []
-    runs = [curve for curve in group.of_kind("run") if len(curve.points) > 1]
-    anchors = group.of_kind("baseline") if runs and len(clips) > 1 else []
-    rates = [_rates(clips, anchor.name, [run.name for run in runs], method) for anchor in anchors]
+    runs = [curve for curve in group.of_kind("run") if len(curve.points) > 1 and curve is not anchor]
+    rates = [_rates(clips, anchor, [run.name for run in runs], method)] if anchor and runs and len(clips) > 1 else []
     told = [table for table in rates if any("%" in cell for row in table.rows for cell in row[1:])]
     return [*told, _points(clips, group)]
 
 
-def _rates(clips: dict[str, list[Curve]], anchor: str, runs: Sequence[str], method: Method) -> Table:
-    """BD-rate of every run against one baseline, clip by clip."""
-    rows = []
+def _rates(clips: dict[str, list[Curve]], anchor: Curve, runs: Sequence[str], method: Method) -> Table:
+    """BD-rate of every run against `anchor`, clip by clip."""
+    rows: list[list[str]] = []
+    results: list[BDRate] = []
     for name, curves in clips.items():
-        known = {(curve.kind, curve.name): curve for curve in curves}
-        pairs = [(known.get(("baseline", anchor)), known.get(("run", run))) for run in runs]
-        rows.append([name, *(percent(bd_rate(a, b, method=method)) if a and b else "" for a, b in pairs)])
-    return Table(f"BD-rate against {anchor} by sequence, PSNR", ["sequence", *runs], rows)
+        known = {(curve.kind, curve.name): replace(curve, name=f"{curve.name} on {name}") for curve in curves}
+        base = known.get((anchor.kind, anchor.name))
+        tests = [known.get(("run", run)) for run in runs]
+        found = [bd_rate(base, test, method=method) if base and test else None for test in tests]
+        results += [each for each in found if each]
+        rows.append([name, *("" if each is None else percent(each) for each in found)])
+    title = f"BD-rate against {anchor.name} by sequence, PSNR"
+    return Table(title, ["sequence", *runs], rows, notes=footnotes(results))
 
 
 def _points(clips: dict[str, list[Curve]], group: Group) -> Table:

@@ -2,28 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 
-from common.rd.bd import Method, bd_rate
+from common.rd.bd import DEFAULT, BDRate, Method, bd_rate
 from common.rd.curves import Curve
 from common.rd.study_runs import Study
-from common.rd.tables import Table, percent, signed
+from common.rd.tables import Table, footnotes, percent, signed
 
 
-def matrix_table(study: Study, method: Method = "akima") -> Table:
+def matrix_table(study: Study, method: Method = DEFAULT) -> Table:
     """BD-rate of every curve (columns) against every anchor: a line of ours, below it the paper's claims."""
     names = list(study.spec["curves"])
     ours = _curves(study)
     claims: Mapping[str, Sequence[float]] = study.spec["bd_rate"]
     rows: list[list[str]] = []
     breaks = set()
+    found: list[BDRate | None] = []
     for name in [*claims, *(name for name in ours if name not in claims)]:
         breaks.add(len(rows))
         if anchor := ours.get(name):
-            rows.append([name, "ours", *(_rate(anchor, ours.get(other), method) for other in names)])
+            rates = [_rate(anchor, ours.get(other), method) for other in names]
+            found += rates
+            rows.append([name, "ours", *("" if other not in ours else percent(r) for other, r in zip(names, rates))])
         if name in claims:
             rows.append(["" if anchor else name, "paper", *(signed(claim, ".2f", " %") for claim in claims[name])])
     notes = (
         f"Bits at equal PSNR compared with the row's curve ({method}); negative: fewer bits. In brackets: part of the "
         "quality range that both curves cover, where it is small.",
+        *footnotes(found),
         *study.sources,
     )
     return Table(study.title, ["against", "figures", *names], rows, 2, frozenset(breaks - {0}), notes)
@@ -40,7 +44,5 @@ def _curves(study: Study) -> dict[str, Curve]:
     return {name: curve for name, curve in found.items() if curve is not None}
 
 
-def _rate(anchor: Curve, test: Curve | None, method: Method) -> str:
-    if test is None:
-        return ""
-    return percent(None if test is anchor else bd_rate(anchor, test, method=method))
+def _rate(anchor: Curve, test: Curve | None, method: Method) -> BDRate | None:
+    return None if test is None or test is anchor else bd_rate(anchor, test, method=method)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from common.rd.bd import Method, bd_psnr
+from common.rd.bd import DEFAULT, BDQuality, Method, bd_psnr
 from common.rd.columns import COSTS, Column, cells, milliseconds
-from common.rd.curves import Curve, Metric
+from common.rd.curves import Metric
 from common.rd.study_rows import Line, rows_table
 from common.rd.study_runs import Study
-from common.rd.tables import Table, overlapping, signed
+from common.rd.tables import Table, footnotes, gain
 
 # A claim's key in a study -> our column that it stands beside.
 BESIDE = {"bpp": "bpp", "psnr": "PSNR", "ms_ssim": "MS-SSIM dB", "ms_ssim_db": "MS-SSIM dB", "inference_ms": "dec. ms"}
@@ -21,20 +21,22 @@ QUALITY = (
 EFFORT = (*COSTS, milliseconds("enc. ms", "encoding_time"), milliseconds("dec. ms", "decoding_time"))
 
 
-def rates_table(study: Study, method: Method = "akima") -> Table:
+def rates_table(study: Study, method: Method = DEFAULT) -> Table:
     """The rows of `study` with our figures as codecs have them."""
-    gains = _gains(study, method)
+    results = _gains(study, method)
+    gains = {row: {heading: gain(each) for heading, each in found.items()} for row, found in results.items()}
     blank = dict.fromkeys((heading for row in gains.values() for heading in row), "")
+    doubted = footnotes(each for found in results.values() for each in found.values())
 
     def measured(line: Line) -> dict[str, str]:
         figures = [run.figures for run in line.runs]
         gained = gains.get(line.runs[0].row, {}) if line.runs else {}
         return cells(figures, QUALITY) | blank | gained | cells(figures, EFFORT)
 
-    return rows_table(study, measured, BESIDE, _notes(study, bool(gains)))
+    return rows_table(study, measured, BESIDE, [*_notes(study, bool(gains)), *doubted])
 
 
-def _gains(study: Study, method: Method) -> dict[str, dict[str, str]]:
+def _gains(study: Study, method: Method) -> dict[str, dict[str, BDQuality]]:
     """Row -> heading -> dB gained over the reference at equal rate; of MS-SSIM only where it was trained for."""
     curves = study.curves()
     anchor = curves.get(study.spec["reference"])
@@ -44,15 +46,10 @@ def _gains(study: Study, method: Method) -> dict[str, dict[str, str]]:
     if study.distortion == "ms_ssim":
         metrics = {**metrics, "BD-MS-SSIM": "ms-ssim-rgb"}
     return {
-        row: {heading: _gain(anchor, curve, metric, method) for heading, metric in metrics.items()}
+        row: {heading: bd_psnr(anchor, curve, metric, method) for heading, metric in metrics.items()}
         for row, curve in curves.items()
         if curve is not anchor and len(curve.points) > 1
     }
-
-
-def _gain(anchor: Curve, test: Curve, metric: Metric, method: Method) -> str:
-    result = bd_psnr(anchor, test, metric, method)
-    return "not comparable" if result.db is None else signed(result.db, ".2f") + overlapping(result.overlap)
 
 
 def _notes(study: Study, gains: bool) -> list[str]:

@@ -1,15 +1,16 @@
-"""Tables of points, BD-rates and failures: made once as rows of text, shown as Markdown, HTML or in a terminal."""
+"""Tables of points and failures, and cells of BD-rates: rows of text, for a terminal, Markdown, LaTeX and HTML."""
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from common.rd.bd import MIN_OVERLAP, SHARED, BDRate, Method, bd_matrix
+from common.rd.bd import MIN_OVERLAP, BDQuality, BDRate, doubts
 from common.rd.collect import Failure
 from common.rd.curves import Curve, Group, Metric, Point
 
+MARK = "†"
 LABELS: dict[Metric, str] = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
 
 
@@ -44,7 +45,8 @@ def points_table(curves: Sequence[Curve], title: str = POINTS) -> Table:
         rows += [[curve.name if i == 0 else "", *_figures(point)] for i, point in enumerate(curve.points)]
     kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in rows)]
     rows = [[row[i] for i in kept] for row in rows]
-    return Table(title, [columns[i] for i in kept], rows, breaks=frozenset(breaks - {0}))
+    notes = tuple(dict.fromkeys(curve.note for curve in curves if curve.note))
+    return Table(title, [columns[i] for i in kept], rows, breaks=frozenset(breaks - {0}), notes=notes)
 
 
 def setting_of(point: Point) -> str:
@@ -72,45 +74,30 @@ def _format(value: Any, spec: str) -> str:
     return format(value, spec) if isinstance(value, (int, float)) else ""
 
 
-def bd_table(group: Group, metric: Metric = "psnr-rgb", method: Method = "akima") -> Table | None:
-    """BD-rates of the runs (columns; without runs, of every curve) against every curve (rows) of the group.
-
-    Curves of one point are named below it. None when there is nothing to compare: no two curves, or no run that is one.
-    """
-    count = {c.name: sum(point.quality(metric) is not None for point in c.points) for c in group.curves}
-    known = [c for c in group.curves if count[c.name] > 1]
-    tests = [c for c in known if c.kind == "run"] or known
-    anchors = [c for c in known if c.kind != "run"] + ([c for c in known if c.kind == "run"] if len(tests) > 1 else [])
-    if not anchors or anchors == tests[:1]:
-        return None
-    matrix = bd_matrix(anchors, tests, metric, method)
-    said = (part for row in matrix for result in row if result for part in result.note.split("; "))
-    notes = dict.fromkeys(part for part in said if part and not part.startswith(SHARED))  # the cell shows those
-    bracketed = any(result and _partial(result) for row in matrix for result in row)
-    legend = [f"Bits at equal quality compared with the row's codec ({method}); negative: fewer bits."]
-    if bracketed:
-        legend.append(
-            f"In brackets: part of the quality range that both curves cover, where below {MIN_OVERLAP:.0%}; "
-            "such a figure speaks for that part only."
-        )
-    if lone := [name for name, points in count.items() if points == 1]:
-        legend.append(f"One point is no curve: {', '.join(lone)}.")
-    rows = [[a.name, *(percent(result) for result in row)] for a, row in zip(anchors, matrix)]
-    title = f"BD-rate, {LABELS[metric]}"
-    return Table(title, ["against", *(c.name for c in tests)], rows, notes=(*legend, *notes))
-
-
-def _partial(result: BDRate) -> bool:
-    return result.percent is not None and result.overlap < MIN_OVERLAP
-
-
 def percent(result: BDRate | None) -> str:
-    """A BD-rate as a table's cell, with the overlap in brackets where it is small; a dash for a curve with itself."""
+    """A BD-rate as a table's cell, with the overlap in brackets where it is small and a mark where `footnotes` says
+    more; a dash for a curve with itself."""
     if result is None:
         return "—"
-    if result.percent is None:
-        return "not comparable"
-    return signed(result.percent, ".1f", " %") + overlapping(result.overlap)
+    shown = "not comparable" if result.percent is None else signed(result.percent, ".1f", " %")
+    return shown + ("" if result.percent is None else overlapping(result.overlap)) + mark(result)
+
+
+def gain(result: BDQuality) -> str:
+    """dB gained as a table's cell, likewise."""
+    shown = "not comparable" if result.db is None else signed(result.db, ".2f") + overlapping(result.overlap)
+    return shown + mark(result)
+
+
+def mark(result: BDRate | BDQuality) -> str:
+    """What follows a figure on which a footnote says more."""
+    return f" {MARK}" if doubts(result) else ""
+
+
+def footnotes(results: Iterable[BDRate | BDQuality | None]) -> tuple[str, ...]:
+    """What to read below a table of `results` before quoting a figure that is marked, each said once."""
+    said = dict.fromkeys(doubt for result in results if result for doubt in doubts(result))
+    return tuple(f"{MARK} {doubt}" for doubt in said)
 
 
 def signed(value: float, spec: str, unit: str = "") -> str:
@@ -126,18 +113,6 @@ def overlapping(overlap: float) -> str:
 def failures_table(failures: Sequence[Failure]) -> Table:
     """Points without a result, and why."""
     return Table("Failed", ["folder", "reason"], [[str(f.folder), f.reason] for f in failures], labels=2)
-
-
-def to_markdown(table: Table) -> str:
-    """A GitHub table under a heading, the notes as a list below."""
-    rules = ["---" if i < table.labels else "---:" for i in range(len(table.columns))]
-    cells = [
-        table.columns,
-        rules,
-        *([cell.replace("|", "\\|").replace("\n", " ") for cell in r] for r in table.rows),
-    ]
-    lines = [f"### {table.title}", "", *("| " + " | ".join(row) + " |" for row in cells)]
-    return "\n".join([*lines, *(["", *(f"- {note}" for note in table.notes)] if table.notes else [])]) + "\n"
 
 
 def to_html(table: Table) -> str:

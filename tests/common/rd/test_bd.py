@@ -78,7 +78,7 @@ def test_no_overlap_gives_no_figure() -> None:
 def test_a_cubic_through_three_points_falls_back_and_says_so() -> None:
     three = curve([0.05, 0.1, 0.2], [34, 36, 38])
     result = bd_rate(curve(*UVG["H.264"]), three, method="cubic")
-    assert result.percent == bd_rate(curve(*UVG["H.264"]), three, method="akima").percent
+    assert result.percent == bd_rate(curve(*UVG["H.264"]), three, method="pchip").percent
     assert "4 points" in result.note
 
 
@@ -117,7 +117,7 @@ def test_matrix_has_anchors_as_rows() -> None:
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(LicError, match="akima, cubic, pchip"):
+    with pytest.raises(LicError, match="pchip, akima, cubic"):
         bd_rate(curve(*UVG["H.264"]), curve(*UVG["DVC"]), method="spline")  # type: ignore[arg-type]
 
 
@@ -128,3 +128,54 @@ def test_cubic_agrees_with_polynomials_integrated_by_hand() -> None:
     q = np.linspace(low, high, 20001)
     percent = 100 * (10 ** np.mean(fits[1](q) - fits[0](q)) - 1)
     assert bd_rate(curve(*UVG["H.264"]), curve(*UVG["DVC"]), method="cubic").percent == pytest.approx(percent, abs=1e-3)
+
+
+# A codec that saturates at 36 dB, and is at no rate better than the anchor.
+ANCHOR = ([0.05, 0.1, 0.2, 0.4, 0.8, 1.6], [24.0, 27.0, 30.0, 33.0, 36.0, 39.0])
+SATURATING = ([0.1, 0.2, 0.4, 0.8, 1.6, 3.2], [27.0, 30.0, 33.0, 36.0, 36.05, 36.1])
+
+
+def test_a_saturating_codec_that_is_nowhere_better_gains_next_to_nothing_and_the_figure_is_doubted() -> None:
+    result = bd_rate(curve(*ANCHOR), curve(*SATURATING, name="flat"))
+    assert result.percent == pytest.approx(-2.78, abs=0.01)
+    assert "neighbouring points of flat are 0.05 dB apart at a distance of 100 % of bits" in result.note
+    assert "flat against test: straight lines between the points give +0.8 %" in result.note
+
+
+@pytest.mark.parametrize("method", ["akima", "cubic"])
+def test_an_interpolant_that_leaves_its_points_is_said(method: str) -> None:
+    anchor, flat = curve(*ANCHOR), curve(*SATURATING, name="flat")
+    for result in (bd_rate(anchor, flat, method=method), bd_rate(flat, anchor, method=method)):  # type: ignore[arg-type]
+        assert "leaves the points of flat by up to" in result.note
+        assert "leaves the points of test" not in result.note
+
+
+def test_bd_psnr_is_checked_likewise() -> None:
+    jump = curve([0.1, 0.2, 0.201, 0.4, 0.8], [24.0, 25.0, 30.0, 30.1, 30.2], "jump")
+    straight = curve([0.1, 0.2, 0.4, 0.8], [24.0, 27.0, 30.0, 33.0])
+    assert "leaves the points of jump" in bd_psnr(straight, jump, method="akima").note
+    found = bd_psnr(straight, jump).note
+    assert "leaves" not in found and "neighbouring points of jump are 0.5 % of bits apart" in found
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_points_of_nearly_equal_quality_carry_no_figure(method: str) -> None:
+    close = curve([0.1, 0.8], [30.0, 30.01], "close")
+    assert "test and close share 0.01 dB only" in bd_rate(curve(*ANCHOR), close, method=method).note  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("metric", [0.0, 1e-3])
+def test_a_fit_that_explodes_gives_a_note_and_never_an_error(metric: float) -> None:
+    wild = curve([0.1, 0.101, 0.102, 0.3, 50], [28, 28.001 + metric, 28.002 + metric, 31, 39], "wild")
+    result = bd_rate(curve(*ANCHOR), wild, method="cubic")
+    assert result.note and (result.percent is None or np.isfinite(result.percent))
+
+
+def test_densely_measured_and_well_placed_points_are_not_doubted() -> None:
+    def quality(bpp: np.ndarray) -> list[float]:
+        return [float(q) for q in 30 + 3 * np.log2(bpp) + 0.3 * np.log2(1 + bpp)]
+
+    dense, sparse = 0.05 * 2 ** np.linspace(0, 5, 150), 0.06 * 2 ** np.linspace(0.2, 4.8, 5)
+    for method in METHODS[:2]:
+        found = bd_rate(curve([*dense], quality(dense)), curve([*sparse], quality(sparse)), method=method)
+        assert found.note == "" and found.percent == pytest.approx(0, abs=0.5)

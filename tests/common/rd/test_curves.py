@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from common.errors import LicError
-from common.rd.curves import Curve, Point, group, load
+from common.rd.curves import Curve, Point, load
+from common.rd.groups import group
 
 # CompressAI's own layout, first points of results/image/kodak/jpeg.json
 JPEG = {
@@ -107,5 +108,8 @@ def test_the_same_clips_share_a_table_whatever_their_sets_are_called() -> None:
 
 
 def test_published_curves_of_one_name_are_told_apart() -> None:
-    (only,) = group([], [curve("hyperprior", "published"), curve("hyperprior", "published")])
-    assert [c.name for c in only.curves] == ["hyperprior (hyperprior_mse)"] * 2
+    files = ["a/hyperprior_mse.json", "a/hyperprior_ms_ssim.json", "b/hyperprior_mse.json"]
+    points = [(Point(float(n), 30.0),) for n in range(3)]
+    curves = [Curve("hyperprior", "published", each, source=Path(file)) for each, file in zip(points, files)]
+    (only,) = group([], curves)
+    assert [c.name for c in only.curves] == ["hyperprior (a)", "hyperprior (hyperprior_ms_ssim)", "hyperprior (b)"]

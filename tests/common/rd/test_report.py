@@ -74,6 +74,7 @@ def test_report_writes_every_file(sweep: Path, tmp_path: Path) -> None:
         "rd_psnr.png",
         "rd_ms_ssim.png",
         "gallery.png",
+        *(f"rd_{metric}.{kind}" for metric in ("psnr", "ms_ssim") for kind in ("pdf", "svg")),
     }
     assert {path.name for path in report.files} == names == {path.name for path in out.iterdir()}
 
@@ -110,15 +111,31 @@ def test_report_is_reproducible(sweep: Path, tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-def test_bd_rates_against_every_baseline(sweep: Path, tmp_path: Path) -> None:
+def test_one_table_holds_every_curve_against_the_first_classical_codec(sweep: Path, tmp_path: Path) -> None:
     other = write(tmp_path / "more" / "webp.baseline.json", baseline("WebP", DATASET))
     published = write(tmp_path / "vtm.json", {k: v for k, v in baseline("VTM", "").items() if k in ("name", "results")})
     report = write_report([sweep], tmp_path / "out", [published], [other.parent])
     (section,) = report.sections
-    psnr, ms_ssim = section.bd
-    assert [row[0] for row in psnr.rows] == [row[0] for row in ms_ssim.rows] == ["JPEG", "WebP", "VTM"]
-    assert psnr.columns == ["against", "swift [tiny]"]
-    assert all(row[1].startswith("−") and row[1].endswith("(42 %)") for row in psnr.rows)  # 30..35.5 of 26..39
+    assert isinstance(section, Section)
+    (table,) = section.bd
+    assert table.title == "BD-rate against JPEG" and table.columns == ["curve", "PSNR", "MS-SSIM"]
+    assert [row[0] for row in table.rows] == ["swift [tiny]", "WebP", "VTM"]
+    assert table.rows[0][1].startswith("−") and table.rows[0][1].endswith("(42 %)")  # 30..35.5 of 26..39
+    assert table.rows[1][1:] == ["+0.0 %", "+0.0 %"]
+    assert "means over the test set" in table.notes[0]
+    rates = json.loads((tmp_path / "out/report.json").read_text())["groups"][0]["bd_rates"]
+    assert {(rate["anchor"], rate["curve"], rate["metric"]) for rate in rates} >= {("JPEG", "VTM", "ms-ssim-rgb")}
+    assert rates[0]["percent"] < -10 and rates[0]["overlap"] == pytest.approx(5.5 / 13) and "42 %" in rates[0]["note"]
+
+
+def test_the_reader_chooses_the_anchor(sweep: Path, tmp_path: Path) -> None:
+    write(sweep / "webp.baseline.json", baseline("WebP", DATASET))
+    (section,) = write_report([sweep], tmp_path / "out", anchor="swift [TINY]").sections
+    assert section.tables[0].title == "BD-rate against swift [tiny]"
+    assert [row[0] for row in section.tables[0].rows] == ["JPEG", "WebP"]
+    with pytest.raises(LicError, match=r"--anchor VTM: .* swift \[tiny\], JPEG, WebP"):
+        write_report([sweep], tmp_path / "none", anchor="VTM")
+    assert not (tmp_path / "none").exists()
 
 
 def test_one_point_is_no_curve(sweep: Path, tmp_path: Path) -> None:
@@ -126,7 +143,7 @@ def test_one_point_is_no_curve(sweep: Path, tmp_path: Path) -> None:
     single["results"] = {key: values[:1] for key, values in single["results"].items()}
     write(sweep / "bpg.baseline.json", single)
     (section,) = write_report([sweep], tmp_path / "out").sections
-    assert [row[0] for row in section.bd[0].rows] == ["JPEG"]
+    assert section.bd[0].title == "BD-rate against JPEG" and [row[0] for row in section.bd[0].rows] == ["swift [tiny]"]
     assert "One point is no curve: BPG." in section.bd[0].notes
 
 
@@ -147,7 +164,7 @@ def test_what_all_runs_have_in_common_is_said_once(sweep: Path, tmp_path: Path) 
     assert section.points.title.endswith(" (data.train=photos/)")
     short = ["swift_tiny attention=none", "swift_tiny attention=simplified"]
     assert [row[0] for row in section.points.rows if "swift" in str(row[0])] == short
-    assert section.bd[0].columns[1:] == short
+    assert [row[0] for row in section.bd[0].rows] == short
     whole = [curve["name"] for curve in section.to_json()["curves"]]
     assert [name for name in whole if "swift" in name] == [f"{name} data.train=photos/" for name in short]
 
@@ -179,7 +196,7 @@ def test_printed_report_is_plain_about_names_and_failures(sweep: Path, tmp_path:
     for expected in (
         "swift [tiny]",
         "32.50",
-        "BD-rate, PSNR",
+        "BD-rate against JPEG",
         "JPEG",
         "loss is NaN at step 12",
         "report.html",

@@ -13,7 +13,8 @@ from rich.console import Console
 from common.errors import LicError
 from common.rd.bd import bd_psnr, bd_rate
 from common.rd.collect import collect
-from common.rd.curves import Curve, Point, group
+from common.rd.curves import Curve, Point
+from common.rd.groups import group
 from common.rd.points import aggregate, rd_cost, results, write_json
 from common.rd.report import print_report, write_report
 from common.rd.study import study_tables
