@@ -44,11 +44,11 @@ def latent_bits(out: Mapping[str, Any]) -> dict[str, Tensor]:
     return {name: -p[0].detach().float().cpu().log2().sum(0) for name, p in out["likelihoods"].items()}
 
 
-def bit_picture(out: Mapping[str, Any], height: int, width: int) -> np.ndarray:
-    """The bit map as uint8 (height, width, 3), from black (none) over red to pale yellow (the most)."""
+def bit_picture(out: Mapping[str, Any], height: int, width: int) -> tuple[np.ndarray, float]:
+    """The bit map as uint8 (height, width, 3), from black (none) to pale yellow (the most), and those most bits."""
     bits = bit_map(out)[:height, :width]
-    scaled = (bits / bits.max().clamp_min(1e-9)).numpy()
-    return (colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
+    most = bits.max().clamp_min(1e-9)
+    return (colormaps["inferno"]((bits / most).numpy())[..., :3] * 255).round().astype(np.uint8), most.item()
 
 
 def latent_picture(out: Mapping[str, Any], rgb: np.ndarray) -> np.ndarray:

@@ -19,13 +19,13 @@ import os
 import struct
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageColor, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from common.errors import LicError
 
@@ -48,6 +48,7 @@ SUFFIXES = frozenset(
         ".pbm",
     )
 )
+MOST_BITS = "bits per pixel at most"  # what the PNG of a bit map says of its brightest colour
 LOSSLESS: dict[str, dict[str, object]] = {  # suffix -> what Pillow is told
     ".png": {"format": "PNG"},
     ".webp": {"format": "WEBP", "lossless": True, "exact": True},
@@ -97,10 +98,13 @@ def read_picture(path: str | Path, background: str | None = None, content: bytes
     return Picture(rgb, grey, tuple(notes))
 
 
-def write_picture(path: str | Path, rgb: NDArray[np.uint8], grey: bool = False) -> None:
+def write_picture(
+    path: str | Path, rgb: NDArray[np.uint8], grey: bool = False, text: Mapping[str, str] | None = None
+) -> None:
     """Writes ``rgb`` (H, W, 3) uint8 without loss, in the format that the suffix names, whole or not at all.
 
     ``grey`` writes one channel, the rounded mean of the three (WebP and PPM get it three times, as they have no grey).
+    ``text``: what a PNG is to say of itself, by keyword.
     """
     path = Path(path)
     options = LOSSLESS.get(path.suffix.lower())
@@ -118,9 +122,12 @@ def write_picture(path: str | Path, rgb: NDArray[np.uint8], grey: bool = False) 
             image = image.convert("RGB")
     else:
         image = Image.fromarray(np.ascontiguousarray(rgb))
+    said = PngImagePlugin.PngInfo()
+    for key, value in (text or {}).items():
+        said.add_text(key, value)
     buffer = io.BytesIO()
     try:
-        image.save(buffer, **options)  # type: ignore[arg-type]
+        image.save(buffer, **options, **({"pnginfo": said} if text else {}))  # type: ignore[arg-type]
     except (OSError, ValueError, struct.error) as error:  # WebP ends at 16383 pixels a side, say
         raise LicError(f"{path} cannot be written ({error}); choose another format, such as .png.") from error
     write_atomically(path, buffer.getvalue())

@@ -28,7 +28,7 @@ MAX_BYTES = 14_500_000
 SHELL = 60_000  # of style, scripts and controls
 SHEETS = 0.4  # of the pictures' bytes, at most: sheets of frames, pairs and blocks
 SHEET_SIDE, SHEET_QUALITY, OPEN_SHEETS = 1600, 82, 4
-SCRIPTS = ("page.js", "curves.js", "gallery.js", "training.js")
+SCRIPTS = ("page.js", "bd.js", "curves.js", "gallery.js", "training.js")
 LONG = 24  # rows; a longer table is folded
 
 
@@ -44,14 +44,16 @@ def page(
     """
     rated = [section for section in sections if isinstance(section, Section)]
     runs = runs_of(found)
-    curves = [{**curves_data(section.group), "bd": bd_data(section.group, method)} for section in rated]
+    curves = [
+        {**curves_data(section.group), "bd": bd_data(section.shown, method), "method": method} for section in rated
+    ]
     trained = training_data(runs)
     scripts = _packed("data", _json({"sections": curves, "training": trained}).encode())
     if rated or trained:
         scripts += _packed("plotly", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
     settings = settings_table(runs)
-    closing = [_folded([settings], "Settings", "settings")] if settings else []
-    closing += [_folded([table], table.title, "failed") for table in failures]
+    closing = [_closing(settings, "settings")] if settings else []
+    closing += [_closing(table, "failed") for table in failures]
 
     tables = [_tables(section) for section in sections]
     left = MAX_BYTES - SHELL - len(scripts) - sum(len(text.encode()) for text in (*chain(*tables), *closing))
@@ -61,7 +63,7 @@ def page(
     for section, (above, below), closer in zip(sections, tables, sheets):
         live, gallery = "", ""
         if isinstance(section, Section):
-            live = rd_part(number, curves[number]) + bd_part(number, curves[number])
+            live = rd_part(number, curves[number]) + bd_part(number, curves[number], section.bd)
             shown = gallery_data(section.group.curves, max(0, left) // len(rated))
             gallery = gallery_part(number, shown, _json(shown)) if shown else ""
             number += 1
@@ -73,19 +75,20 @@ def page(
 
 
 def _tables(section: Section | ScoreSection) -> tuple[str, str]:
-    """Tables above and below the gallery: studies and BD-rates, points."""
+    """Tables above and below the gallery: studies, points; BD-rates are drawn, see `bd_part`."""
     if isinstance(section, ScoreSection):
         return _joined(section.tables), ""
-    return _joined([*section.studies, *section.bd]), _joined([section.points, *section.sequences])
+    return _joined(section.studies), _joined([section.points, *section.sequences])
 
 
 def _joined(tables: Sequence[Table]) -> str:
     return "".join(folded(table) if len(table.rows) > LONG else to_html(table) for table in tables)
 
 
-def _folded(tables: Sequence[Table], heading: str, name: str) -> str:
+def _closing(table: Table, name: str) -> str:
     """A section of its own at the end of the page."""
-    return f'<section id="{name}">\n<h2>{escape(heading)}</h2>\n{_joined(tables)}</section>\n'
+    shown = folded(table) if len(table.rows) > LONG else to_html(table).partition("</h3>")[2]
+    return f'<section id="{name}">\n<h2>{escape(table.title)}</h2>\n{shown}</section>\n'
 
 
 def _sheets(pictures: Sequence[Path], budget: int) -> str:

@@ -1,11 +1,12 @@
 """What the page's script draws and compares: curves, their points on every single photograph or clip, BD-rates."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common.data.naming import recorded_name
-from common.rd.bd import Method, bd_matrix
+from common.rd.bd import SHARED, BDRate, Method, bd_matrix
 from common.rd.curves import METRICS, Curve, Group, Metric, Point
 from common.rd.points import decibel, read_json
 from common.rd.score_tables import distinct
@@ -18,7 +19,8 @@ def curves_data(group: Group) -> dict[str, Any]:
     """The curves of `group` and the names of the photographs or clips that they were measured on.
 
     Returns:
-        {"unit", "parts": [name], "seeds": whether points are means over several,
+        {"unit", "parts": [name], "unpaired": names that several files of one result share, so that none of them is
+         among the parts, "seeds": whether points are means over several,
          "shared": overrides that the names of all runs have, which their labels lack,
          "curves": [{"name", "label", "kind",
                      "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
@@ -27,13 +29,20 @@ def curves_data(group: Group) -> dict[str, Any]:
     files: dict[Path, Any] = {}
     numbers: dict[str, int] = {}
     unit = "photograph"
+    unpaired: dict[str, None] = {}
     curves: list[dict[str, Any]] = []
     for curve in group.curves:
         points = []
         for point in curve.points:
             key, records = records_of(point, files)
             unit = "clip" if key == "sequence" else unit
-            parts = {numbers.setdefault(_name(record, key), len(numbers)): _figures(record) for record in records}
+            count = Counter(_name(record, key) for record in records)
+            unpaired |= {name: None for name, number in count.items() if number > 1}
+            parts = {
+                numbers.setdefault(name, len(numbers)): _figures(record)
+                for record in records
+                if count[name := _name(record, key)] == 1
+            }
             mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
             points.append({"at": at(point), "mean": mean, "parts": parts})
         curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
@@ -41,7 +50,8 @@ def curves_data(group: Group) -> dict[str, Any]:
     for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
         entry["label"] = label
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
-    return {"unit": unit, "parts": list(numbers), "seeds": seeds, "shared": shared, "curves": curves}
+    names = {"parts": list(numbers), "unpaired": list(unpaired)}
+    return {"unit": unit, **names, "seeds": seeds, "shared": shared, "curves": curves}
 
 
 def at(point: Point) -> str:
@@ -89,15 +99,17 @@ def bd_data(group: Group, method: Method) -> dict[str, Any]:
     """BD-rates of the curves of `group` against each other, by metric.
 
     Returns:
-        {"psnr-rgb": {"curves": [number], "cells": [[[percent, overlap], …], …]}, …}: `cells[anchor][test]`, [None, 0]
-        where two curves cannot be compared. Of more than `MAX_COMPARED` curves the first, and all but runs.
+        {"psnr-rgb": {"curves": [number], "cells": [[[percent, overlap, [number of a note]], …], …], "notes": [text]},
+        …}: `cells[anchor][test]`, [None, 0, …] where two curves cannot be compared, without a list of notes where there
+        are none. Of more than `MAX_COMPARED` curves the first, and all but runs.
     """
     data: dict[str, Any] = {}
     for metric in METRICS:
         chosen = _comparable(group.curves, metric)
         if len(chosen) > 1:
-            cells = _cells([group.curves[number] for number in chosen], metric, method)
-            data[metric] = {"curves": chosen, "cells": cells}
+            notes: dict[str, int] = {}
+            cells = _cells([group.curves[number] for number in chosen], metric, method, notes)
+            data[metric] = {"curves": chosen, "cells": cells, "notes": list(notes)}
     return data
 
 
@@ -109,6 +121,14 @@ def _comparable(curves: Sequence[Curve], metric: Metric) -> list[int]:
     return sorted([*others[:MAX_COMPARED], *runs[: max(0, MAX_COMPARED - len(others))]])
 
 
-def _cells(curves: Sequence[Curve], metric: Metric, method: Method) -> list[list[list[float | None]]]:
-    matrix = bd_matrix(curves, curves, metric, method)
-    return [[[0.0, 1.0] if r is None else [_short(r.percent), round(r.overlap, 3)] for r in row] for row in matrix]
+def _cells(curves: Sequence[Curve], metric: Metric, method: Method, notes: dict[str, int]) -> list[list[list[Any]]]:
+    """The matrix of BD-rates; `notes` gets the numbers of their notes, but for those that the overlap says."""
+
+    def cell(found: BDRate | None) -> list[Any]:
+        if found is None:
+            return [0.0, 1.0]
+        said = [note for note in found.note.split("; ") if note and not note.startswith(SHARED)]
+        numbers = [notes.setdefault(note, len(notes)) for note in said]
+        return [_short(found.percent), round(found.overlap, 3), *([numbers] if numbers else [])]
+
+    return [[cell(found) for found in row] for row in bd_matrix(curves, curves, metric, method)]

@@ -14,11 +14,13 @@ from common.cpus import granted
 from common.data.naming import recorded_name
 from common.rd.curves import Curve
 from common.rd.gallery import with_pictures
+from common.rd.page_classical import Seen, made, nearest
 from common.rd.page_curves import records_of
-from common.rd.page_pictures import data_uri, fitted, size_of
+from common.rd.page_pictures import data_uri, fitted, most_bits, size_of
 
 MAX_PHOTOGRAPHS = 24
 MAX_SHOTS = 120  # five of each of 24 photographs; more would take a report longer than they help
+RUNS = 0.75  # of the budget, where there are classical codecs, too
 FEATURED = 2  # photographs on which every curve is shown, before the others show more than one
 SIDE = 768  # pixels, at most, of a picture; its bit map has half of them
 BITS_QUALITY = 60
@@ -33,12 +35,14 @@ class Shot(NamedTuple):
     Attributes:
         rank: 0 for the middle point of a curve, 1 and 2 for its ends, then the others.
         curve, point: numbers of the curve and of the point on it.
+        bpp: of this photograph.
         bits: where the bits went; it need not exist.
     """
 
     rank: int
     curve: int
     point: int
+    bpp: float
     picture: Path
     bits: Path
 
@@ -72,7 +76,7 @@ def photographs(curves: Sequence[Curve]) -> list[Photograph]:
                 if source in found and point.source is not None:
                     picture, bits = (point.source.parent / kind / f"{name}.png" for kind in ("pictures", "bits"))
                     if picture.is_file():
-                        found[source].shots.append(Shot(rank, number, place, picture, bits))
+                        found[source].shots.append(Shot(rank, number, place, record["bpp"], picture, bits))
     return [each._replace(shots=sorted(each.shots)) for each in found.values() if each.shots]
 
 
@@ -95,33 +99,51 @@ def _ordered(shown: Sequence[Photograph]) -> Iterator[tuple[int, Shot]]:
 
 
 def gallery_data(curves: Sequence[Curve], budget: int) -> dict[str, Any] | None:
-    """The gallery of the runs among `curves` in at most `budget` characters of pictures; None where it has none.
+    """The gallery of `curves` in at most `budget` characters of pictures; None where no run has pictures.
 
     Returns:
-        {"quality": WebP's, "side": pixels, "left": number of reconstructions that are not shown,
-         "photographs": [{"name", "size", "src", "shots": [{"curve", "point", "src", "bits"}]}]}
-        where each "src" is a data URI and "bits" one or None.
+        {"quality": WebP's, "side": pixels, "left": number of the runs' reconstructions that are not shown,
+         "unmade": names of classical codecs whose files could not be made again,
+         "photographs": [{"name", "size", "src", "shots": [{"curve", "point", "src", "bits", "most"}]}]}
+        where each "src" is a data URI, "bits" one or None, "most" the bits per pixel of its brightest colour
+        or None. Shots of the runs come before those of classical codecs.
     """
     shown = photographs(curves)
     fitting = ((i, shot) for i, shot in _ordered(shown) if size_of(shot.picture) == shown[i].size)
     order = list(islice(fitting, MAX_SHOTS))
-    quality = _affordable([shown[i].size for i, _ in order] + [shown[i].size for i in {i for i, _ in order}], budget)
+    others = any(curve.kind == "baseline" for curve in curves)
+    own = int(RUNS * budget) if others else budget
+    quality = _affordable([shown[i].size for i, _ in order] + [shown[i].size for i in {i for i, _ in order}], own)
     entries: dict[int, dict[str, Any]] = {}
+    rates: dict[int, list[float]] = {}
     spent = 0
     for (i, shot), (original, decoded, bits) in zip(order, _encoded(shown, order, quality)):
         spent += len(original) + len(decoded) + len(bits)
-        if spent > budget:
+        if spent > own:
             break
         if original:
             entries[i] = {"name": shown[i].name, "size": shown[i].size, "src": original, "shots": []}
         if i in entries and decoded:
-            shots = entries[i]["shots"]
-            shots.append({"curve": shot.curve, "point": shot.point, "src": decoded, "bits": bits or None})
+            most = most_bits(shot.bits) if bits else None
+            own_shot = {"curve": shot.curve, "point": shot.point, "src": decoded, "bits": bits or None, "most": most}
+            entries[i]["shots"].append(own_shot)
+            rates.setdefault(i, []).append(shot.bpp)
+    left = sum(len(each.shots) for each in shown) - sum(len(each["shots"]) for each in entries.values())
+    seen = [Seen(i, shown[i].name, shown[i].source, rates[i]) for i in sorted(rates)]
+    wanted = nearest(seen, curves)
+    spent = min(spent, own)
+    unmade = {place.curve for place in wanted}
+    for place, src in zip(wanted, made(wanted, SIDE, quality)):
+        spent += len(src)
+        unmade -= {place.curve} if src else set()
+        if src and spent <= budget:
+            shot_of = {"curve": place.curve, "point": place.point, "src": src, "bits": None, "most": None}
+            entries[place.photograph]["shots"].append(shot_of)
     photographs_shown = [entries[i] for i in sorted(entries) if entries[i]["shots"]]
     if not photographs_shown:
         return None
-    left = sum(len(each.shots) for each in shown) - sum(len(each["shots"]) for each in photographs_shown)
-    return {"quality": quality, "side": SIDE, "left": left, "photographs": photographs_shown}
+    names = [curves[number].name for number in sorted(unmade)]
+    return {"quality": quality, "side": SIDE, "left": left, "unmade": names, "photographs": photographs_shown}
 
 
 def _encoded(

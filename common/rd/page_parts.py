@@ -7,7 +7,13 @@ from typing import Any
 from common.rd.page_runs import Run
 from common.rd.sections import ScoreSection, Section
 from common.rd.tables import LABELS, Table, to_html
+from common.rd.words import figure_in_words, overrides_in_words
 
+SCALE = (
+    '<div class="scale" hidden><i></i><div><span></span><span></span><span></span></div>'
+    "<p class=note>Estimated bits, those of each position of a latent spread evenly over the pixels that it stands for."
+    "</p></div>\n"
+)
 NO_SCRIPT = (
     "<noscript><p class=note>Curves and gallery need JavaScript; the figures lie beside this page.</p></noscript>"
 )
@@ -33,42 +39,52 @@ def _count(number: int, noun: str) -> str:
 
 def rd_part(number: int, data: dict[str, Any]) -> str:
     """The rate-distortion curves of section `number`: a plot for each metric, over all or on one photograph."""
-    mean = f"the mean over {_count(len(data['parts']), data['unit'])}"
-    parts = [_option("", mean if len(data["parts"]) > 1 else "the mean")] + [
-        _option(*p) for p in enumerate(data["parts"])
-    ]
-    show = f"<div class=bar>{_select('Curves on', 'part', parts)}</div>" if data["parts"] else ""
+    parts = [_option("", _mean(data)), *(_option(*part) for part in enumerate(data["parts"]))]
+    show = f"<div class=bar>{_select('Curves and BD-rates', 'part', parts)}</div>" if data["parts"] else ""
     metrics = [i for i in range(len(LABELS)) if any(p["mean"][i + 1] is not None for p in _points(data))]
     plots = [
         f'<figure><figcaption>{label}</figcaption><div class="plot" data-metric="{i}"></div></figure>'
         for i, label in enumerate(LABELS.values())
         if i in metrics
     ]
-    notes = f"<p class=note>All runs: {escape(data['shared'])}</p>" if data["shared"] else ""
+    notes = f"<p class=note>All runs: {escape(overrides_in_words(data['shared']))}</p>" if data["shared"] else ""
     if data["seeds"]:
         notes += "<p class=note data-seeds hidden>On one of them, a point of several seeds is that of the first.</p>"
+    if data["unpaired"]:
+        named = ", ".join(data["unpaired"][:5]) + (", …" if len(data["unpaired"]) > 5 else "")
+        notes += (
+            f"<p class=note>In the means only: {escape(named)}. Several files of one result have this name, so nobody "
+            "can tell which is which; evaluate again to have them one by one.</p>"
+        )
     return (
         f'<div class="live rd" data-section="{number}">{show}<div class="plots">{"".join(plots)}</div>'
         f'<div class="legend" role="group" aria-label="Curves shown"></div>{notes}</div>\n'
     )
 
 
+def _mean(data: dict[str, Any]) -> str:
+    many = len(data["parts"]) > 1
+    return f"mean over {_count(len(data['parts']), data['unit'])}" if many else "mean over the test set"
+
+
 def _points(data: dict[str, Any]) -> list[dict[str, Any]]:
     return [point for curve in data["curves"] for point in curve["points"]]
 
 
-def bd_part(number: int, data: dict[str, Any]) -> str:
-    """Every curve's BD-rate against a baseline of the reader's choice; nothing where there is nothing to compare."""
+def bd_part(number: int, data: dict[str, Any], tables: Sequence[Table]) -> str:
+    """Every curve's BD-rate against a baseline of the reader's choice, `tables` where there are no scripts; nothing
+    where there is nothing to compare."""
     known = list(dict.fromkeys(i for metric in data["bd"].values() for i in metric["curves"]))
     if not known:
         return ""
     first = next((i for i in known if data["curves"][i]["kind"] != "run"), known[0])
     options = [_option(i, data["curves"][i]["label"], i == first) for i in known]
     return (
-        f'<div class="live bd" data-section="{number}"><h3>BD-rate</h3>'
-        f"<div class=bar>{_select('Against', 'anchor', options)}</div><div class=wide></div>"
-        "<p class=note>Bits at equal quality compared with the chosen curve; negative: fewer bits. In brackets: the "
-        "part of the quality range that both cover, where it is small.</p></div>\n"
+        f'<div class="live bd" data-section="{number}" data-mean="{_mean(data)}">'
+        "<h3>BD-rate, <span class=of></span></h3>\n"
+        f"<div class=bar>{_select('Against', 'anchor', options)}</div>"
+        "<div class=wide></div><div class=notes></div></div>\n"
+        f"<noscript>{''.join(map(to_html, tables))}</noscript>\n"
     )
 
 
@@ -88,11 +104,19 @@ def gallery_part(number: int, data: dict[str, Any], content: str) -> str:
         '<div class="stage"><img class="right" alt=""><img class="bits" alt="" hidden><img class="left" alt="">'
         '<div class="edge"></div></div>\n'
         '<input class="wipe" type="range" min="0" max="1000" value="500" aria-label="Wipe from left to right">\n'
+        f"{SCALE if bits else ''}"
         '<div class="captions"><p class="of-left"></p><p class="of-right" aria-live="polite"></p></div>\n'
         f"<p class=note>Pictures here are at most {data['side']} pixels wide or high and were made small as WebP "
-        f"(quality {data['quality']}); the exact ones lie in the runs’ <code>pictures/</code>.{left}</p>\n"
+        f"(quality {data['quality']}); the exact ones lie in the runs’ <code>pictures/</code>."
+        f"{left}{_unmade(data['unmade'])}</p>\n"
         f'<script type="application/json" class="content">{content}</script></div>\n'
     )
+
+
+def _unmade(names: Sequence[str]) -> str:
+    """What to know of classical codecs of which there is no picture."""
+    named = ", ".join(map(escape, names))
+    return f" None of {named}: the files that were measured cannot be made again here." if names else ""
 
 
 def training_part(trained: Sequence[dict[str, Any]]) -> str:
@@ -105,11 +129,12 @@ def training_part(trained: Sequence[dict[str, Any]]) -> str:
         *(_option(name, label) for name, label in curves.items()),
     ]
     chosen = _select("Runs", "runs", which) if len(curves) > 1 else ""
+    figures = [_option(name, figure_in_words(name), name == wanted) for name in sorted(metrics)]
     return (
         '<section id="training">\n<h2>Training</h2>\n<div class="live training"><div class=bar>'
-        f"{_select('Figure', 'metric', [_option(name, name, name == wanted) for name in sorted(metrics)])}{chosen}"
+        f"{_select('Figure', 'metric', figures)}{chosen}"
         '<label class="check"><input type="checkbox" name="log"> Logarithmic</label></div>'
-        '<figure><div class="plot"></div></figure>'
+        '<figure><div class="plot"></div></figure><div class="legend" role="group" aria-label="Legend"></div>'
         "<p class=note>Long curves are drawn as means over equal spans of steps.</p></div></section>\n"
     )
 

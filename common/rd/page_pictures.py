@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from common.data.pictures import read_picture
+from common.data.pictures import MOST_BITS, read_picture
 from common.errors import LicError
 
 TURNED = range(5, 9)  # EXIF orientations that swap width and height
@@ -31,12 +31,25 @@ def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
 def data_uri(path: Path, side: int, quality: int) -> str:
     """A picture of at most `side` pixels a side; empty where it cannot be read."""
     try:
-        image = Image.fromarray(read_picture(path, background="white").rgb)
+        return as_uri(Image.fromarray(read_picture(path, background="white").rgb), side, quality)
     except LicError:
         return ""
+
+
+def as_uri(image: Image.Image, side: int, quality: int) -> str:
+    """`image` of at most `side` pixels a side, as WebP in a data URI."""
     small = fitted(image.size, side)
     if small != image.size:
         image = image.resize(small, Image.Resampling.LANCZOS)
     out = io.BytesIO()
     image.save(out, "WEBP", quality=quality, method=2)  # the slower methods save hardly a byte
     return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+
+
+def most_bits(path: Path) -> float | None:
+    """Bits per pixel that the brightest colour of a bit map stands for; None where it does not say."""
+    try:
+        with Image.open(path) as image:
+            return float(image.info[MOST_BITS])
+    except (OSError, ValueError, KeyError):
+        return None

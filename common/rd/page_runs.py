@@ -10,6 +10,7 @@ from common.rd.collect import Collection
 from common.rd.configs import differing, read_config
 from common.rd.score_tables import distinct
 from common.rd.tables import Table
+from common.rd.words import setting_in_words, value_in_words
 
 READ = 2000  # figures of a curve that are read, evenly spread over its steps
 FEW, MANY = 60, 400  # figures of a curve that are drawn: means over equal spans
@@ -108,7 +109,14 @@ def settings_table(runs: Sequence[Run]) -> Table | None:
     columns = differing([config for _, config in known])
     if not columns:
         return None
-    rows = [[run.label, *(values[i] for values in columns.values())] for i, (run, _) in enumerate(known)]
-    notes = ["What all runs have alike is not shown. Settings that always go together share a column."]
-    headings = [" = ".join(keys[:2]) + (f" (+{len(keys) - 2})" if len(keys) > 2 else "") for keys in columns]
-    return Table("Settings in which the runs differ", ["run", *headings], rows, 1 + len(columns), notes=tuple(notes))
+    rows = [
+        [run.label, *(value_in_words(values[i]) for values in columns.values())] for i, (run, _) in enumerate(known)
+    ]
+    words = [setting_in_words(keys[0]) for keys in columns]
+    headings = [word if words.count(word) == 1 else keys[0] for word, keys in zip(words, columns)]
+    called = "; ".join(f"{word}: {', '.join(keys)}" for word, keys in zip(headings, columns))
+    notes = (
+        "What all runs have alike is not shown. Settings that always go together share a column. In the runs’ "
+        f"config.yaml they are called: {called}.",
+    )
+    return Table("Settings in which the runs differ", ["run", *headings], rows, 1 + len(columns), notes=notes)

@@ -25,6 +25,7 @@ from common.rd.scores import group_scores
 from common.rd.sections import ScoreSection, Section, rate_section, score_section
 from common.rd.tables import Table, failures_table, points_csv
 from common.rd.terminal import to_rich
+from common.rd.words import told_apart
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ def write_report(
         *(rate_section(g, method, out, _suffix(i), at) for i, (g, at) in enumerate(zip(groups, anchors))),
         *(score_section(g, out, _suffix(i)) for i, g in enumerate(scores)),
     ]
+    headings = told_apart([section.heading for section in sections])
+    sections = [section._replace(heading=heading) for section, heading in zip(sections, headings)]
     report = Report(title, out, sections, collection.failures)
     html = page(title, sections, _failures(report), collection, method)
     texts = {"report.html": html, "report.md": _as_markdown(report)}

@@ -21,6 +21,7 @@ from common.rd.sequences import sequence_tables
 from common.rd.sheets import frame_figures, sheet_figures
 from common.rd.study import study_tables
 from common.rd.tables import POINTS, Table, points_table
+from common.rd.words import heading_of, overrides_in_words
 
 
 class Section(NamedTuple):
@@ -61,8 +62,8 @@ class Section(NamedTuple):
     def closer(self) -> tuple[str, list[Path]]:
         """Heading and pictures of a closer look."""
         if self.frames:
-            return f"Frames, stage by stage · {self.heading}", [*self.frames]
-        return f"What the blocks do · {self.heading}", self.blocks
+            return f"How frames are coded, stage by stage · {self.heading}", [*self.frames]
+        return f"What attention and refinement do · {self.heading}", self.blocks
 
     def to_json(self) -> dict[str, Any]:
         return _json(self) | {
@@ -104,7 +105,7 @@ class ScoreSection(NamedTuple):
     @property
     def closer(self) -> tuple[str, list[Path]]:
         """Heading and pictures of a closer look."""
-        return f"Pairs · {self.heading}", self.sheets
+        return f"Pairs of pictures and their flow · {self.heading}", self.sheets
 
     def to_json(self) -> dict[str, Any]:
         return _json(self) | {"scores": scores_json(self.group)}
@@ -114,7 +115,7 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str, anchor
     """The section on `measured`, its figures written to `out`; `anchor` is the place of the BD-rates' anchor."""
     whole = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
     g, shared = _shortly_named(whole)
-    heading = _heading(g)
+    heading = heading_of(g.protocol, g.dataset)
     figures = [
         rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading),
         rd_figure(g.curves, "ms-ssim-rgb", out / f"rd_ms_ssim{suffix}.png", heading),
@@ -127,14 +128,16 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str, anchor
     drawn = [figure for figure in figures if figure]
     clips = sequence_tables(g, method, found.anchor if found else None)
     title = POINTS.replace("picture", "frame") if clips else POINTS
-    points = points_table(g.curves, f"{title} ({shared})" if shared else title)
+    points = points_table(g.curves, f"{title} (all runs: {overrides_in_words(shared)})" if shared else title)
     closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
     return Section(whole, g, heading, studies, points, [bd_table(found)] if found else [], drawn, *closer, found)
 
 
 def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:
     """The section on `g`, its pictures written to `out`."""
-    return ScoreSection(g, _heading(g), study_tables(g), scores_table(g), sheet_figures(g, out, suffix))
+    return ScoreSection(
+        g, heading_of(g.protocol, g.dataset), study_tables(g), scores_table(g), sheet_figures(g, out, suffix)
+    )
 
 
 def _shortly_named(g: Group) -> tuple[Group, str]:
@@ -143,10 +146,6 @@ def _shortly_named(g: Group) -> tuple[Group, str]:
     names = iter(labels)
     curves = (replace(curve, name=next(names)) if curve.kind == "run" else curve for curve in g.curves)
     return g._replace(curves=tuple(curves)), shared
-
-
-def _heading(g: Group | ScoreGroup) -> str:
-    return " · ".join(part for part in (g.protocol, g.dataset) if part) or "published curves"
 
 
 def _json(section: Section | ScoreSection) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-// Rate-distortion curves and BD-rates of one section: {unit, parts, curves: [{name, kind, points}], bd}.
+// Rate-distortion curves and BD-rates of one section: {unit, parts, curves: [{name, label, kind, points}], bd}.
 
 const METRICS = [{ key: "psnr-rgb", axis: "PSNR (dB)" }, { key: "ms-ssim-rgb", axis: "MS-SSIM (dB)" }];
 const METRIC_NAMES = { "psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM" };
@@ -24,10 +24,11 @@ function rdCurves(place, data) {
         const points = curve.points.filter((p) => figures(p) && figures(p)[i] !== null);
         return {
           x: points.map((p) => figures(p)[0]), y: points.map((p) => figures(p)[i]), visible: shown[n],
-          text: points.map((p) => p.at), name: curve.name, mode: "lines+markers",
+          text: points.map((p) => `<b>${wrapped(curve.label)}</b><br>${escaped(p.at)}`), name: curve.name,
+          mode: "lines+markers",
           line: { color: colour(style.colour), width: crowded ? 1.4 : style.width, dash: style.dash },
           marker: { symbol: style.marker, size: crowded ? 5 : style.size, color: colour(style.colour) },
-          hovertemplate: `<b>${wrapped(curve.label)}</b><br>%{text}<br>%{x:.4f} bpp<br>%{y:.2f} dB<extra></extra>`,
+          hovertemplate: "%{text}<br>%{x:.4f} bpp<br>%{y:.2f} dB<extra></extra>",
         };
       });
       draw(plot, traces, layout("bits per pixel", METRICS[i - 1].axis, view(traces, data.curves, shown)));
@@ -35,7 +36,7 @@ function rdCurves(place, data) {
   }
 
   select?.addEventListener("change", drawAll);
-  legend(place.querySelector(".legend"), data.curves, shown, drawAll);
+  legend(place.querySelector(".legend"), data.curves.map((curve) => ({ ...curve, style: styleOf(curve) })), shown, drawAll);
   redraws.push(drawAll);
   drawAll();
 }
@@ -60,37 +61,39 @@ function wrapped(name) {
   return escaped(name).replace(/(.{24,}?) /g, "$1<br>");
 }
 
-function legend(place, curves, shown, changed) {
-  const buttons = curves.map((curve, n) => {
-    const button = made("button", { type: "button" }, swatch(styleOf(curve)), curve.label);
+// A button for each of [{label, kind, style}] that hides and shows what belongs to it.
+function legend(place, entries, shown, changed) {
+  const buttons = entries.map((entry, n) => {
+    const button = made("button", { type: "button" }, swatch(entry.style), entry.label);
     button.addEventListener("click", () => { shown[n] = !shown[n]; update(); });
     return button;
   });
   const choices = [["all", () => true]];
-  if (curves.length > 6) choices.push(["none", () => false]);
-  if (new Set(curves.map((curve) => curve.kind === "run")).size > 1) choices.push(["runs only", (c) => c.kind === "run"]);
-  if (curves.length > 2) {
-    for (const [name, wanted] of choices) {
-      const button = made("button", { type: "button", className: "all", textContent: name });
-      button.addEventListener("click", () => { curves.forEach((curve, n) => { shown[n] = wanted(curve); }); update(); });
-      place.append(button);
-    }
-  }
+  if (entries.length > 6) choices.push(["none", () => false]);
+  if (new Set(entries.map((entry) => entry.kind === "run")).size > 1) choices.push(["runs only", (e) => e.kind === "run"]);
+  const all = entries.length < 3 ? [] : choices.map(([name, wanted]) => {
+    const button = made("button", { type: "button", className: "all", textContent: name });
+    button.addEventListener("click", () => { entries.forEach((entry, n) => { shown[n] = wanted(entry); }); update(); });
+    return button;
+  });
+  const mark = () => buttons.forEach((button, n) => button.setAttribute("aria-pressed", shown[n]));
   function update() {
-    buttons.forEach((button, n) => button.setAttribute("aria-pressed", shown[n]));
+    mark();
     changed();
   }
-  place.append(...buttons);
-  buttons.forEach((button, n) => button.setAttribute("aria-pressed", shown[n]));
+  place.replaceChildren(...all, ...buttons);
+  mark();
 }
 
 function swatch(style) {
   const dashes = { solid: "", dash: "6 4", dot: "2 3", dashdot: "7 3 2 3" }[style.dash];
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("width", 26); svg.setAttribute("height", 12); svg.setAttribute("aria-hidden", "true");
-  const stroke = `stroke="var(--${style.colour})"`, open = style.marker.endsWith("-open");
-  svg.innerHTML = `<line x1="0" y1="6" x2="26" y2="6" ${stroke} stroke-width="${style.width}" stroke-dasharray="${dashes}"/>` +
-    `<path d="${SHAPES[style.marker.replace("-open", "")]}" ${stroke} fill="var(--${open ? "card" : style.colour})"/>`;
+  const stroke = `stroke="var(--${style.colour})"`, open = style.marker?.endsWith("-open");
+  const shape = style.marker ? SHAPES[style.marker.replace("-open", "")] : "";
+  svg.innerHTML = `<g opacity="${style.opacity ?? 1}">` +
+    `<line x1="0" y1="6" x2="26" y2="6" ${stroke} stroke-width="${style.width}" stroke-dasharray="${dashes}"/>` +
+    `<path d="${shape}" ${stroke} fill="var(--${open ? "card" : style.colour})"/></g>`;
   return svg;
 }
 
@@ -101,43 +104,65 @@ const SHAPES = {
   "triangle-down": "M13 10.500l4.500-8h-9z", pentagon: "M13 1.500l4.500 3.500-1.700 5h-5.600L8.500 5z",
 };
 
-// Every curve against the chosen one, best first.
+// Every curve against the chosen one, best first: of the means as Python compared them, or of one photograph or clip.
 function bdRates(place, data) {
   const select = place.querySelector("select"), keys = Object.keys(data.bd);
+  const part = place.parentElement.querySelector("select[name=part]");
 
-  function cell(key, anchor, test) {
-    const { curves, cells } = data.bd[key];
-    const from = curves.indexOf(anchor), to = curves.indexOf(test);
-    return from < 0 || to < 0 ? null : cells[from][to];
+  function compared(key, anchor, test) {
+    const { curves, cells, notes } = data.bd[key];
+    if (!part?.value) {
+      const found = cells[curves.indexOf(anchor)]?.[curves.indexOf(test)];
+      return found && { percent: found[0], overlap: found[1], notes: (found[2] ?? []).map((n) => notes[n]) };
+    }
+    const i = METRICS.findIndex((metric) => metric.key === key) + 1;
+    const [a, b] = [anchor, test].map((n) => ({
+      name: data.curves[n].label,
+      points: data.curves[n].points.map((p) => p.parts[part.value]).filter(Boolean).map((p) => [p[0], p[i]]),
+    }));
+    return bdRate(a, b, METRIC_NAMES[key]);
   }
 
   function show() {
     const anchor = Number(select.value);
     const tests = [...new Set(keys.flatMap((key) => data.bd[key].curves))].filter((n) => n !== anchor);
-    const known = tests.flatMap((n) => keys.map((key) => cell(key, anchor, n)?.[0] ?? 0)).map(Math.abs);
-    const most = Math.max(1, ...known);
-    const rank = (n) => cell(keys[0], anchor, n)?.[0] ?? Infinity;
-    tests.sort((a, b) => rank(a) - rank(b) || a - b);
+    const rows = tests.map((n) => ({ n, cells: keys.map((key) => compared(key, anchor, n)) }));
+    const rank = ({ cells }) => cells[0]?.percent ?? Infinity;
+    rows.sort((a, b) => (rank(a) === rank(b) ? a.n - b.n : rank(a) - rank(b)));
+    const all = rows.flatMap(({ cells }) => cells).filter(Boolean);
+    const most = Math.max(1, ...all.map(({ percent }) => Math.abs(percent ?? 0)));
+    const notes = [...new Set(all.flatMap((found) => found.notes))];
     const head = made("tr", {}, made("th", { textContent: "curve" }),
-      ...keys.map((key) => made("th", { className: "n", textContent: METRIC_NAMES[key] })));
-    const rows = tests.map((n) => made("tr", {}, made("td", {}, swatchOf(data.curves[n]), ` ${data.curves[n].label}`),
-      ...keys.map((key) => bdCell(cell(key, anchor, n), most))));
-    place.querySelector(".wide").replaceChildren(made("table", {}, head, ...rows));
+      ...keys.map((key) => made("th", { className: "n", colSpan: 2, textContent: METRIC_NAMES[key] })));
+    const body = rows.map(({ n, cells }) => made("tr", {},
+      made("td", {}, swatch(styleOf(data.curves[n])), ` ${data.curves[n].label}`),
+      ...cells.flatMap((found) => bdCells(found, most, notes))));
+    place.querySelector(".wide").replaceChildren(made("table", {}, head, ...body));
+    const name = data.curves[anchor].label;
+    place.querySelector(".of").textContent = part?.value ? `on ${data.parts[part.value]}` : place.dataset.mean;
+    const how = data.method === "pchip" || part?.value ? "PCHIP" : data.method === "akima" ? "Akima" : "a cubic fit";
+    const brackets = all.some(({ percent, overlap }) => percent !== null && overlap < MIN_OVERLAP)
+      ? " In brackets: the part of the quality range that both cover, where it is below 75 %." : "";
+    const legend = `Bits at equal quality compared with ${name} (${how}); negative: fewer bits.${brackets}`;
+    place.querySelector(".notes").replaceChildren(made("p", { className: "note", textContent: legend }),
+      ...notes.map((note, n) => made("p", { className: "note doubt" }, made("sup", { textContent: n + 1 }), ` ${note}.`)));
   }
 
   select.addEventListener("change", show);
+  part?.addEventListener("change", show);
   show();
 }
 
-const swatchOf = (curve) => swatch(styleOf(curve));
-
-function bdCell(found, most) {
-  if (!found || found[0] === null) return made("td", { className: "n", textContent: found ? "not comparable" : "" });
-  const [percent, overlap] = found;
-  const sign = percent < 0 ? "−" : "+";
-  const shared = overlap < 0.75 ? ` (${Math.floor(100 * overlap)} %)` : "";
-  const cell = made("td", { className: percent < 0 ? "n less" : "n more",
-                            textContent: `${sign}${Math.abs(percent).toFixed(1)} %${shared}` });
-  cell.style.setProperty("--part", `${Math.min(100, (100 * Math.abs(percent)) / most)}%`);
-  return cell;
+// A figure, with the numbers of its notes, and beside it a bar as long as it is large.
+function bdCells(found, most, notes) {
+  if (!found) return [made("td", { colSpan: 2 })];
+  const { percent, overlap } = found;
+  const numbers = found.notes.map((note) => notes.indexOf(note) + 1).join(", ");
+  const marks = numbers ? [made("sup", { textContent: numbers })] : [];
+  if (percent === null) return [made("td", { className: "n", colSpan: 2 }, "not comparable", ...marks)];
+  const shared = overlap < MIN_OVERLAP ? ` (${Math.floor(100 * overlap)} %)` : "";
+  const said = `${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)} %${shared}`;
+  const bar = made("i", { className: percent < 0 ? "less" : "more" });
+  bar.style.width = `${Math.min(100, (100 * Math.abs(percent)) / most)}%`;
+  return [made("td", { className: "n" }, said, ...marks), made("td", { className: "length" }, bar)];
 }

@@ -10,7 +10,21 @@ function gallery(place) {
 
   // Names come with the section's data; until then numbers would be shown, so `nameGallery` fills the lists.
   place.names = null;
-  const shotOf = (text) => photograph.shots.find((shot) => `${shot.curve}.${shot.point}` === text);
+  const isRun = (shot) => place.names.curves[shot.curve].kind === "run";
+  const figures = (shot) => {
+    const number = place.names.parts.indexOf(photograph.name);
+    return place.names.curves[shot.curve].points[shot.point].parts[number];
+  };
+  const key = (shot) => `${shot.curve}.${shot.point}`;
+  const shotOf = (text) => photograph.shots.find((shot) => key(shot) === text);
+
+  // "~3": of curve 3 what is nearest in bits to the other side.
+  function chosenLeft(other) {
+    if (!left.value.startsWith("~")) return shotOf(left.value);
+    const far = (shot) => Math.abs((figures(shot)?.[0] ?? Infinity) - (figures(other)?.[0] ?? 0));
+    const own = photograph.shots.filter((shot) => `~${shot.curve}` === left.value);
+    return own.reduce((best, shot) => (far(shot) < far(best) ? shot : best));
+  }
   const name = (n) => place.names.curves[n].label;
   const at = (shot) => place.names.curves[shot.curve].points[shot.point].at || `point ${shot.point + 1}`;
 
@@ -29,30 +43,30 @@ function gallery(place) {
     const before = [curve.value, point.value, left.value];
     photograph = next;
     photographs.forEach((each, n) => find(".strip").children[n].setAttribute("aria-pressed", each === next));
-    const curves = [...new Set(next.shots.map((shot) => shot.curve))].sort((a, b) => a - b);
-    fill(curve, curves.map((n) => [String(n), name(n)]), before[0] || String(next.shots[0].curve));
-    fillPoints(before[1] || String(next.shots[0].point));
-    const shots = [...next.shots].sort((a, b) => a.curve - b.curve || a.point - b.point);
-    const all = shots.map((shot) => [`${shot.curve}.${shot.point}`, `${name(shot.curve)}, ${at(shot)}`]);
-    fill(left, [["", "Original"], ...all], before[2]);
+    const runs = next.shots.filter(isRun), numbers = (shots) => [...new Set(shots.map((shot) => shot.curve))].sort((a, b) => a - b);
+    fill(curve, numbers(runs).map((n) => [String(n), name(n)]), before[0] || String(runs[0].curve));
+    fillPoints(before[1] || String(runs[0].point));
+    const classical = numbers(next.shots.filter((shot) => !isRun(shot)));
+    const listed = [...runs].sort((a, b) => a.curve - b.curve || a.point - b.point);
+    fill(left, [["", "Original"], ...classical.map((n) => [`~${n}`, `${name(n)}, nearest in bits`]),
+                ...listed.map((shot) => [key(shot), `${name(shot.curve)}, ${at(shot)}`])], before[2]);
     const [width, height] = next.size;
     // As wide as the window allows, no higher than is seen at once, and never blurred by more than half its size.
     const widest = `min(100%, ${(78 * width) / height}vh, ${Math.round(1.5 * width)}px)`;
-    for (const part of [stage, wipe, find(".captions")]) part.style.width = widest;
+    for (const part of [stage, wipe, find(".captions"), find(".scale")]) if (part) part.style.width = widest;
     stage.style.aspectRatio = `${width} / ${height}`;
     show();
   }
 
   function caption(shot) {
     if (!shot) return `${photograph.name}, original`;
-    const number = place.names.parts.indexOf(photograph.name);
-    const found = place.names.curves[shot.curve].points[shot.point].parts[number];
+    const found = figures(shot);
     const said = found ? [`${found[0].toFixed(3)} bpp`, ...(found[1] === null ? [] : [`${found[1].toFixed(2)} dB`])] : [];
     return [`${name(shot.curve)}, ${at(shot)}`, ...said].join(" · ");
   }
 
   function show() {
-    const one = shotOf(left.value), other = shotOf(`${curve.value}.${point.value}`);
+    const other = shotOf(`${curve.value}.${point.value}`), one = chosenLeft(other);
     find("img.left").src = one ? one.src : photograph.src;
     find("img.right").src = other.src;
     find("img.left").alt = find(".of-left").textContent = caption(one);
@@ -60,10 +74,14 @@ function gallery(place) {
     if (bits) {
       bits.disabled = !other.bits;
       const image = find("img.bits");
-      image.hidden = strength.parentElement.hidden = !(bits.checked && other.bits);
+      const hidden = !(bits.checked && other.bits);
+      image.hidden = find(".scale").hidden = strength.parentElement.hidden = hidden;
       image.src = other.bits || "data:,";
       image.alt = "Where the bits went, from black (none) to pale yellow (most)";
       image.style.opacity = strength.value / 100;
+      const ends = other.most ? [other.most / 2, other.most].map((v) => String(Number(v.toPrecision(2)))) : ["", "the most"];
+      const marks = find(".scale").querySelectorAll("span");
+      ["0", ends[0], `${ends[1]} bits per pixel`].forEach((text, n) => { marks[n].textContent = text; });
     }
   }
 

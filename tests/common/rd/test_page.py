@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 from support.page_sweep import DATASET, write_originals, write_run, write_sweep
 
+from common.rd.bd import SHARED, bd_rate
+from common.rd.curves import Curve, Point
 from common.rd.points import aggregate, results, write_json
 from common.rd.report import write_report
+from common.rd.tables import percent
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'lic[test]'")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -90,12 +93,12 @@ PSNR, MS_SSIM = ".rd .plot[data-metric='0']", ".rd .plot[data-metric='1']"
 
 
 def test_curves_switch_from_the_mean_to_a_photograph(page: Page) -> None:
-    page.get_by_label("Curves on").select_option("")
+    page.get_by_label("Curves and BD-rates").select_option("")
     mean = {trace["name"]: trace for trace in traces(page, PSNR)}
     assert mean.keys() == {"swift tiny</script>", "adjacent", "JPEG"}
     assert len(mean["JPEG"]["x"]) == 4 and mean["JPEG"]["y"] == [27.0, 30.0, 35.0, 42.0]
     assert mean["swift tiny</script>"]["y"][1] == pytest.approx(32 + 6 * np.log10(1.3), abs=1e-3)
-    page.get_by_label("Curves on").select_option("kodim02")
+    page.get_by_label("Curves and BD-rates").select_option("kodim02")
     one = {trace["name"]: trace for trace in traces(page, PSNR)}
     assert one["JPEG"]["x"][1] == pytest.approx(4 * 0.8**0.6, abs=1e-3)
     assert one["JPEG"]["x"][1] == pytest.approx(mean["JPEG"]["x"][1] * 4 / 3, abs=1e-3)
@@ -104,7 +107,7 @@ def test_curves_switch_from_the_mean_to_a_photograph(page: Page) -> None:
 
 
 def test_a_point_says_what_it_is(page: Page) -> None:
-    page.get_by_label("Curves on").select_option("")
+    page.get_by_label("Curves and BD-rates").select_option("")
     plot = page.locator(PSNR)
     plot.scroll_into_view_if_needed()
     place = """p => { const n = p.data.findIndex(t => t.name === 'adjacent'), {xaxis, yaxis} = p._fullLayout,
@@ -120,24 +123,63 @@ def test_a_point_says_what_it_is(page: Page) -> None:
 
 
 def test_curves_are_hidden_with_the_keyboard(page: Page) -> None:
-    button = page.locator(".legend").get_by_role("button", name="JPEG")
+    button = page.locator(".rd .legend").get_by_role("button", name="JPEG")
     assert button.get_attribute("aria-pressed") == "true"
     button.focus()
     page.keyboard.press("Space")
     assert button.get_attribute("aria-pressed") == "false"
     assert [trace["visible"] for trace in traces(page, PSNR)] == [True, True, False]
-    page.locator(".legend").get_by_role("button", name="all", exact=True).press("Enter")
+    page.locator(".rd .legend").get_by_role("button", name="all", exact=True).press("Enter")
     assert [trace["visible"] for trace in traces(page, MS_SSIM)] == [True] * 3
 
 
 def test_bd_rates_against_a_chosen_curve(page: Page) -> None:
+    page.get_by_label("Curves and BD-rates").select_option("")
     rows = page.locator(".bd tr")
+    assert page.locator("table:has-text('against')").count() == 0  # one table of BD-rates, this one
+    assert page.locator(".bd h3").text_content() == "BD-rate, mean over 2 photographs"
     assert rows.count() == 3 and rows.nth(1).text_content().strip().startswith("swift tiny</script>−")
     page.get_by_label("Against").select_option(label="swift tiny</script>")
     shown = [rows.nth(n).locator("td").all_text_contents() for n in (1, 2)]
-    assert [cell.strip() for cell in shown[0]] == ["adjacent", "+5.0 %", "+5.0 %"] and shown[1][0].strip() == "JPEG"
+    assert [cell.strip() for cell in shown[0] if cell] == ["adjacent", "+5.0 %", "+5.0 %"] and shown[1][
+        0
+    ].strip() == "JPEG"
     page.get_by_label("Against").select_option(label="adjacent")
     assert rows.nth(1).locator("td").nth(1).text_content() == "−4.8 %"  # 1 / 1.05
+    figure, bar = (rows.nth(1).locator(part).first.bounding_box() for part in ("td.n", "i.less"))
+    assert bar["x"] >= figure["x"] + figure["width"]  # a bar does not run under its figure
+
+
+def test_bd_rates_follow_the_photograph(page: Page) -> None:
+    page.get_by_label("Against").select_option(label="adjacent")
+    page.get_by_label("Curves and BD-rates").select_option("kodim01")
+    assert page.locator(".bd h3").text_content() == "BD-rate, on kodim01"
+    jpeg = page.locator(".bd tr", has_text="JPEG").locator("td.n").first.text_content()
+    record = lambda q: Point(2 * (q / 50) ** 0.6, 26.0 + q / 10)  # noqa: E731
+    curve = Curve("JPEG", "baseline", tuple(record(q) for q in (10, 40, 90, 160)))
+    rates = [(round(1.05 * (lmbda / 0.01) ** 0.6 * 0.4, 9), 32 + 6 * np.log10(lmbda / 0.01)) for lmbda in LMBDAS]
+    found = bd_rate(Curve("adjacent", "run", tuple(Point(*rate) for rate in rates)), curve, method="pchip")
+    assert found.percent is not None and jpeg.startswith(percent(found).rstrip(" †"))
+    page.get_by_label("Curves and BD-rates").select_option("")
+
+
+def test_the_browser_compares_as_python_does(page: Page) -> None:
+    rng = np.random.default_rng(0)
+    pairs = []
+    for k in range(200):
+        rates = [np.sort(rng.uniform(0.05, 2, rng.integers(1, 7))) for _ in range(2)]
+        noise = (0, 0.05, 0.6)[k % 3]  # the last ones fall here and there
+        curves = [(b, 38 + 6 * np.log10(b) * rng.uniform(0.8, 1.3) + rng.normal(0, noise, len(b))) for b in rates]
+        if k % 5 == 0 and len(rates[0]) > 1:
+            curves[0][1][1] = curves[0][1][0] + 0.01
+        pairs.append([[[float(b), float(q)] for b, q in zip(*curve)] for curve in curves])
+    ours = "pairs => pairs.map(([a, b]) => bdRate({name: 'a', points: a}, {name: 'b', points: b}, 'PSNR'))"
+    for pair, found in zip(pairs, page.evaluate(ours, pairs)):
+        curves = [Curve(name, "run", tuple(Point(*p) for p in points)) for name, points in zip("ab", pair)]
+        wanted = bd_rate(*curves, method="pchip")
+        notes = [note for note in wanted.note.split("; ") if note and not note.startswith(SHARED)]
+        assert found["notes"] == notes and found["overlap"] == pytest.approx(wanted.overlap)
+        assert found["percent"] == (None if wanted.percent is None else pytest.approx(wanted.percent))
 
 
 def halves(page: Page) -> list[np.ndarray]:
@@ -187,10 +229,16 @@ def test_the_gallery_shows_what_is_chosen(page: Page) -> None:
 def test_training_curves(page: Page) -> None:
     plot = ".training .plot"
     assert len(traces(page, plot)) == 7 and page.get_by_label("Figure").input_value() == "val/loss"
-    page.get_by_label("Figure").select_option("train/bpp")
+    page.get_by_label("Figure").select_option(label="training: bits per pixel")
     page.get_by_label("Runs").select_option(label="adjacent")
     shown = traces(page, plot)
     assert [trace["name"] for trace in shown] == ["adjacent"] * 4 and shown[0]["y"][:2] == [1.0, 0.83333]
+    named = page.get_by_role("group", name="Legend").get_by_role("button")
+    assert [each for each in named.all_text_contents() if "λ" in each] == [
+        f"λ {lmbda:g}, seed {seed}" for lmbda, seed in ((0.0035, 0), (0.0035, 1), (0.013, 0), (0.05, 0))
+    ]
+    named.filter(has_text="λ 0.05").press("Enter")
+    assert [trace["visible"] for trace in traces(page, plot)] == [True] * 3 + [False]
     page.get_by_label("Logarithmic").check()
     assert page.locator(plot).evaluate("p => p.layout.yaxis.type") == "log"
 
@@ -199,7 +247,7 @@ def test_what_needs_no_clicks(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"]
     assert page.locator("h1").text_content() == "Two <codecs>"
     settings = page.locator("#settings").text_content()
-    assert "lmbda = model.lmbda" in settings and "max_steps" not in settings
+    assert "λ: lmbda, model.lmbda" in settings and "max_steps" not in settings
     page.get_by_role("link", name="1 point failed").click()
     assert page.locator("#failed").get_by_text("loss is NaN at step 12").is_visible()
 

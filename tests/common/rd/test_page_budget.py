@@ -26,7 +26,10 @@ def test_two_hundred_runs(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_bytes()
     assert len(page) < BYTES and took < BUSY * SECONDS, f"{len(page)} bytes in {took:.1f} s"
     (section,) = report.sections
-    assert section.heading.startswith("image") and page.count("<td>codec24 tiny attention=kind24 · λ".encode()) == 8
+    assert (
+        section.heading == "Photographs: made, 24 pictures"
+        and page.count("<td>codec24 tiny attention=kind24 · λ".encode()) == 8
+    )
     found = re.search(rb'class="content">(.*?)</script>', page)
     assert found
     gallery = json.loads(found.group(1))

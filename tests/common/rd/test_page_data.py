@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.baselines.codecs import available
+from common.baselines.measure import bench
+from common.data.pictures import MOST_BITS, write_picture
 from common.errors import LicError
 from common.rd.bd import bd_rate
 from common.rd.configs import differing, read_config
-from common.rd.curves import Curve, Group, Point
+from common.rd.curves import Curve, Group, Point, load
 from common.rd.gallery import gallery_rows
 from common.rd.page_curves import bd_data, curves_data
 from common.rd.page_gallery import gallery_data, photographs
+from common.rd.page_parts import rd_part
+from common.rd.page_pictures import as_uri
 from common.rd.page_runs import Run, settings_table, training_data
-from common.rd.points import write_json
+from common.rd.points import read_json, write_json
 
 
 def test_points_on_every_photograph_of_runs_and_of_classical_codecs(tmp_path: Path) -> None:
@@ -26,7 +31,7 @@ def test_points_on_every_photograph_of_runs_and_of_classical_codecs(tmp_path: Pa
     other = Curve("net a=1 b=3", "run", (Point(1.5, 31.123456, None),))
     jpeg = [Point(q / 10, 20.0 + q, 0.99, {"quality": q}, tmp_path / "jpeg.json") for q in (5, 9)]
     data = curves_data(Group("image", None, (run, other, Curve("JPEG", "baseline", tuple(jpeg)))))
-    assert data["unit"] == "photograph" and data["parts"] == ["cat", "dog"] and data["seeds"]
+    assert data["unit"] == "photograph" and data["parts"] == ["cat", "dog"] and data["seeds"] and not data["unpaired"]
     assert data["shared"] == "a=1" and [c["label"] for c in data["curves"]] == ["net b=2", "net b=3", "JPEG"]
     point = {"at": "λ 0.01", "mean": [1.5, None, 10.0], "parts": {0: [1.0, 30.0, 10.0], 1: [2.0, None, None]}}
     assert data["curves"][0]["points"] == [point]
@@ -49,6 +54,9 @@ def test_pictures_of_results_whose_names_are_not_unique_are_not_shown(tmp_path: 
     run = Curve("net", "run", (Point(1.0, 30.0, None, {}, tmp_path / "result.json"),))
     assert [each.name for each in photographs([run])] == ["x-2.b", "y-2.b"]
     assert [row.name for row in gallery_rows([run])] == ["x-2.b", "y-2.b"]
+    data = curves_data(Group("image", None, (run,)))
+    assert (data["parts"], data["unpaired"]) == (["x-2.b", "y-2.b"], ["1"])
+    assert "In the means only: 1. Several files" in rd_part(0, data)
 
 
 def test_bd_rates_both_ways() -> None:
@@ -57,7 +65,11 @@ def test_bd_rates_both_ways() -> None:
     half = Curve("half", "run", tuple(Point(bpp / 2, psnr) for bpp, psnr in points))
     lone = Curve("lone", "run", (Point(1.0, 30.0),))
     found = bd_data(Group(None, None, (half, lone, full)), "akima")
-    assert found == {"psnr-rgb": {"curves": [0, 2], "cells": [[[0.0, 1.0], [100.0, 1.0]], [[-50.0, 1.0], [0.0, 1.0]]]}}
+    cells = [[[0.0, 1.0], [100.0, 1.0]], [[-50.0, 1.0], [0.0, 1.0]]]
+    assert found == {"psnr-rgb": {"curves": [0, 2], "cells": cells, "notes": []}}
+    dip = Curve("dip", "run", tuple(Point(bpp, psnr) for bpp, psnr in [*points, (0.9, 20.0)]))
+    told = bd_data(Group(None, None, (full, dip)), "pchip")["psnr-rgb"]
+    assert told["cells"][0][1] == [0.0, 1.0, [0]] and told["notes"][0].startswith("1 of dip's points left out")
     there, back = bd_rate(full, half).percent, bd_rate(half, full).percent
     assert there is not None and back is not None and (1 + there / 100) * (1 + back / 100) == pytest.approx(1)
 
@@ -80,8 +92,9 @@ def test_only_settings_that_differ(tmp_path: Path) -> None:
         (tmp_path / f"{n}" / "config.yaml").write_text(text)
     runs = [Run("net", "net", f"λ {n}", tmp_path / f"{n}") for n in range(2)]
     table = settings_table(runs)
-    assert table is not None and table.columns == ["run", "lmbda = model.lmbda", "extra"]
-    assert table.rows == [["net · λ 0", "0.001", "[1, 2]"], ["net · λ 1", "0.011", ""]]
+    assert table is not None and table.columns == ["run", "λ", "extra"]
+    assert table.rows == [["net · λ 0", "0.001", "[1, 2]"], ["net · λ 1", "0.011", "—"]]
+    assert "λ: lmbda, model.lmbda; extra: extra" in table.notes[0]
     assert settings_table(runs[:1]) is None and settings_table([Run("a", "a", "", tmp_path)]) is None
     assert differing([{"a": {"b": True}}, {"a": {"b": None}}]) == {("a.b",): ["true", "null"]}
 
@@ -144,3 +157,36 @@ def test_gallery_shows_the_middle_of_every_curve_before_it_ends(runs: list[Curve
     less = gallery_data(runs, budget)
     assert less is not None and less["left"] == 9 and shots(less["photographs"][0]) == {(0, 1), (1, 1), (2, 1)}
     assert gallery_data(runs, 100) is None and gallery_data(runs[:0], 10**7) is None
+
+
+def test_gallery_has_the_classical_codec_that_is_nearest_in_bits(runs: list[Curve], tmp_path: Path) -> None:
+    jpeg = available().codecs["jpeg"]
+    paths = [tmp_path / "cat.png", tmp_path / "dog.png"]
+    bench(jpeg, paths, "two", tmp_path, [5, 40, 80])
+    measured = load(tmp_path / "jpeg.baseline.json")
+    content = read_json(tmp_path / "jpeg.baseline.json")
+    rates = [record["bpp"] for record in content["images"] if record["file"].startswith("cat")]
+    for folder, rate in (("00", rates[0]), ("01", rates[1] + 0.01)):
+        images = [{"file": "cat", "source": str(tmp_path / "cat.png"), "bpp": rate}]
+        write_json(tmp_path / folder / "result.json", {"images": images})
+    data = gallery_data([runs[0], measured], 10_000_000)
+    assert data is not None and [each["name"] for each in data["photographs"]] == ["cat"] and data["unmade"] == []
+    shots = data["photographs"][0]["shots"]
+    assert [(shot["curve"], shot["point"]) for shot in shots] == [(0, 1), (0, 0), (1, 1), (1, 0)]
+    rgb = np.asarray(Image.open(paths[0]))
+    wanted = as_uri(Image.fromarray(jpeg.decode(jpeg.encode(rgb, 40))), 768, data["quality"])
+    assert shots[2]["src"] == wanted
+    for record in content["images"]:
+        record["bytes"] += 1  # measured on another original, or by another version
+    write_json(tmp_path / "jpeg.baseline.json", content)
+    data = gallery_data([runs[0], measured], 10_000_000)
+    assert data is not None and len(data["photographs"][0]["shots"]) == 2 and data["unmade"] == ["JPEG"]
+
+
+def test_bit_maps_say_what_their_brightest_colour_stands_for(runs: list[Curve], tmp_path: Path) -> None:
+    (tmp_path / "01" / "bits").mkdir()
+    rgb = np.zeros((40, 60, 3), np.uint8)
+    write_picture(tmp_path / "01" / "bits" / "cat.png", rgb, text={MOST_BITS: "3.25"})
+    data = gallery_data(runs[:1], 10_000_000)
+    assert data is not None
+    assert [shot["most"] for shot in data["photographs"][0]["shots"]] == [3.25, None]

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
-from support.score_runs import DATASET as PAIRS
 from support.score_runs import score_run
 
 from common.errors import LicError
@@ -20,6 +19,7 @@ from common.rd.report import print_report, write_report
 from common.rd.sections import Section
 
 DATASET = "samples 1 picture 5f2c91ab"
+FLOW = "Optical flow: procedural_test, 64 pairs; stereo, 1 pair"
 SWIFT = [(0.0035, 0.4, 30.0, 0.95), (0.013, 0.7, 32.5, 0.97), (0.05, 1.3, 35.5, 0.985)]
 JPEG = [(10, 0.3, 26.0, 0.89), (50, 0.9, 32.0, 0.965), (80, 1.4, 34.0, 0.98), (95, 3.0, 39.0, 0.99)]
 
@@ -161,7 +161,7 @@ def test_what_all_runs_have_in_common_is_said_once(sweep: Path, tmp_path: Path) 
         file.unlink()
     (section,) = write_report([sweep], tmp_path / "out").sections
     assert isinstance(section, Section)
-    assert section.points.title.endswith(" (data.train=photos/)")
+    assert section.points.title.endswith(" (all runs: trained on photos/)")
     short = ["swift_tiny attention=none", "swift_tiny attention=simplified"]
     assert [row[0] for row in section.points.rows if "swift" in str(row[0])] == short
     assert [row[0] for row in section.bd[0].rows] == short
@@ -173,8 +173,8 @@ def test_other_pictures_get_their_own_section(sweep: Path, tmp_path: Path) -> No
     write(sweep / "clic" / "webp.baseline.json", baseline("WebP", "clic 41 pictures 00000000"))
     report = write_report([sweep], tmp_path / "out")
     assert [section.heading for section in report.sections] == [
-        f"image · {DATASET}",
-        "image · clic 41 pictures 00000000",
+        "Photographs: samples, 1 picture",
+        "Photographs: clic, 41 pictures",
     ]
     assert [[c.name for c in section.group.curves] for section in report.sections] == [
         ["swift [tiny]", "JPEG"],
@@ -232,8 +232,13 @@ def test_one_photograph_shows_what_the_blocks_of_a_curve_do(sweep: Path, tmp_pat
     red, blue = ((sheet == colour).all(axis=2) for colour in colours.values())
     assert red.sum() == 90 * 30 and blue.sum() == 60 * 30 and red.nonzero()[0].max() < blue.nonzero()[0].min()
     markdown, html = (out / "report.md").read_text(), (out / "report.html").read_text()
-    assert f"## What the blocks do · image · {DATASET}\n\n![blocks-1](blocks-1.png)" in markdown
-    assert f"<h2>What the blocks do · image · {DATASET}</h2>" in html and html.count('<img alt="blocks-1"') == 1
+    assert (
+        "## What attention and refinement do · Photographs: samples, 1 picture\n\n![blocks-1](blocks-1.png)" in markdown
+    )
+    assert (
+        "<h2>What attention and refinement do · Photographs: samples, 1 picture</h2>" in html
+        and html.count('<img alt="blocks-1"') == 1
+    )
 
 
 def test_only_the_first_curves_show_their_blocks(tmp_path: Path) -> None:
@@ -254,7 +259,10 @@ def test_runs_with_and_without_a_rate_have_sections_of_their_own(sweep: Path, tm
     score_run(sweep / "flow", {"stereo/epe": 1.25, "procedural_test/epe": 0.5}, sheets=pairs)
     out = tmp_path / "out"
     report = write_report([sweep], out)
-    assert [section.heading for section in report.sections] == [f"image · {DATASET}", f"flow · {PAIRS}"]
+    assert [section.heading for section in report.sections] == [
+        "Photographs: samples, 1 picture",
+        FLOW,
+    ]
     written = {path.name for path in out.iterdir()}
     assert written == {path.name for path in report.files}
     assert written >= {"points.csv", "scores.csv", "rd_psnr.png", "pairs-1-procedural_test.png", "pairs-1-stereo.png"}
@@ -263,7 +271,7 @@ def test_runs_with_and_without_a_rate_have_sections_of_their_own(sweep: Path, tm
     assert flow["scores"][0]["results"] == {"stereo/epe": [1.25], "procedural_test/epe": [0.5]}
     assert "net_tiny" not in (out / "points.csv").read_text() and "swift" not in (out / "scores.csv").read_text()
     html, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
-    assert html.count('<img alt="pairs-1-') == 2 and f"<h2>Pairs · flow · {PAIRS}</h2>" in html
+    assert html.count('<img alt="pairs-1-') == 2 and f"<h2>Pairs of pictures and their flow · {FLOW}</h2>" in html
     assert "![pairs-1-stereo](pairs-1-stereo.png)" in markdown and "| net_tiny | 1.250 | 0.500 |" in markdown
     console = Console(width=160, record=True, file=io.StringIO())
     print_report(report, console)
@@ -275,5 +283,5 @@ def test_a_report_without_rates_has_no_codecs_and_no_points(sweep: Path, tmp_pat
     score_run(tmp_path / "flow" / "run", {"stereo/epe": 1.25})
     out = tmp_path / "out"
     (section,) = write_report([tmp_path / "flow"], out, baselines=[sweep]).sections
-    assert section.heading == f"flow · {PAIRS}"
+    assert section.heading == FLOW
     assert {path.name for path in out.iterdir()} == {"report.html", "report.md", "report.json", "scores.csv"}

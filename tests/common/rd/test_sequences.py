@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.video_runs import DATASET, clip_baseline, video_run
+from support.video_runs import clip_baseline, video_run
 
 from common.rd.report import write_report
 from common.rd.sections import Section
@@ -39,7 +39,7 @@ def section(sweep: Path, out: Path) -> Section:
 
 def test_bd_rates_against_classical_codecs_over_all_clips_and_by_clip(sweep: Path, tmp_path: Path) -> None:
     found = section(sweep, tmp_path / "out")
-    assert found.heading == f"dvc_gop · {DATASET}"
+    assert found.heading == "Clips, measured as DVC does: clips, 2 clips"
     assert found.bd[0].title == "BD-rate against H.264 (x264)"
     assert [row[:2] for row in found.bd[0].rows] == [["dvc_tiny", "−62.5 %"], ["H.265 (x265)", "−50.0 %"]]
     over264, _ = found.sequences
@@ -69,7 +69,7 @@ def test_curves_of_a_clip_are_its_own(sweep: Path, tmp_path: Path) -> None:
 def test_the_report_shows_the_first_frames_of_the_middle_point(sweep: Path, tmp_path: Path) -> None:
     found = section(sweep, tmp_path / "out")
     heading, pictures = found.closer
-    assert heading == f"Frames, stage by stage · dvc_gop · {DATASET}"
+    assert heading == "How frames are coded, stage by stage · Clips, measured as DVC does: clips, 2 clips"
     assert [file.name for file in pictures] == [
         "frames-1-pan_0006.png", "frames-1-still_0006.png", "frames-1-pan_0018.png", "frames-1-still_0018.png",
     ]  # fmt: skip
@@ -113,4 +113,4 @@ def test_the_same_clips_under_another_name_share_a_table_and_other_protocols_sta
     assert {row["protocol"] for row in rows} == {"dvc_gop"}
     assert {row["curve"] for row in rows} == {"dvc_tiny", "H.264 (x264)", "H.265 (x265)", "AV1"}
     (found,) = write_report([sweep, kept], tmp_path / "all").sections[1:]
-    assert found.heading == f"dcvc_ip32 · {DATASET}"
+    assert found.heading == "Clips, measured as DCVC does: clips, 2 clips"
