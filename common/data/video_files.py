@@ -31,8 +31,8 @@ from common.data.clip_display import (
     turn_of,
 )
 from common.data.clip_timing import variable_rate
-from common.data.folders import pictures_of
-from common.data.pictures import read_picture
+from common.data.folders import as_path, pictures_of
+from common.data.pictures import missing, read_picture
 from common.data.raw_clips import RAW, raw_frames
 from common.errors import LicError
 
@@ -78,14 +78,14 @@ class Clip:
         pixels: str | None = None,
         ignore_damage: bool = False,
     ) -> None:
-        self.path = path = Path(path)
+        self.path = path = as_path(path)
         if conversion not in (*CONVERSIONS, FLAGGED):
             raise LicError(
                 f"there is no conversion '{conversion}'; choose one of {', '.join((*CONVERSIONS, FLAGGED))}."
             )
         given = None if rate is None else exact_rate(rate)
         if not path.exists():
-            raise LicError(f"{path} does not exist; check the path.")
+            raise LicError(f"{missing(path)}; check the path.")
         raw = path.suffix.lower() in RAW and path.is_file()
         for what, value in (("size", size), ("format", pixels)):
             if value is not None and not raw:
