@@ -38,9 +38,10 @@ class Sequence(NamedTuple):
         return Clip(self.path, self.size, self.conversion, self.rate)
 
     def digest(self) -> bytes:
-        """Of the bytes of its file, or of its pictures in their order."""
+        """Of the bytes of its file, or of its pictures in their order, and of how they are read."""
         files = pictures_of(self.path) if self.path.is_dir() else [self.path]
-        return hashlib.blake2b(b"".join(map(_digest, files))).digest()
+        read_as = self.clip().read_as.encode()
+        return hashlib.blake2b(b"".join(map(_digest, files)) + read_as).digest()
 
     def notes(self) -> tuple[str, ...]:
         """A sentence on whatever in it is converted, or left as it is."""
