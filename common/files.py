@@ -34,7 +34,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--background", metavar="COLOUR", help="what transparent pixels are put on, e.g. white, '#202020'")
     one.add_argument("--size", type=_size, metavar="WxH", help="of the frames of a raw clip, e.g. 352x288")
     one.add_argument("--rate", type=_rate, metavar="FPS", help="frames a second, in place of what the clip says")
-    one.add_argument("--conversion", help="of a clip's YUV to RGB: ffmpeg_default (default) or bt709")
+    one.add_argument(
+        "--format", metavar="PIXELS", help="of a raw clip, in FFmpeg's words (yuv420p10le), not by its name"
+    )
+    one.add_argument("--conversion", help="matrix of a clip's YUV: flagged (default), ffmpeg_default (BT.601) or bt709")
+    one.add_argument(
+        "--ignore-damage", action="store_const", const=True, help="code a damaged clip as FFmpeg conceals it"
+    )
 
     two = verbs.add_parser("decompress", help="decode a .lic file", description="Decode a .lic file.")
     two.add_argument("source", type=Path, help="the .lic file")

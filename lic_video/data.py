@@ -1,5 +1,6 @@
 """Clips for training video codecs, a frame at a time, and sequences to test them on."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset
 
 from common.data.module import ResumableDataModule, check_crop
 from common.data.sequences import Sequence as TestSequence
-from common.data.sequences import sequences_identity
+from common.data.sequences import check_clips, sequences_identity
 from common.errors import LicError
 
 _DRAW = 18  # stream of random numbers beside those of clips and crops
@@ -135,7 +136,7 @@ class VideoClips(ResumableDataModule):
     def check(self, network: nn.Module | None = None) -> None:
         if network is not None:
             check_crop([self.crop], network)
-        self.sequences()  # that they are there
+        check_clips(self.sequences())
 
     def open(self, name: str, known: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
         """The partial called `name`, told where the set is."""
@@ -147,9 +148,16 @@ class VideoClips(ResumableDataModule):
         return partial(known[name], root=root)
 
     def sequences(self, conversion: str = "ffmpeg_default") -> list[TestSequence]:
-        """All test sequences, their frames made RGB by `conversion`."""
-        found = [sequence for name in self.test_names for sequence in self.open(name, self.sets)()]
-        return [sequence._replace(conversion=conversion) for sequence in found]
+        """All test sequences, their frames made RGB by `conversion`; two of one name with the names of their sets."""
+        found = [(name, sequence) for name in self.test_names for sequence in self.open(name, self.sets)()]
+        alike = Counter(sequence.name.casefold() for _, sequence in found)
+        return [
+            sequence._replace(
+                name=f"{name}-{sequence.name}" if alike[sequence.name.casefold()] > 1 else sequence.name,
+                conversion=conversion,
+            )
+            for name, sequence in found
+        ]
 
     def identity(self) -> str:
         """Name, number and content of every test set, which results must share to share a table."""

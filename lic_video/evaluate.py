@@ -24,6 +24,7 @@ from common.baselines.conditions import Conditions
 from common.baselines.video_measure import Timed, VideoSequence, conditioned
 from common.coding import exact_convolutions, to_input, to_picture
 from common.data.pictures import write_picture
+from common.data.sequences import notes_on
 from common.data.video_files import VideoInfo
 from common.errors import LicError
 from common.metrics.image import psnr, rate
@@ -71,6 +72,8 @@ class VideoProtocol:
         codec.gop = Gop(self.conditions.gop, self.structure or codec.gop.structure)  # type: ignore[arg-type]
         files = VideoFiles(codec, model)
         sequences = data.sequences(self.conditions.conversion)
+        for note in notes_on(sequences):
+            log.warning(note)
         records, frames, timing = [], [], []
         for sequence in track(sequences, description=f"coding {len(sequences)} sequences"):
             record, own, seconds = self.measure(files, sequence, out)

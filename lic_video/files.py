@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
+from common.data.clip_display import FLAGGED
 from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
@@ -152,23 +153,31 @@ class VideoFiles(CodecFiles):
         target: Path,
         size: tuple[int, int] | None = None,
         rate: Fraction | None = None,
-        conversion: str = "ffmpeg_default",
+        conversion: str = FLAGGED,
+        format: str | None = None,
+        ignore_damage: bool = False,
     ) -> list[str]:
-        """Write `target`; returns a sentence on it. `size`, `rate`, `conversion` as in `Clip`."""
-        clip = Clip(source, size, conversion, rate)
+        """Write `target`; returns a sentence on it, and one on whatever in `source` was decided or converted.
+
+        Args:
+            size, rate, conversion, ignore_damage: as in `Clip`.
+            format: its `pixels`.
+        """
+        clip = Clip(source, size, conversion, rate, format, ignore_damage)
         with written_whole(target) as beside, beside.open("wb") as file:
             count = sum(1 for _ in self.encode(clip, clip.info, file))
         width, height, rate = clip.info[:3]
         held = target.stat().st_size
         figures = f"{8 * held / (count * width * height):.4f} bpp, {float(held * rate / (125 * count)):.1f} kbit/s"
-        return [f"{target}: {width}x{height}, {count} frames, {held} bytes, {figures}"]
+        damage = [f"{source} is damaged and was coded as FFmpeg conceals it: {place}." for place in clip.damage]
+        return [*clip.notes, *damage, f"{target}: {width}x{height}, {count} frames, {held} bytes, {figures}"]
 
     def decompress_file(
         self, source: Path, target: Path, frames: tuple[int, int | None] = (0, None), max_pixels: int = MAX_PIXELS
     ) -> list[str]:
         """Write the clip in `source`, or its frames from the first of `frames` to before the second, to `target`.
 
-        See `write_clip` for what that may be.
+        See `write_clip` for what that may be. Frames are counted from 0, and numbered in a folder as in the clip.
 
         Raises:
             LicError: frames are lost; all others are in `target`, and in the lost ones' places those before them.
@@ -176,7 +185,8 @@ class VideoFiles(CodecFiles):
         lost: list[int] = []
         with mapped(source) as data:
             header, _ = read_header(data)
-            count = write_clip(target, filled(self.decode(data, *frames, max_pixels), lost), header.rate)
+            shown = filled(self.decode(data, *frames, max_pixels), lost)
+            count = write_clip(target, shown, header.rate, first_number=frames[0])
             cut = header.frames == 0
         if lost or cut:
             kept = count - len(lost)
@@ -185,7 +195,8 @@ class VideoFiles(CodecFiles):
                 f"{said}, because the file is damaged or this machine computes differently from the one that wrote it; "
                 f"{target} has the other {kept}, with the frame before in place of a lost one."
             )
-        return [f"{target}: {header.width}x{header.height}, {count} frames"]
+        part = "" if frames == (0, None) else f", {ranges(list(range(frames[0], frames[0] + count)))} of the clip"
+        return [f"{target}: {header.width}x{header.height}, {count} frames{part}"]
 
 
 def filled(frames: Iterable[tuple[int, np.ndarray | None]], lost: list[int]) -> Iterator[np.ndarray]:

@@ -137,7 +137,7 @@ def _of_clips(options: argparse.Namespace, console: "Console") -> Task:
     from common.baselines.conditions import video_protocols
     from common.baselines.video_codecs import available
     from common.baselines.video_measure import MAX_WORKERS
-    from common.data.sequences import find_sequences, sequences_identity
+    from common.data.sequences import check_clips, find_sequences, notes_on, sequences_identity
     from common.rd.points import make_folder
 
     protocols = video_protocols()
@@ -148,6 +148,9 @@ def _of_clips(options: argparse.Namespace, console: "Console") -> Task:
     codecs = _chosen(options.codecs, *available(), console)
     qualities = _numbers(options.qualities)
     clips = [sequence._replace(conversion=conditions.conversion) for sequence in find_sequences(options.paths)]
+    check_clips(clips)
+    for note in notes_on(clips):
+        console.print(note, highlight=False, markup=False)
     name = _name(options)
     dataset = sequences_identity(name, clips)
     out = make_folder(options.out or Path("bench") / name)

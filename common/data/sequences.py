@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from common.data.folders import as_path, natural, pictures_of, walk
-from common.data.pictures import SUFFIXES
+from common.data.naming import distinct_names
+from common.data.pictures import SUFFIXES, missing
 from common.data.video_files import RAW, Clip
 from common.errors import LicError
 
@@ -38,18 +38,14 @@ class Sequence(NamedTuple):
         return Clip(self.path, self.size, self.conversion, self.rate)
 
     def digest(self) -> bytes:
-        """Of the bytes of its file, or of its pictures in their order."""
+        """Of the bytes of its file, or of its pictures in their order, and of how they are read."""
         files = pictures_of(self.path) if self.path.is_dir() else [self.path]
-        return hashlib.blake2b(b"".join(map(_digest, files))).digest()
+        read_as = self.clip().read_as.encode()
+        return hashlib.blake2b(b"".join(map(_digest, files)) + read_as).digest()
 
-    def check(self) -> tuple[str, ...]:
-        """Decodes the clip once. Returns a sentence on whatever in it is converted, or left as it is.
-
-        Raises ``LicError`` for a clip that is damaged.
-        """
-        clip = Clip(self.path, self.size, self.conversion)  # by its own rate, so that a variable one is said
-        clip.check()
-        return clip.notes
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on whatever in it is converted, or left as it is."""
+        return Clip(self.path, self.size, self.conversion).notes  # without a rate, so that a variable one is said
 
 
 class Digested(Protocol):
@@ -68,22 +64,23 @@ def sequences_identity(name: str, sequences: Iterable[Digested]) -> str:
     return f"{name} {len(digests)} sequence{'' if len(digests) == 1 else 's'} {fingerprint}"
 
 
-def check_clips(found: Iterable[Any]) -> list[str]:
-    """Decodes every clip once, so that damage is found before work begins; returns what is to be said of them.
+def notes_on(found: Iterable[Any]) -> list[str]:
+    """What is to be said of those of ``found`` that are ``Sequence``s, not procedural clips."""
+    return [note for sequence in found if isinstance(sequence, Sequence) for note in sequence.notes()]
 
-    Args:
-        found: ``Sequence``s; what has no ``check``, as procedural clips, is passed over.
+
+def check_clips(found: Iterable[Any]) -> None:
+    """Decodes every ``Sequence`` of ``found`` once, so that damage is found before work begins.
 
     Raises ``LicError`` that names those that are damaged, and the first reason.
     """
     clips = list(found)
-    notes: list[str] = []
     broken: list[tuple[str, str]] = []
     for sequence in clips:
         if not isinstance(sequence, Sequence):
             continue
         try:
-            notes += sequence.check()
+            sequence.clip().check()
         except LicError as error:
             broken.append((sequence.name, str(error)))
     if broken:
@@ -92,16 +89,21 @@ def check_clips(found: Iterable[Any]) -> list[str]:
             f"{len(broken)} of the {len(clips)} test clips cannot be read ({names}); repair or remove them, as figures "
             f"of a part of the set are no figures of the set; first: {broken[0][1]}"
         )
-    return notes
 
 
 def sequences(root: str | Path) -> list[Sequence]:
     """Every video file below the folder ``root``, and every folder of pictures, in natural order.
 
     Raw files have their size in their names, and their rate where it is not 25: NAME_352x288.yuv, NAME_352x288_30.yuv.
-    A name is the path below ``root`` with - for /, without suffix where that leaves it unique. Where ``root`` holds
-    pictures and nothing else, it is the only sequence. Hidden files and folders are skipped.
+    Names are those of ``distinct_names``. Where ``root`` holds pictures and nothing else, it is the only sequence.
+    Hidden files and folders are skipped, links followed.
     """
+    places = _places(root)
+    return [_sequence(path, name) for path, name in zip(places, distinct_names(places))]
+
+
+def _places(root: str | Path) -> list[Path]:
+    """The video files and folders of pictures that are the sequences of ``root``."""
     root = folder(root, "sequences")
     places = [path for path in videos_below(root) if path.suffix.lower() in VIDEOS]
     places += [path for path in picture_folders(root) if path != root]
@@ -109,33 +111,31 @@ def sequences(root: str | Path) -> list[Sequence]:
         places = [root]
     if not places:
         raise LicError(f"{root} holds neither videos ({', '.join(VIDEOS)}) nor folders of pictures; check the path.")
-    places.sort(key=lambda path: natural(path.relative_to(root).as_posix()))
-    short = Counter(_flat(path, root, suffix=False) for path in places)
-    return [_sequence(path, _flat(path, root, suffix=short[_flat(path, root, suffix=False)] > 1)) for path in places]
+    return _once(sorted(places, key=lambda path: natural(path.relative_to(root).as_posix())))
+
+
+def _once(paths: Iterable[Path]) -> list[Path]:
+    """``paths`` without those that lead to a file or folder that is among them already."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(os.path.realpath(path), path)
+    return list(found.values())
 
 
 def find_sequences(paths: Iterable[str | Path]) -> list[Sequence]:
     """``sequences`` of every folder among ``paths``, and the clips that are given as files: each once, in this order.
 
-    Raises ``LicError`` for a missing path, a picture, and two clips of one name, by which results tell them apart.
+    Raises ``LicError`` for a missing path, and for a picture.
     """
-    found: list[Sequence] = []
-    for path in map(Path, paths):
+    found: list[Path] = []
+    for path in map(as_path, paths):
         if not path.exists():
-            raise LicError(f"{path} does not exist; check the path to the clips.")
+            raise LicError(f"{missing(path)}; check the path to the clips.")
         if path.is_file() and path.suffix.lower() in SUFFIXES:
             raise LicError(f"{path} is a picture; give the folder that holds the frames of its clip.")
-        found += [_sequence(path, path.stem)] if path.is_file() else sequences(path)
-    clips = {sequence.path.resolve(): sequence for sequence in reversed(found)}
-    names: dict[str, Sequence] = {}
-    for sequence in reversed(clips.values()):
-        other = names.setdefault(sequence.name, sequence)
-        if other is not sequence:
-            raise LicError(
-                f"{other.path} and {sequence.path} are both called {sequence.name}; give one folder that holds both, "
-                "or rename one."
-            )
-    return list(names.values())
+        found += [path] if path.is_file() else _places(path)
+    places = _once(found)
+    return [_sequence(path, name) for path, name in zip(places, distinct_names(places))]
 
 
 def named(root: str | Path, of: str, patterns: Mapping[str, str | tuple[str, ...]]) -> list[Sequence]:
@@ -184,11 +184,6 @@ def picture_folders(root: Path) -> list[Path]:
     return [
         place for place, names in walk(root) if any(os.path.splitext(name)[1].lower() in SUFFIXES for name in names)
     ]
-
-
-def _flat(path: Path, root: Path, suffix: bool) -> str:
-    parts = path.relative_to(root).parts or (path.resolve().name,)
-    return "-".join(parts if suffix or path.is_dir() else (*parts[:-1], path.stem))
 
 
 def _sequence(path: Path, name: str) -> Sequence:

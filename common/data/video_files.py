@@ -15,7 +15,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
 from common.data.clip_decoding import RATE, decoded
@@ -31,8 +31,8 @@ from common.data.clip_display import (
     turn_of,
 )
 from common.data.clip_timing import variable_rate
-from common.data.folders import pictures_of
-from common.data.pictures import read_picture
+from common.data.folders import as_path, pictures_of
+from common.data.pictures import missing, read_picture
 from common.data.raw_clips import RAW, raw_frames
 from common.errors import LicError
 
@@ -54,7 +54,8 @@ class Clip:
     """The frames of a clip, uint8 (H, W, 3), from the start each time it is iterated.
 
     ``info`` says what is in it; ``notes`` has a sentence on whatever was decided, converted or left as it is;
-    ``damage``, of ``ignore_damage``, one on each place that the last iteration found damaged.
+    ``read_as`` is what decides on its frames beside its bytes, "" of plain video; ``damage``, of ``ignore_damage``,
+    has a sentence on each place that the last iteration found damaged.
 
     Args:
         path: what FFmpeg opens (mp4, mkv, avi, y4m, ...); raw frames, .yuv or .rgb (see ``raw_clips``); or a folder of
@@ -78,14 +79,14 @@ class Clip:
         pixels: str | None = None,
         ignore_damage: bool = False,
     ) -> None:
-        self.path = path = Path(path)
+        self.path = path = as_path(path)
         if conversion not in (*CONVERSIONS, FLAGGED):
             raise LicError(
                 f"there is no conversion '{conversion}'; choose one of {', '.join((*CONVERSIONS, FLAGGED))}."
             )
         given = None if rate is None else exact_rate(rate)
         if not path.exists():
-            raise LicError(f"{path} does not exist; check the path.")
+            raise LicError(f"{missing(path)}; check the path.")
         raw = path.suffix.lower() in RAW and path.is_file()
         for what, value in (("size", size), ("format", pixels)):
             if value is not None and not raw:
@@ -96,6 +97,7 @@ class Clip:
         self._turn: Turn = Turn()
         self._raw: dict[str, str] | None = None
         self.notes: tuple[str, ...] = ()
+        self.read_as = ""
         self.damage: list[str] = []
         self._pictures = pictures_of(path) if path.is_dir() else None
         if self._pictures is not None:
@@ -111,6 +113,7 @@ class Clip:
                 raise LicError(f"{path} holds raw frames, whose size no file says; give it as (width, height).")
             named = raw_frames(path, (size[0], size[1]), pixels, ignore_damage)
             count, self.notes = named.frames, named.notes
+            self.read_as = "" if named.pixels == RAW[path.suffix.lower()] else named.pixels
             self._raw = {"video_size": f"{size[0]}x{size[1]}", "pixel_format": named.pixels, "framerate": str(RATE)}
         try:
             self._look(conversion, given, count)
@@ -153,6 +156,10 @@ class Clip:
                 "(--rate sets another), and when each is shown is not kept."
             )
         self._turn = turn or Turn()
+        if name is not None and first.color_range == ColorRange.JPEG and not first.format.name.startswith("yuvj"):
+            self.read_as += " full range"
+        if self._turn != Turn():
+            self.read_as += f" {self._turn}"
         width, height = reversed(self.stored) if self._turn.transposed else self.stored
         self.info = VideoInfo(width, height, rate, frames, name)
         notes += _display_notes(path, first, name, conversion, turn)

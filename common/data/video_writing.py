@@ -10,6 +10,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from common.data.folders import as_path
 from common.data.pictures import write_picture, written_whole
 from common.data.video_files import exact_rate
 from common.errors import LicError
@@ -18,17 +19,20 @@ _FFV1 = {"level": "3", "g": "1", "slicecrc": "1"}  # each frame by itself, with 
 _SMALL = 8  # below, version 1 of FFV1: FFmpeg 7 does not code version 3 without loss where a side is 1, 2 or 3
 
 
-def write_clip(path: str | Path, frames: Iterable[NDArray[np.uint8]], rate: Fraction | float) -> int:
+def write_clip(
+    path: str | Path, frames: Iterable[NDArray[np.uint8]], rate: Fraction | float, first_number: int = 0
+) -> int:
     """Writes ``frames``, uint8 RGB (H, W, 3) of one size, ``rate`` a second; returns how many there were.
 
     .mkv        FFV1, RGB, bit for bit
     .y4m        8-bit 4:4:4, BT.601, Y in 16 .. 235. Not lossless: RGB comes back within a few levels.
-    no suffix   a folder of PNG files, 000000.png and so on, bit for bit; it must be new or empty
+    no suffix   a folder of PNG files, 000000.png and so on, bit for bit; it must be new or empty. Numbers begin with
+                ``first_number``
 
     A file is written whole or not at all; a folder keeps the frames that came before an error. Raises ``LicError`` for
     another suffix, for no frames, and for what the file system refuses.
     """
-    path, rate = Path(path), exact_rate(rate)
+    path, rate = as_path(path), exact_rate(rate)
     suffix = path.suffix.lower()
     if suffix not in (".mkv", ".y4m", "") or path.name.startswith("."):
         raise LicError(
@@ -41,7 +45,7 @@ def write_clip(path: str | Path, frames: Iterable[NDArray[np.uint8]], rate: Frac
         raise LicError(f"{path} was not written: there are no frames.")
     alike = _of_one_size(first, frames)
     if suffix == "":
-        return _write_folder(path, alike)
+        return _write_folder(path, alike, first_number)
     with written_whole(path) as beside:
         if suffix == ".mkv":
             options = _FFV1 if min(first.shape[:2]) >= _SMALL else {"level": "1", "g": "1"}
@@ -49,7 +53,7 @@ def write_clip(path: str | Path, frames: Iterable[NDArray[np.uint8]], rate: Frac
         return _encode(beside, alike, rate, "yuv4mpegpipe", "wrapped_avframe", "yuv444p", {})
 
 
-def _write_folder(path: Path, frames: Iterator[NDArray[np.uint8]]) -> int:
+def _write_folder(path: Path, frames: Iterator[NDArray[np.uint8]], first_number: int) -> int:
     try:
         path.mkdir(exist_ok=True)
         if any(path.iterdir()):
@@ -58,7 +62,7 @@ def _write_folder(path: Path, frames: Iterator[NDArray[np.uint8]]) -> int:
         raise LicError(f"{path} cannot be made a folder: {error.strerror}; choose another name.") from error
     n = 0
     for rgb in frames:
-        write_picture(path / f"{n:06d}.png", rgb)
+        write_picture(path / f"{first_number + n:06d}.png", rgb)
         n += 1
     return n
 

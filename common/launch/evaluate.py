@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
@@ -44,13 +44,14 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: 
     from common.launch.track import track_result
     from common.launch.weights import load_weights, network_name
 
-    data = instantiate(cfg.data)
+    data, protocol = instantiate(cfg.data), instantiate(cfg.protocol)
+    check_kind(protocol, data)
     data.check()
     network = instantiate(cfg.model[network_name(cfg.model)])
     if weights is not None:
         load_weights(network, weights)
     network.to(device(cfg))
-    measured: Evaluation = instantiate(cfg.protocol)(network, cfg.system, data, folder.path)
+    measured: Evaluation = protocol(network, cfg.system, data, folder.path)
     result = {
         "name": cfg.label,
         "description": cfg.system if cfg.lmbda is None else f"{cfg.system}, lambda {cfg.lmbda:g} ({cfg.distortion})",
@@ -68,6 +69,17 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: 
     track_result(loggers, cfg, folder, result, weights)  # first: a finished run is not looked at again
     folder.finish(result, measured.timing)
     log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in measured.results.items() if v is not None))
+
+
+def check_kind(protocol: Any, data: Any) -> None:
+    """Raises ``LicError`` where a protocol of one kind, such as of clips, is to measure on data of another."""
+    wanted = get_type_hints(protocol.__call__).get("data")
+    if isinstance(wanted, type) and not isinstance(data, wanted):
+        kind, given = (source.__module__.split(".")[0].removeprefix("lic_") for source in (wanted, type(data)))
+        raise LicError(
+            f"{protocol.name} is a protocol for data={kind}/…, and what is given is of data={given}/…; choose data of "
+            "its kind."
+        )
 
 
 def device(cfg: DictConfig) -> str:

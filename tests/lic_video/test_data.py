@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from support.clips import moving
 
+from common.data.sequences import sequences
+from common.data.video_writing import write_clip
 from common.errors import LicError
 from lic_video.data import FrameByFrame, MixedClips, VideoClips, WatchedClips
 from lic_video.datasets.clips import ProceduralClips
@@ -106,3 +109,21 @@ def test_wrong_names_and_missing_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(LicError, match=r"data.roots.procedural=FOLDER"):
         data.sequences()
     assert module().identity().startswith("procedural 2 sequences ")
+
+
+def test_clips_of_one_name_in_two_sets_are_told_apart() -> None:
+    listed = partial(procedural_sequences, size=(40, 48), frames=2)
+    data = module(sets={"near": partial(listed, count=1), "far": partial(listed, count=2)}, test=["near", "far"])
+    assert [sequence.name for sequence in data.sequences()] == ["near-scene_0", "far-scene_0", "scene_1"]
+
+
+def test_a_damaged_test_clip_is_found_before_training(tmp_path: Path) -> None:
+    write_clip(tmp_path / "good.mkv", moving(48, 48, 6), 25)
+    write_clip(tmp_path / "bad.mkv", moving(48, 48, 6), 25)
+    data = module(sets={"sequences": sequences}, roots={"sequences": str(tmp_path)}, test=["sequences"])
+    data.check()
+    content = bytearray((tmp_path / "bad.mkv").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "bad.mkv").write_bytes(content)
+    with pytest.raises(LicError, match=r"1 of the 2 test clips cannot be read \(bad\).*bad\.mkv is damaged: frame \d"):
+        data.check()

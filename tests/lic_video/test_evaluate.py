@@ -16,9 +16,12 @@ from torch import Tensor, nn
 from common.baselines import video_measure
 from common.entropy.video_container import read_header
 from common.errors import LicError
+from common.launch.evaluate import check_kind
 from common.rd.points import Evaluation
+from lic_image.data import Photographs
 from lic_video.codecs.contract import Coded, VideoCodec, Written
 from lic_video.codecs.skeleton import Stages
+from lic_video.data import VideoClips
 from lic_video.evaluate import VideoProtocol
 from lic_video.gop import Gop
 
@@ -104,6 +107,14 @@ def evaluated(
     found = VideoProtocol(**settings)(codec or Copying(Gop(7)), "copying", Told(list(flats)), out)  # type: ignore[arg-type]
     with (out / "frames.csv").open() as file:
         return found, list(csv.DictReader(file))
+
+
+def test_a_protocol_of_clips_takes_no_photographs() -> None:
+    protocol = VideoProtocol("dvc_gop", 12, 100, 64, "ffmpeg_default")
+    pictures = Photographs(train=None, test=None, name="t", crop=64, batch_size=1)
+    with pytest.raises(LicError, match=r"dvc_gop is a protocol for data=video/…, and what is given is of data=image/…"):
+        check_kind(protocol, pictures)
+    check_kind(protocol, VideoClips({}, {}, {}, [], [], crop=64, frames=2, batch_size=1))
 
 
 def test_frames_are_compared_as_decoded_each_with_its_own(tmp_path: Path) -> None:

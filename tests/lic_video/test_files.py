@@ -180,10 +180,39 @@ def test_files_are_written_and_read(ofmc: VideoCodec, tmp_path: Path) -> None:
     (said,) = files.compress_file(tmp_path / "clip.mkv", tmp_path / "clip.lic")
     assert "47x33, 9 frames" in said and "kbit/s" in said
     files.decompress_file(tmp_path / "clip.lic", tmp_path / "back.mkv")
-    files.decompress_file(tmp_path / "clip.lic", tmp_path / "part", (3, 6))
+    (said,) = files.decompress_file(tmp_path / "clip.lic", tmp_path / "part", (3, 6))
+    assert said.endswith("47x33, 3 frames, 3-5 of the clip")
+    assert sorted(path.name for path in (tmp_path / "part").iterdir()) == [f"{n:06d}.png" for n in (3, 4, 5)]
     whole, part = list(Clip(tmp_path / "back.mkv")), list(Clip(tmp_path / "part"))
     assert len(whole) == 9 and len(part) == 3 and all(map(np.array_equal, part, whole[3:6]))
     assert Clip(tmp_path / "back.mkv").info.rate == 30
+
+
+def test_what_was_converted_is_said_and_damage_is_coded_only_when_told(ofmc: VideoCodec, tmp_path: Path) -> None:
+    ofmc.gop = Gop(4)
+    files = VideoFiles(ofmc, "test")
+    ten = tmp_path / "a_48x32_10bit.yuv"
+    ten.write_bytes(np.full(2 * 48 * 32 * 3 // 2, 512, "<u2").tobytes())
+    *notes, said = files.compress_file(ten, tmp_path / "a.lic", size=(48, 32))
+    assert [*map(str.split, notes)] and "yuv420p10le, as its name says" in notes[0] and "rounded to 8" in notes[1]
+    assert "48x32, 2 frames" in said
+    files.compress_file(ten, tmp_path / "b.lic", size=(48, 32), format="yuv420p10le")
+    assert (tmp_path / "a.lic").read_bytes() == (tmp_path / "b.lic").read_bytes()
+    ten.write_bytes(ten.read_bytes()[:-5])
+    with pytest.raises(LicError, match="not whole frames"):
+        files.compress_file(ten, tmp_path / "c.lic", size=(48, 32))
+    assert not (tmp_path / "c.lic").exists()
+    *notes, said = files.compress_file(ten, tmp_path / "c.lic", size=(48, 32), ignore_damage=True)
+    assert "48x32, 1 frames" in said and any("left out" in note for note in notes)
+    write_clip(tmp_path / "d.mkv", moving(47, 33, 6), 30)
+    content = bytearray((tmp_path / "d.mkv").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "d.mkv").write_bytes(content)
+    with pytest.raises(LicError, match=r"d\.mkv is damaged: frame \d \(from 0\)"):
+        files.compress_file(tmp_path / "d.mkv", tmp_path / "d.lic")
+    assert not (tmp_path / "d.lic").exists()
+    *notes, said = files.compress_file(tmp_path / "d.mkv", tmp_path / "d.lic", ignore_damage=True)
+    assert "was coded as FFmpeg conceals it: frame" in notes[0] and "6 frames" in said
 
 
 def test_a_cut_file_gives_what_it_has_and_says_what_it_has_not(ofmc: VideoCodec, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.clips import moving
 
@@ -56,6 +57,23 @@ def test_a_file_by_the_protocol_that_does_not_crop(lic: Lic, clips: Path, tmp_pa
     measured = content(tmp_path / "out/x264.dcvc_ip32.baseline.json")
     assert measured["dataset"].startswith("mine 1 sequence ") and measured["conditions"]["conversion"] == "bt709"
     assert [(r["sequence"], r["width"], r["height"]) for r in measured["sequences"]] == [("pan", 80, 70)]
+
+
+def test_damaged_clips_are_refused_before_work_and_conversions_said(
+    lic: Lic, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (clips / "ten_64x64_25_10bit.yuv").write_bytes(np.full(3 * 64 * 64 * 3 // 2, 512, "<u2").tobytes())
+    command = ["bench", str(clips), "--protocol", "dvc_gop", "--codecs", "x264", "--qualities", "27"]
+    assert lic(*command) == 0
+    assert "10 bits a channel; they were rounded to 8" in " ".join(capsys.readouterr().out.split())
+    measured = content(tmp_path / "bench/clips/x264.dvc_gop.baseline.json")
+    assert {(r["sequence"], r["frames"]) for r in measured["sequences"]} >= {("ten_64x64_25_10bit", 3)}
+    damaged = bytearray((clips / "pan.mkv").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (clips / "pan.mkv").write_bytes(damaged)
+    assert lic(*command, "--out", str(tmp_path / "out")) == 2
+    assert "1 of the 3 test clips cannot be read (pan)" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_pictures_as_before(lic: Lic, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -113,3 +113,6 @@ def test_a_set_of_raw_clips_has_the_rule_too(tmp_path: Path) -> None:
     assert (first.size, first.rate, second.rate) == (SIZE, 25, 50)  # 10bit is no rate
     np.testing.assert_array_equal(list(first.clip()), list(second.clip()))
     assert next(iter(first.clip())).std() > 40
+    assert len(first.digest()) == 64 and first.digest() == second.digest()
+    renamed = first.path.rename(tmp_path / "b_96x64_p010.yuv")
+    assert first._replace(path=renamed).digest() != second.digest()  # the same bytes, other frames
