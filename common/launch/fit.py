@@ -80,6 +80,7 @@ def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> No
     module: LightningModule = instantiate(cfg.model)
     data = instantiate(cfg.data)
     data.check(getattr(module, network_name(cfg.model)))
+    instantiate(cfg.protocol)  # what is wrong with it is not to be found after the training
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=logger or False,

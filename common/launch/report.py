@@ -96,21 +96,22 @@ def measure_baselines(folders: Sequence[Path], out: Path, console: Console) -> l
 
 def benches(each: Evaluated, codecs: list[Any], place: Path) -> "list[Bench]":
     """The measurements of `codecs`, in `place`, on what `each` was evaluated on."""
+    from hydra.utils import instantiate
+
     from common.baselines.benches import of_clips, of_pictures
     from common.baselines.conditions import Conditions
 
     result = each.result
+    metrics = instantiate(OmegaConf.select(each.folder.config(), "protocol.metrics"))
     if "conditions" not in result:
         sources = [Path(image["source"]) for image in result["images"]]
-        return of_pictures(codecs, sources, result["dataset"], place)
+        return of_pictures(codecs, sources, result["dataset"], place, metrics=metrics)
     conditions = Conditions(**result["conditions"])
 
     def clips() -> list[Any]:
-        from hydra.utils import instantiate
-
         data = instantiate(each.folder.config().data)
         if data.identity() != result["dataset"]:
             raise LicError(f"the clips that {each.folder.path} was evaluated on have changed since.")
         return data.sequences(conditions.conversion)  # type: ignore[no-any-return]
 
-    return of_clips(codecs, len(result["sequences"]), clips, result["dataset"], conditions, place)
+    return of_clips(codecs, len(result["sequences"]), clips, result["dataset"], conditions, place, metrics=metrics)

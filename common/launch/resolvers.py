@@ -27,7 +27,7 @@ SILENT = (
 # Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
 UNNAMED = (
     "lmbda", "seed", "model", "size", "trainer", "trainer.devices", "threads", "data", "data.test", "data.name",
-    "run", "weights", "protocol",
+    "run", "weights", "protocol", "metric",
 )  # fmt: skip
 # Counts how often a run folder was cleared: what is trained again is another run to a tracker.
 ATTEMPT = ".attempt"

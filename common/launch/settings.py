@@ -29,6 +29,8 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def check_settings(cfg: DictConfig) -> None:
     """Raises `LicError` for the first setting of `cfg` that is there, not null, and not what it must be."""
+    if "metric" in cfg:
+        raise LicError("a file of conf/metric/ begins with a line '# @package protocol.metrics.NAME'; one has none.")
     for key, (fits, what) in CHECKS.items():
         value = OmegaConf.select(cfg, key, throw_on_missing=False)
         if isinstance(value, (str, int, float)) and not fits(value):

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.data.naming import recorded_name
 from common.rd.bd import Method, bd_matrix
-from common.rd.curves import METRICS, Curve, Group, Metric, Point
+from common.rd.curves import METRICS, Curve, Group, Metric, Point, own_of
 from common.rd.points import decibel, read_json
 from common.rd.score_tables import distinct
 from common.rd.tables import setting_of
@@ -18,30 +18,41 @@ def curves_data(group: Group) -> dict[str, Any]:
     """The curves of `group` and the names of the photographs or clips that they were measured on.
 
     Returns:
-        {"unit", "parts": [name], "seeds": whether points are means over several,
+        {"unit", "metrics": [{"key", "title", "unit", "axis"}], "parts": [name],
+         "seeds": whether points are means over several,
          "shared": overrides that the names of all runs have, which their labels lack,
          "curves": [{"name", "label", "kind",
                      "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
-        where figures are [bpp, PSNR in dB or None, MS-SSIM in dB or None].
+        where figures are bpp, then of each metric the value or None, of MS-SSIM in dB.
     """
     files: dict[Path, Any] = {}
     numbers: dict[str, int] = {}
     unit = "photograph"
+    own = [measure.key for measure in own_of(group.curves)]
     curves: list[dict[str, Any]] = []
     for curve in group.curves:
         points = []
         for point in curve.points:
             key, records = records_of(point, files)
             unit = "clip" if key == "sequence" else unit
-            parts = {numbers.setdefault(_name(record, key), len(numbers)): _figures(record) for record in records}
+            parts = {numbers.setdefault(_name(record, key), len(numbers)): _figures(record, own) for record in records}
             mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
+            mean += [_short(point.extra.get(key)) for key in own]
             points.append({"at": at(point), "mean": mean, "parts": parts})
         curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
     labels, shared = distinct([curve.name for curve in group.of_kind("run")])
     for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
         entry["label"] = label
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
-    return {"unit": unit, "parts": list(numbers), "seeds": seeds, "shared": shared, "curves": curves}
+    metrics = [{"key": m.key, "title": m.title, "unit": m.unit, "axis": m.axis} for m in group.measures]
+    return {
+        "unit": unit,
+        "metrics": metrics,
+        "parts": list(numbers),
+        "seeds": seeds,
+        "shared": shared,
+        "curves": curves,
+    }
 
 
 def at(point: Point) -> str:
@@ -70,10 +81,10 @@ def _name(record: dict[str, Any], key: str) -> str:
     return recorded_name(str(record[key])) if key == "file" else str(record[key])
 
 
-def _figures(record: dict[str, Any]) -> list[float | None]:
+def _figures(record: dict[str, Any], own: Sequence[str]) -> list[float | None]:
     ms_ssim = record.get("ms_ssim")
     in_db = decibel(ms_ssim) if isinstance(ms_ssim, float) and ms_ssim < 1 else None
-    return [_short(record["bpp"]), _short(record.get("psnr")), _short(in_db)]
+    return [_short(record["bpp"]), _short(record.get("psnr")), _short(in_db), *(_short(record.get(key)) for key in own)]
 
 
 def _short(value: Any) -> float | None:
@@ -93,7 +104,7 @@ def bd_data(group: Group, method: Method) -> dict[str, Any]:
         where two curves cannot be compared. Of more than `MAX_COMPARED` curves the first, and all but runs.
     """
     data: dict[str, Any] = {}
-    for metric in METRICS:
+    for metric in (measure.key for measure in group.measures):
         chosen = _comparable(group.curves, metric)
         if len(chosen) > 1:
             cells = _cells([group.curves[number] for number in chosen], metric, method)

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.rd.page_runs import Run
 from common.rd.sections import ScoreSection, Section
-from common.rd.tables import LABELS, Table, to_html
+from common.rd.tables import Table, to_html
 
 NO_SCRIPT = (
     "<noscript><p class=note>Curves and gallery need JavaScript; the figures lie beside this page.</p></noscript>"
@@ -38,11 +38,12 @@ def rd_part(number: int, data: dict[str, Any]) -> str:
         _option(*p) for p in enumerate(data["parts"])
     ]
     show = f"<div class=bar>{_select('Curves on', 'part', parts)}</div>" if data["parts"] else ""
-    metrics = [i for i in range(len(LABELS)) if any(p["mean"][i + 1] is not None for p in _points(data))]
+    metrics = data["metrics"]
+    known = [i for i in range(len(metrics)) if any(p["mean"][i + 1] is not None for p in _points(data))]
     plots = [
-        f'<figure><figcaption>{label}</figcaption><div class="plot" data-metric="{i}"></div></figure>'
-        for i, label in enumerate(LABELS.values())
-        if i in metrics
+        f"<figure><figcaption>{escape(metrics[i]['title'])}</figcaption>"
+        f'<div class="plot" data-metric="{i}"></div></figure>'
+        for i in known
     ]
     notes = f"<p class=note>All runs: {escape(data['shared'])}</p>" if data["shared"] else ""
     if data["seeds"]:

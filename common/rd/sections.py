@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from common.rd.bd import Method
 from common.rd.blocks import block_figures
-from common.rd.curves import METRICS, Group
+from common.rd.curves import Group
 from common.rd.gallery import gallery, gallery_rows
 from common.rd.plot import rd_figure
 from common.rd.score_tables import distinct, scores_json, scores_table
@@ -102,12 +102,12 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Sec
     g, shared = _shortly_named(whole)
     heading = _heading(g)
     figures = [
-        rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading),
-        rd_figure(g.curves, "ms-ssim-rgb", out / f"rd_ms_ssim{suffix}.png", heading),
+        rd_figure(g.curves, measure, out / f"rd_{_file_name(measure.key)}{suffix}.png", heading)
+        for measure in g.measures
     ]
     if rows := gallery_rows(g.of_kind("run")):
         figures.append(gallery(rows, out / f"gallery{suffix}.png"))
-    tables = [bd_table(g, metric, method) for metric in METRICS]
+    tables = [bd_table(g, measure.key, method) for measure in g.measures]
     shown = [table for table in tables if table is not None]
     studies = study_tables(measured, method)
     runs = g.of_kind("run")
@@ -117,6 +117,11 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str) -> Sec
     points = points_table(g.curves, f"{title} ({shared})" if shared else title)
     closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
     return Section(whole, g, heading, studies, points, shown, drawn, *closer)
+
+
+def _file_name(metric: str) -> str:
+    """`ms-ssim-rgb` -> `ms_ssim`."""
+    return metric.removesuffix("-rgb").replace("-", "_")
 
 
 def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:

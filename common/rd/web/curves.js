@@ -1,7 +1,5 @@
-// Rate-distortion curves and BD-rates of one section: {unit, parts, curves: [{name, kind, points}], bd}.
+// Rate-distortion curves and BD-rates of one section: {unit, metrics, parts, curves: [{name, kind, points}], bd}.
 
-const METRICS = [{ key: "psnr-rgb", axis: "PSNR (dB)" }, { key: "ms-ssim-rgb", axis: "MS-SSIM (dB)" }];
-const METRIC_NAMES = { "psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM" };
 const escaped = (text) => text.replace(/[<>&]/g, (c) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;" })[c]);
 
 function rdCurves(place, data) {
@@ -19,6 +17,7 @@ function rdCurves(place, data) {
     if (note) note.hidden = !select || select.value === "";
     for (const plot of place.querySelectorAll(".plot")) {
       const i = Number(plot.dataset.metric) + 1;
+      const metric = data.metrics[i - 1], decibels = metric.unit === "dB";
       const traces = data.curves.map((curve, n) => {
         const style = styleOf(curve);
         const points = curve.points.filter((p) => figures(p) && figures(p)[i] !== null);
@@ -27,10 +26,10 @@ function rdCurves(place, data) {
           text: points.map((p) => p.at), name: curve.name, mode: "lines+markers",
           line: { color: colour(style.colour), width: crowded ? 1.4 : style.width, dash: style.dash },
           marker: { symbol: style.marker, size: crowded ? 5 : style.size, color: colour(style.colour) },
-          hovertemplate: `<b>${wrapped(curve.label)}</b><br>%{text}<br>%{x:.4f} bpp<br>%{y:.2f} dB<extra></extra>`,
+          hovertemplate: `<b>${wrapped(curve.label)}</b><br>%{text}<br>%{x:.4f} bpp<br>%{y:${decibels ? ".2f" : ".4g"}} ${escaped(metric.unit)}<extra></extra>`,
         };
       });
-      draw(plot, traces, layout("bits per pixel", METRICS[i - 1].axis, view(traces, data.curves, shown)));
+      draw(plot, traces, layout("bits per pixel", metric.axis, view(traces, data.curves, shown, decibels)));
     }
   }
 
@@ -42,7 +41,7 @@ function rdCurves(place, data) {
 
 // The view follows the runs, so that classical codecs at many bits do not squeeze them into a corner; a double click
 // shows it again.
-function view(traces, curves, shown) {
+function view(traces, curves, shown, decibels) {
   const all = traces.filter((trace, n) => shown[n] && trace.x.length);
   const runs = traces.filter((trace, n) => shown[n] && trace.x.length && curves[n].kind === "run");
   if (!runs.length || runs.length === all.length) return {};
@@ -50,8 +49,9 @@ function view(traces, curves, shown) {
   const low = Math.min(...runs.flatMap((trace) => trace.y)), high = Math.max(...runs.flatMap((trace) => trace.y));
   const right = Math.min(1.35 * most, 1.03 * Math.max(...all.flatMap((trace) => trace.x)));
   const near = all.flatMap((trace) => trace.y.filter((_, k) => trace.x[k] <= right));
-  const bottom = Math.max(Math.min(...near), low - 6), top = Math.min(Math.max(...near), high + 6);
-  const margin = 0.06 * Math.max(top - bottom, 1);
+  const far = decibels ? 6 : Infinity;
+  const bottom = Math.max(Math.min(...near), low - far), top = Math.min(Math.max(...near), high + far);
+  const margin = 0.06 * (decibels ? Math.max(top - bottom, 1) : top - bottom || 1);
   return { x: { range: [0, right] }, y: { range: [bottom - margin, top + margin] } };
 }
 
@@ -103,6 +103,7 @@ const SHAPES = {
 
 // Every curve against the chosen one, best first.
 function bdRates(place, data) {
+  const names = Object.fromEntries(data.metrics.map((metric) => [metric.key, metric.title]));
   const select = place.querySelector("select"), keys = Object.keys(data.bd);
 
   function cell(key, anchor, test) {
@@ -119,7 +120,7 @@ function bdRates(place, data) {
     const rank = (n) => cell(keys[0], anchor, n)?.[0] ?? Infinity;
     tests.sort((a, b) => rank(a) - rank(b) || a - b);
     const head = made("tr", {}, made("th", { textContent: "curve" }),
-      ...keys.map((key) => made("th", { className: "n", textContent: METRIC_NAMES[key] })));
+      ...keys.map((key) => made("th", { className: "n", textContent: names[key] })));
     const rows = tests.map((n) => made("tr", {}, made("td", {}, swatchOf(data.curves[n]), ` ${data.curves[n].label}`),
       ...keys.map((key) => bdCell(cell(key, anchor, n), most))));
     place.querySelector(".wide").replaceChildren(made("table", {}, head, ...rows));
