@@ -41,11 +41,13 @@ class Evaluated(NamedTuple):
         folder: one of the runs.
         result: its result.json.
         baselines: names of the classical codecs to be measured on the same.
+        metrics: configurations of the measures of one's own that any of the runs has, by name.
     """
 
     folder: RunFolder
     result: dict[str, Any]
     baselines: list[str]
+    metrics: dict[str, Any]
 
 
 def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
@@ -63,9 +65,10 @@ def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
         if result.get("images") or "conditions" in result:
             run = RunFolder(file.parent)
             key = json.dumps([result["dataset"], result.get("conditions")])
-            names = found.setdefault(key, Evaluated(run, result, [])).baselines
-            wanted = OmegaConf.select(run.config(), "report.baselines") or []
-            names += [name for name in wanted if name not in names]
+            each, cfg = found.setdefault(key, Evaluated(run, result, [], {})), run.config()
+            wanted = OmegaConf.select(cfg, "report.baselines") or []
+            each.baselines.extend(name for name in wanted if name not in each.baselines)
+            each.metrics.update(OmegaConf.to_container(OmegaConf.select(cfg, "protocol.metrics") or DictConfig({})))  # type: ignore[arg-type]
     return list(found.values())
 
 
@@ -102,7 +105,7 @@ def benches(each: Evaluated, codecs: list[Any], place: Path) -> "list[Bench]":
     from common.baselines.conditions import Conditions
 
     result = each.result
-    metrics = instantiate(OmegaConf.select(each.folder.config(), "protocol.metrics"))
+    metrics = instantiate(each.metrics)
     if "conditions" not in result:
         sources = [Path(image["source"]) for image in result["images"]]
         return of_pictures(codecs, sources, result["dataset"], place, metrics=metrics)
