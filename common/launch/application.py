@@ -15,6 +15,7 @@ from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
 from common.launch.outside import Ranks, ranks
 from common.launch.quiet import quiet
+from common.launch.quoting import quoted
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ def hydra_application(
     """
     if strange := [argument for argument in argv if printable(argument) != argument]:
         raise LicError(f"{strange[0]} is not UTF-8, and no configuration can hold it: rename it, or link to it.")
+    argv = [quoted(argument) for argument in argv]
     resolvers.register()
     quiet()
     outcomes.clear()
