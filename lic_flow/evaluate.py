@@ -21,6 +21,7 @@ from common.data.pictures import write_picture
 from common.layers.warp import warp
 from common.metrics.complexity import gmacs
 from common.metrics.flow import FlowMetrics
+from common.metrics.own import Given, checked, described, means
 from common.rd.points import Evaluation, finite, write_csv
 from lic_flow.data import FirstPairs, FlowData
 from lic_flow.inference import estimate
@@ -38,12 +39,20 @@ class FlowProtocol:
         pictures: of each set, so many pairs are drawn into `flow/` of the run folder.
         submissions: name of a set without ground truth -> (folder, pair's name, flow (2, H, W)) writes what its
             server takes, see `lic_flow.submission`.
+        metrics: measures beside those of `common.metrics.flow`, by name: means over the pairs of a set.
     """
 
-    def __init__(self, submissions: Mapping[str, Submit], name: str = "flow", pictures: int = 4) -> None:
+    def __init__(
+        self,
+        submissions: Mapping[str, Submit],
+        name: str = "flow",
+        pictures: int = 4,
+        metrics: Given = None,
+    ) -> None:
         self.submissions = submissions
         self.name = name
         self.pictures = pictures
+        self.metrics = checked(metrics)
 
     def __call__(self, network: nn.Module, system: str, data: FlowData, out: Path) -> Evaluation:
         """Every figure of every set as `SET/FIGURE`, and a record for each pair."""
@@ -62,7 +71,9 @@ class FlowProtocol:
                 if pairs.has_flow:
                     mine, none = measure(sample, {metrics: flow_hat, zero: torch.zeros_like(flow_hat)})
                     errors = {"epe": mine["epe"], "fl_all": mine["fl_all"], "zero_epe": none["epe"], **differences[-1]}
-                    records.append({"set": name, "pair": pairs.name(n), **errors})
+                    truth = [sample[key][None] for key in ("flow", "valid")]
+                    own = {key: metric(flow_hat[None], *truth) for key, metric in self.metrics.items()}
+                    records.append({"set": name, "pair": pairs.name(n), **errors, **own})
                 elif name in self.submissions:
                     server = out / "submission" / name.partition("_")[0]
                     self.submissions[name](server, pairs.name(n), flow_hat.numpy())
@@ -71,12 +82,13 @@ class FlowProtocol:
             if pairs.has_flow:
                 figures = {**metrics.compute(), "zero_epe": zero.compute()["epe"]}
                 results |= {f"{name}/{key}": finite(value.item()) for key, value in figures.items()}
+                own = means(self.metrics, [record for record in records if record["set"] == name])
+                results |= {f"{name}/{key}": value for key, value in own.items()}
             results |= {f"{name}/{key}": float(np.mean([d[key] for d in differences])) for key in differences[0]}
         if records:
             write_csv(out / "pairs.csv", records)
-        return Evaluation(
-            results, {"gmacs": multiply_accumulates(network), "pairs": records}, {"pair_time": float(np.mean(seconds))}
-        )
+        details = {**described(self.metrics), "gmacs": multiply_accumulates(network), "pairs": records}
+        return Evaluation(results, details, {"pair_time": float(np.mean(seconds))})
 
 
 def alone() -> FlowMetrics:

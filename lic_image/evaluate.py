@@ -21,6 +21,7 @@ from common.data.pictures import MOST_BITS, read_picture, write_picture
 from common.errors import LicError
 from common.metrics.complexity import gmacs
 from common.metrics.image import ms_ssim, psnr, rate
+from common.metrics.own import Given, checked, described, means, measured
 from common.rd.points import Evaluation, aggregate, finite, write_csv
 from lic_image.data import Photographs
 from lic_image.figures import attention_picture, bit_picture, refinement_picture
@@ -39,11 +40,13 @@ class ImageProtocol:
         name: what results of this protocol are marked with; tables never mix two.
         keep_pictures: write reconstructions to `pictures/` and files to `streams/` of the run folder, where the bits
             went to `bits/`, and of the first photographs what the codec's blocks do to `attention/` and `refinement/`.
+        metrics: measures beside PSNR and MS-SSIM, by name.
     """
 
-    def __init__(self, name: str = "image", keep_pictures: bool = True) -> None:
+    def __init__(self, name: str = "image", keep_pictures: bool = True, metrics: Given = None) -> None:
         self.name = name
         self.keep_pictures = keep_pictures
+        self.metrics = checked(metrics)
 
     def __call__(self, codec: CompressionModel, model: str, data: Photographs, out: Path) -> Evaluation:
         """Means in CompressAI's units, a record a photograph; pictures, streams and images.csv under `out`."""
@@ -63,7 +66,8 @@ class ImageProtocol:
         write_csv(out / "images.csv", records)
         times = {key: [record.pop(key) for record in records] for key in ("encoding_time", "decoding_time")}
         timing = {key: sum(values) / len(values) for key, values in times.items()}
-        return Evaluation(aggregate(records), {"gmacs": gmacs(codec), "images": records}, timing)
+        details = {**described(self.metrics), "gmacs": gmacs(codec), "images": records}
+        return Evaluation(aggregate(records) | means(self.metrics, records), details, timing)
 
     @torch.inference_mode()
     def measure(self, files: ImageFiles, source: Path, name: str, out: Path, figures: bool) -> dict[str, Any]:
@@ -99,6 +103,7 @@ class ImageProtocol:
             "bpp_estimated": estimated,
             "psnr": finite(psnr(x, x_hat).item()),  # None where nothing was lost
             "ms_ssim": finite(ms_ssim(x, x_hat).item()),  # None for small pictures
+            **measured(self.metrics, picture.rgb, decoded),
             "encoding_time": encoded - started,
             "decoding_time": finished - encoded,
             "identical": bool((to_picture(forward["x_hat"], height, width) == decoded).all()),

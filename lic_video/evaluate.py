@@ -28,6 +28,7 @@ from common.data.sequences import notes_on
 from common.data.video_files import VideoInfo
 from common.errors import LicError
 from common.metrics.image import psnr, rate
+from common.metrics.own import Given, checked, described, means
 from common.metrics.video import frame_qualities
 from common.rd.points import Evaluation, aggregate, finite, sequence_record, write_csv
 from lic_video.codecs.contract import VideoCodec
@@ -48,6 +49,7 @@ class VideoProtocol:
         structure: "uni" or "bi"; None leaves the codec's.
         pictures: of each sequence, so many P frames are drawn, stage by stage, into `frames/` of the run folder.
         keep_streams: write the files to `streams/` of the run folder.
+        metrics: measures beside PSNR and MS-SSIM, by name: means over a sequence's frames, then over sequences.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class VideoProtocol:
         structure: str | None = None,
         pictures: int = 1,
         keep_streams: bool = True,
+        metrics: Given = None,
     ) -> None:
         self.name = name
         self.conditions = Conditions(name, gop, frames, crop, conversion)
         self.structure = structure
         self.pictures = pictures
         self.keep_streams = keep_streams
+        self.metrics = checked(metrics)
 
     def __call__(self, codec: VideoCodec, model: str, data: VideoClips, out: Path) -> Evaluation:
         """Means in CompressAI's units, a record a sequence; sequences.csv, frames.csv, files and pictures in `out`."""
@@ -82,9 +86,10 @@ class VideoProtocol:
             timing.append(seconds)
         write_csv(out / "sequences.csv", records)
         write_csv(out / "frames.csv", frames)
-        means = {key: sum(seconds[key] for seconds in timing) / len(timing) for key in timing[0]}
+        times = {key: sum(seconds[key] for seconds in timing) / len(timing) for key in timing[0]}
         details = {"conditions": self.conditions._asdict(), "gop": vars(codec.gop), "sequences": records}
-        return Evaluation(aggregate(records), details, means)
+        results = aggregate(records) | means(self.metrics, records)
+        return Evaluation(results, {**described(self.metrics), **details}, times)
 
     def measure(
         self, files: VideoFiles, sequence: VideoSequence, out: Path
@@ -105,11 +110,11 @@ class VideoProtocol:
                     digests[frame.place] = digest(frame.decoded)
                     rows[frame.place] = {"sequence": sequence.name, **self.look(files, frame, sequence.name, out)}
             size, decoded = path.stat().st_size, Timed(self.decoded(files, path, digests, sequence.name))
-            qualities = list(frame_qualities(conditioned(sequence, self.conditions), decoded))
+            qualities = list(frame_qualities(conditioned(sequence, self.conditions), decoded, self.metrics))
         frames = [rows[index] for index in sorted(rows)]
         for row, quality in zip(frames, qualities):
-            row |= {"psnr": finite(quality.psnr), "ms_ssim": finite(quality.ms_ssim)}
-        record = {"sequence": sequence.name, **sequence_record(width, height, frames)}
+            row |= {"psnr": finite(quality.psnr), "ms_ssim": finite(quality.ms_ssim), **quality.own}
+        record = {"sequence": sequence.name, **sequence_record(width, height, frames), **means(self.metrics, frames)}
         pixels = width * height * len(frames)
         record |= {"bytes": size, "bpp": 8 * size / pixels}
         record["bpp_estimated"] = round(sum(row["bits_estimated"] for row in frames) / pixels, 6)

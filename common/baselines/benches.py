@@ -13,6 +13,7 @@ from common.baselines.codecs import Codec
 from common.baselines.conditions import Conditions
 from common.baselines.video_codecs import VideoCodec
 from common.baselines.video_measure import VideoSequence
+from common.metrics.own import Given
 
 Step = Callable[[], None]
 
@@ -40,14 +41,15 @@ def of_pictures(
     out: Path,
     qualities: Sequence[int] | None = None,
     workers: int | None = None,
+    metrics: Given = None,
 ) -> list[Bench]:
     """`measure.bench` of every codec."""
     return [
         Bench(
             f"{codec.title} on {_counted(len(pictures), 'picture')}",
             len(pictures) * len(qualities or codec.qualities),
-            measure.is_current(out / f"{codec.name}.baseline.json", codec, pictures, dataset, qualities),
-            partial(measure.bench, codec, pictures, dataset, out, qualities, workers),
+            measure.is_current(out / f"{codec.name}.baseline.json", codec, pictures, dataset, qualities, metrics),
+            partial(measure.bench, codec, pictures, dataset, out, qualities, workers, metrics=metrics),
         )
         for codec in codecs
     ]
@@ -62,18 +64,21 @@ def of_clips(
     out: Path,
     qualities: Sequence[int] | None = None,
     workers: int = video_measure.MAX_WORKERS,
+    metrics: Given = None,
 ) -> list[Bench]:
     """`bench_video` of every codec on the `count` clips that `clips` gives; it is called when they are needed."""
     opened = cache(clips)
 
     def bench(codec: VideoCodec) -> Bench:
         path = video_measure.video_file(codec, conditions, out)
-        current = video_measure.is_current(path, codec, dataset, conditions, qualities)
+        current = video_measure.is_current(path, codec, dataset, conditions, qualities, metrics)
 
         def make(step: Step) -> Path:
             if current:
                 return path
-            return video_measure.bench_video(codec, opened(), dataset, conditions, out, qualities, workers, step)
+            return video_measure.bench_video(
+                codec, opened(), dataset, conditions, out, qualities, workers, step, metrics
+            )
 
         what = f"{codec.title} on {_counted(count, 'clip')}"
         return Bench(what, count * len(qualities or codec.qualities), current, make)

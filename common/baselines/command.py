@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from common.baselines.benches import Bench
+    from common.metrics.own import OwnMetric
 
 Codec = TypeVar("Codec")
 DESCRIPTION = """\
@@ -62,6 +63,8 @@ def main(argv: list[str]) -> int:
         metavar="Q,…",
         help="settings in the codec's own scale (default: about 0.1 to 2 bpp; of clips the protocol's CRFs)",
     )
+    parser.add_argument("--metric", metavar="NAME,…", help="measures beside PSNR and MS-SSIM, as `lic eval` takes them")
+    parser.add_argument("--config-dir", metavar="DIR", help="where conf/metric/ of your own is, as for `lic eval`")
     parser.add_argument(
         "--workers",
         type=int,
@@ -129,7 +132,8 @@ def _of_pictures(options: argparse.Namespace, console: "Console") -> Task:
     dataset = dataset_identity(name, pictures)
     out = make_folder(options.out or Path("bench") / name)
     workers = options.workers or granted()
-    return Task(PROTOCOL, dataset, of_pictures(codecs, pictures, dataset, out, qualities, workers))
+    benches = of_pictures(codecs, pictures, dataset, out, qualities, workers, _metrics(options))
+    return Task(PROTOCOL, dataset, benches)
 
 
 def _of_clips(options: argparse.Namespace, console: "Console") -> Task:
@@ -155,8 +159,30 @@ def _of_clips(options: argparse.Namespace, console: "Console") -> Task:
     dataset = sequences_identity(name, clips)
     out = make_folder(options.out or Path("bench") / name)
     workers = options.workers or MAX_WORKERS
-    benches = of_clips(codecs, len(clips), lambda: clips, dataset, conditions, out, qualities, workers)
+    benches = of_clips(
+        codecs, len(clips), lambda: clips, dataset, conditions, out, qualities, workers, _metrics(options)
+    )
     return Task(conditions.protocol, dataset, benches)
+
+
+def _metrics(options: argparse.Namespace) -> dict[str, "OwnMetric"]:
+    """The measures that `--metric` names, by the files of the group `metric`."""
+    if options.metric is None:
+        return {}
+    from hydra import compose, initialize_config_module
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate
+
+    from common.metrics.own import checked
+
+    chosen = [f"metric=[{options.metric}]"]
+    if options.config_dir is not None:
+        chosen.append(f"hydra.searchpath=[file://{Path(options.config_dir).absolute()}]")
+    try:
+        with initialize_config_module("conf", version_base="1.3"):
+            return checked(instantiate(compose("eval", chosen).protocol.metrics))
+    except HydraException as error:
+        raise LicError(f"--metric {options.metric}: {error}") from error
 
 
 def _name(options: argparse.Namespace) -> str:

@@ -19,6 +19,7 @@ from common.data.naming import distinct_names, recorded_name
 from common.data.pictures import read_picture
 from common.errors import LicError
 from common.metrics.image import ms_ssim, psnr
+from common.metrics.own import Given, OwnMetrics, checked, described, measured
 from common.rd.points import finite, read_json, results, write_json
 
 PROTOCOL = "image"
@@ -31,6 +32,7 @@ def measure(
     qualities: Sequence[int] | None = None,
     workers: int | None = None,
     step: Callable[[], None] = lambda: None,
+    metrics: Given = None,
 ) -> dict[str, Any]:
     """Encode and decode every picture at every quality.
 
@@ -41,6 +43,7 @@ def measure(
         qualities: the codec's own by default.
         workers: pictures at a time; one per processor by default.
         step: called after each picture and quality, from any thread.
+        metrics: measures beside PSNR and MS-SSIM, by name.
 
     Returns:
         CompressAI's layout with "kind", "protocol", "dataset", "quality" per point, and in "images" one
@@ -51,14 +54,14 @@ def measure(
     """
     if not pictures:
         raise LicError("There are no pictures to measure on.")
-    chosen = list(qualities or codec.qualities)
+    chosen, own = list(qualities or codec.qualities), checked(metrics)
 
     def one(job: tuple[Path, str]) -> list[dict[str, Any]]:
         path, name = job
         rgb = read_picture(path, background="white").rgb  # as the protocol does
         records = []
         for quality in chosen:
-            records.append({"quality": quality, "file": name, **_record(codec, path, rgb, quality)})
+            records.append({"quality": quality, "file": name, **_record(codec, path, rgb, quality, own)})
             step()
         return records
 
@@ -66,7 +69,8 @@ def measure(
     images = [record for records in side_by_side(one, jobs, workers or granted()) for record in records]
     return {
         **_head(codec, dataset),
-        "results": results([point(images, quality) for quality in chosen]),
+        **described(own),
+        "results": results([point(images, quality, own) for quality in chosen]),
         "images": images,
     }
 
@@ -79,19 +83,26 @@ def bench(
     qualities: Sequence[int] | None = None,
     workers: int | None = None,
     step: Callable[[], None] = lambda: None,
+    metrics: Given = None,
 ) -> Path:
     """`measure` into `out/NAME.baseline.json`, unless that file already holds this measurement."""
     path = out / f"{codec.name}.baseline.json"
-    if not is_current(path, codec, pictures, dataset, qualities):
-        write_json(path, measure(codec, pictures, dataset, qualities, workers, step))
+    if not is_current(path, codec, pictures, dataset, qualities, metrics):
+        write_json(path, measure(codec, pictures, dataset, qualities, workers, step, metrics))
     return path
 
 
 def is_current(
-    path: Path, codec: Codec, pictures: Sequence[Path], dataset: str, qualities: Sequence[int] | None = None
+    path: Path,
+    codec: Codec,
+    pictures: Sequence[Path],
+    dataset: str,
+    qualities: Sequence[int] | None = None,
+    metrics: Given = None,
 ) -> bool:
-    """Whether `path` holds this codec, in this version, on these pictures, by their names, at these qualities."""
-    if not holds(path, _head(codec, dataset), qualities or codec.qualities):
+    """Whether `path` holds this codec, in this version, on these pictures, by their names, at these qualities, and
+    these metrics."""
+    if not holds(path, _head(codec, dataset), qualities or codec.qualities, checked(metrics)):
         return False
     names = {recorded_name(str(image["file"])) for image in read_json(path)["images"]}
     return names == set(distinct_names(pictures))
@@ -107,7 +118,7 @@ def _head(codec: Codec, dataset: str) -> dict[str, Any]:
     }
 
 
-def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int) -> dict[str, Any]:
+def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int, metrics: OwnMetrics) -> dict[str, Any]:
     start = perf_counter()
     try:
         data = codec.encode(rgb, quality)
@@ -125,6 +136,7 @@ def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int) -> dict[str
         "bpp": 8 * len(data) / (height * width),
         "psnr": finite(psnr(x, x_hat).item()),
         "ms_ssim": finite(ms_ssim(x, x_hat).item()),
+        **measured(metrics, rgb, decoded),
         "encoding_time": encoded - start,
         "decoding_time": end - encoded,
     }

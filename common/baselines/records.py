@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from common.metrics.own import OwnMetrics, means
 from common.rd.points import aggregate
 
 Job = TypeVar("Job")
@@ -29,17 +30,19 @@ def side_by_side(work: Callable[[Job], Result], jobs: Iterable[Job], workers: in
         torch.set_num_threads(threads)
 
 
-def point(records: Sequence[Mapping[str, Any]], quality: int) -> dict[str, float | None]:
-    """Means over the records of one quality: rate, PSNR, MS-SSIM and seconds."""
+def point(records: Sequence[Mapping[str, Any]], quality: int, metrics: OwnMetrics) -> dict[str, float | None]:
+    """Means over the records of one quality: rate, PSNR, MS-SSIM, `metrics` and seconds."""
     own = [record for record in records if record["quality"] == quality]
     times = {key: sum(record[key] for record in own) / len(own) for key in ("encoding_time", "decoding_time")}
-    return {"quality": quality, **aggregate(own), **times}
+    return {"quality": quality, **aggregate(own), **means(metrics, own), **times}
 
 
-def holds(path: Path, head: Mapping[str, Any], qualities: Sequence[int]) -> bool:
-    """Whether `path` has a measurement at these qualities whose keys of `head` have these values."""
+def holds(path: Path, head: Mapping[str, Any], qualities: Sequence[int], metrics: OwnMetrics) -> bool:
+    """Whether `path` has a measurement at these qualities, with `metrics`, whose keys of `head` have these values."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return all(data[key] == head[key] for key in head) and data["results"]["quality"] == list(qualities)
+        known = data.get("metrics", {})
+        same = all(known.get(name) == metric.said() for name, metric in metrics.items())
+        return same and all(data[key] == head[key] for key in head) and data["results"]["quality"] == list(qualities)
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -21,6 +21,7 @@ from common.baselines.conditions import Conditions
 from common.baselines.records import holds, point, side_by_side
 from common.baselines.video_codecs import VideoCodec
 from common.errors import LicError
+from common.metrics.own import Given, OwnMetrics, checked, described, means
 from common.metrics.video import frame_qualities
 from common.rd.points import finite, results, sequence_record, write_json
 
@@ -47,6 +48,7 @@ def measure_video(
     qualities: Sequence[int] | None = None,
     workers: int = MAX_WORKERS,
     step: Callable[[], None] = lambda: None,
+    metrics: Given = None,
 ) -> dict[str, Any]:
     """Encode and decode every clip at every quality.
 
@@ -58,6 +60,7 @@ def measure_video(
         qualities: the codec's own by default.
         workers: clips at a time, 1 or 2; encode and decode seconds are undisturbed with 1.
         step: called after each clip and quality, from any thread.
+        metrics: measures beside PSNR and MS-SSIM, by name.
 
     Returns:
         CompressAI's layout with "kind", "protocol", "dataset", "conditions", "quality" per point, in "sequences" one
@@ -68,10 +71,10 @@ def measure_video(
     """
     if not sequences:
         raise LicError("There are no clips to measure on.")
-    chosen = list(qualities or codec.qualities)
+    chosen, own = list(qualities or codec.qualities), checked(metrics)
 
     def one(job: tuple[VideoSequence, int]) -> tuple[dict[str, Any], dict[str, Any]]:
-        record, frames = _record(codec, *job, conditions)
+        record, frames = _record(codec, *job, conditions, own)
         step()
         return record, frames
 
@@ -79,7 +82,8 @@ def measure_video(
     records = [record for record, _ in measured]
     return {
         **_head(codec, dataset, conditions),
-        "results": results([point(records, quality) for quality in chosen]),
+        **described(own),
+        "results": results([point(records, quality, own) for quality in chosen]),
         "sequences": records,
         "frames": [frames for _, frames in measured],
     }
@@ -94,11 +98,12 @@ def bench_video(
     qualities: Sequence[int] | None = None,
     workers: int = MAX_WORKERS,
     step: Callable[[], None] = lambda: None,
+    metrics: Given = None,
 ) -> Path:
     """`measure_video` into `video_file(…)`, unless that already holds this measurement."""
     path = video_file(codec, conditions, out)
-    if not is_current(path, codec, dataset, conditions, qualities):
-        write_json(path, measure_video(codec, sequences, dataset, conditions, qualities, workers, step))
+    if not is_current(path, codec, dataset, conditions, qualities, metrics):
+        write_json(path, measure_video(codec, sequences, dataset, conditions, qualities, workers, step, metrics))
     return path
 
 
@@ -109,10 +114,16 @@ def video_file(codec: VideoCodec, conditions: Conditions, out: Path) -> Path:
 
 
 def is_current(
-    path: Path, codec: VideoCodec, dataset: str, conditions: Conditions, qualities: Sequence[int] | None = None
+    path: Path,
+    codec: VideoCodec,
+    dataset: str,
+    conditions: Conditions,
+    qualities: Sequence[int] | None = None,
+    metrics: Given = None,
 ) -> bool:
-    """Whether `path` holds this codec, in this version, on these clips at these qualities under these conditions."""
-    return holds(path, _head(codec, dataset, conditions), qualities or codec.qualities)
+    """Whether `path` holds this codec, in this version, on these clips at these qualities under these conditions, and
+    these metrics."""
+    return holds(path, _head(codec, dataset, conditions), qualities or codec.qualities, checked(metrics))
 
 
 def _head(codec: VideoCodec, dataset: str, conditions: Conditions) -> dict[str, Any]:
@@ -127,7 +138,7 @@ def _head(codec: VideoCodec, dataset: str, conditions: Conditions) -> dict[str, 
 
 
 def _record(
-    codec: VideoCodec, sequence: VideoSequence, quality: int, conditions: Conditions
+    codec: VideoCodec, sequence: VideoSequence, quality: int, conditions: Conditions, metrics: OwnMetrics
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record of a clip at a quality, and its frames' lists."""
     source, gop = Timed(conditioned(sequence, conditions)), conditions.gop
@@ -139,7 +150,7 @@ def _record(
             encoding = perf_counter() - start - source.seconds
             bits = codec.frame_bits(path)
             decoded = Timed(codec.decode(path))
-            found = list(frame_qualities(conditioned(sequence, conditions), decoded))
+            found = list(frame_qualities(conditioned(sequence, conditions), decoded, metrics))
         except av.error.FFmpegError as error:
             raise LicError(
                 f"{codec.title} cannot code {sequence.name} at quality {quality}: {error.strerror}."
@@ -149,13 +160,13 @@ def _record(
     if len(bits) != len(found):
         raise LicError(f"{codec.title} wrote {len(bits)} packets for the {len(found)} frames of {sequence.name}.")
     frames = [
-        {"bits": own, "psnr": finite(quality_of.psnr), "ms_ssim": finite(quality_of.ms_ssim)}
+        {"bits": own, "psnr": finite(quality_of.psnr), "ms_ssim": finite(quality_of.ms_ssim), **quality_of.own}
         for own, quality_of in zip(bits, found)
     ]
     height, width = decoded.last.shape[:2]
     name = {"quality": quality, "sequence": sequence.name}
     times = {"encoding_time": encoding / len(frames), "decoding_time": decoded.seconds / len(frames)}
-    record = {**name, **sequence_record(width, height, frames), **times}
+    record = {**name, **sequence_record(width, height, frames), **means(metrics, frames), **times}
     return record, {**name, **{key: [frame[key] for frame in frames] for key in frames[0]}}
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.data.folders import find_pictures
+from common.data.folders import as_path, find_pictures
 from common.data.pictures import read_picture
 from common.data.shards import INDEX, KIND, TABLE, Record
 from common.errors import LicError
@@ -44,6 +44,7 @@ def pack(folder: Path, out: Path, size_limit: int, skip: bool = False, workers: 
 
     Raises ``LicError``: no such folder, no photographs, one that cannot be read, something in ``out`` already.
     """
+    folder = as_path(folder)
     files = find_pictures([folder])
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise LicError(f"{out} exists and is not an empty folder; name another, or remove it.")

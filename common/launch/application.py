@@ -17,6 +17,7 @@ from common.launch.hydra_faults import one_sentence
 from common.launch.loggers import check_spelling
 from common.launch.outside import Ranks, ranks
 from common.launch.quiet import quiet
+from common.launch.quoting import quoted
 from common.launch.shown import show
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ def hydra_application(
     """
     if strange := [argument for argument in argv if printable(argument) != argument]:
         raise LicError(f"{strange[0]} is not UTF-8, and no configuration can hold it: rename it, or link to it.")
+    argv = [quoted(argument) for argument in argv]
     check_spelling(argv)
     resolvers.register()
     quiet()

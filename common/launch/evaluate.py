@@ -113,7 +113,10 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
                 if trained.protocol._target_ != cfg.protocol._target_:  # of another kind than the default's
                     if wrong := overrides("protocol"):
                         raise LicError(f"{wrong[0]} does not measure what {cfg.run} has learned: leave it out.")
+                    own = cfg.protocol.get("metrics")
                     cfg.protocol = trained.protocol
+                    if overrides("metric"):
+                        cfg.protocol.metrics = own
                 data = overrides("data")
                 if trained.data._target_ != cfg.data._target_ and not any(each.startswith("data=") for each in data):
                     if data:

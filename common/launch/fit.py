@@ -87,6 +87,7 @@ def fit(folder: RunFolder, loggers: list[Logger], request: Request | None) -> No
     chosen = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     if not cfg.trainer.get("enable_progress_bar", True):
         chosen = [callback for callback in chosen if not isinstance(callback, ProgressBar)]
+    instantiate(cfg.protocol)  # what is wrong with it is not to be found after the training
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=loggers or False,

@@ -28,7 +28,7 @@ OWN_ROOTS = ("data.roots.folder", "data.roots.sequences")
 # Overrides that a curve's name need not repeat: they vary along it, or the results say them in their own place.
 UNNAMED = (
     "lmbda", "seed", "model", "size", "trainer", "trainer.devices", "threads", "data", "data.test", "data.name",
-    "run", "weights", "protocol", "experiment", "ablation",
+    "run", "weights", "protocol", "metric", "experiment", "ablation",
 )  # fmt: skip
 LONGEST = 110  # with digest and "report-" a name of 127 characters; W&B takes 128
 

@@ -41,11 +41,13 @@ class Evaluated(NamedTuple):
         folder: one of the runs.
         result: its result.json.
         baselines: names of the classical codecs to be measured on the same.
+        metrics: configurations of the measures of one's own that any of the runs has, by name.
     """
 
     folder: RunFolder
     result: dict[str, Any]
     baselines: list[str]
+    metrics: dict[str, Any]
 
 
 def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
@@ -63,9 +65,10 @@ def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
         if result.get("images") or "conditions" in result:
             run = RunFolder(file.parent)
             key = json.dumps([result["dataset"], result.get("conditions")])
-            names = found.setdefault(key, Evaluated(run, result, [])).baselines
-            wanted = OmegaConf.select(run.config(), "report.baselines") or []
-            names += [name for name in wanted if name not in names]
+            each, cfg = found.setdefault(key, Evaluated(run, result, [], {})), run.config()
+            wanted = OmegaConf.select(cfg, "report.baselines") or []
+            each.baselines.extend(name for name in wanted if name not in each.baselines)
+            each.metrics.update(OmegaConf.to_container(OmegaConf.select(cfg, "protocol.metrics") or DictConfig({})))  # type: ignore[arg-type]
     return list(found.values())
 
 
@@ -96,21 +99,22 @@ def measure_baselines(folders: Sequence[Path], out: Path, console: Console) -> l
 
 def benches(each: Evaluated, codecs: list[Any], place: Path) -> "list[Bench]":
     """The measurements of `codecs`, in `place`, on what `each` was evaluated on."""
+    from hydra.utils import instantiate
+
     from common.baselines.benches import of_clips, of_pictures
     from common.baselines.conditions import Conditions
 
     result = each.result
+    metrics = instantiate(each.metrics)
     if "conditions" not in result:
         sources = [Path(image["source"]) for image in result["images"]]
-        return of_pictures(codecs, sources, result["dataset"], place)
+        return of_pictures(codecs, sources, result["dataset"], place, metrics=metrics)
     conditions = Conditions(**result["conditions"])
 
     def clips() -> list[Any]:
-        from hydra.utils import instantiate
-
         data = instantiate(each.folder.config().data)
         if data.identity() != result["dataset"]:
             raise LicError(f"the clips that {each.folder.path} was evaluated on have changed since.")
         return data.sequences(conditions.conversion)  # type: ignore[no-any-return]
 
-    return of_clips(codecs, len(result["sequences"]), clips, result["dataset"], conditions, place)
+    return of_clips(codecs, len(result["sequences"]), clips, result["dataset"], conditions, place, metrics=metrics)

@@ -57,6 +57,8 @@ def check_settings(cfg: DictConfig) -> None:
 
     null is nothing to check, but for λ where the model needs one.
     """
+    if "metric" in cfg:
+        raise LicError("a file of conf/metric/ begins with a line '# @package protocol.metrics.NAME'; one has none.")
     for key, (fits, what) in CHECKS.items():
         if _raw(cfg, key) is None:
             continue

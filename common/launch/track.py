@@ -70,6 +70,7 @@ def track_report(config: DictConfig, report: "Report") -> None:
         return
     import wandb
 
+    from common.rd.curves import own_of
     from common.rd.sections import ScoreSection, Section
 
     identity = {
@@ -80,13 +81,17 @@ def track_report(config: DictConfig, report: "Report") -> None:
         "tags": sorted({section.group.protocol for section in report.sections if section.group.protocol}),
     }
     rated = [section for section in report.sections if isinstance(section, Section)]
+    own = [each.key for each in own_of([curve for section in rated for curve in section.group.curves])]
     rows = [
-        [curve.name, curve.kind, point.extra.get("lmbda"), point.bpp, point.psnr, point.ms_ssim]
+        [
+            *(curve.name, curve.kind, point.extra.get("lmbda"), point.bpp, point.psnr, point.ms_ssim),
+            *(point.extra.get(key) for key in own),
+        ]
         for section in rated
         for curve in section.group.curves
         for point in curve.points
     ]
-    columns: list[str | int] = ["curve", "kind", "lmbda", "bpp", "psnr", "ms_ssim"]
+    columns: list[str | int] = ["curve", "kind", "lmbda", "bpp", "psnr", "ms_ssim", *own]
     points = {"rate_distortion": wandb.Table(columns=columns, data=rows)} if rows else {}
     studies = _tables("study", [study for section in report.sections for study in section.studies])
     scores = _tables("scores", [section.scores for section in report.sections if isinstance(section, ScoreSection)])

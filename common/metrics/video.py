@@ -1,6 +1,6 @@
 """Quality of clips, a frame at a time: nothing holds more than a frame of each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -10,17 +10,22 @@ from numpy.typing import NDArray
 
 from common.errors import LicError
 from common.metrics.image import ms_ssim, psnr
+from common.metrics.own import OwnMetrics, measured
 
 
 class FrameQuality(NamedTuple):
-    """`psnr` in dB over RGB, infinite for equal frames; `ms_ssim` 0 to 1, NaN for sides of 160 pixels or less."""
+    """`psnr` in dB over RGB, infinite for equal frames; `ms_ssim` 0 to 1, NaN for sides of 160 pixels or less.
+
+    `own`: figures by name of the metrics that were asked for.
+    """
 
     psnr: float
     ms_ssim: float
+    own: Mapping[str, float | None] = {}
 
 
 def frame_qualities(
-    source: Iterable[NDArray[np.uint8]], decoded: Iterable[NDArray[np.uint8]]
+    source: Iterable[NDArray[np.uint8]], decoded: Iterable[NDArray[np.uint8]], metrics: OwnMetrics | None = None
 ) -> Iterator[FrameQuality]:
     """How near each decoded frame is to its source; both are uint8 RGB (H, W, 3), in display order.
 
@@ -32,4 +37,5 @@ def frame_qualities(
             short = "The clip" if rgb is None else "What was decoded"
             raise LicError(f"{short} ends after {number} frames, but the other goes on.")
         x, x_hat = (torch.tensor(frame).permute(2, 0, 1).unsqueeze(0) for frame in (rgb, rgb_hat))
-        yield FrameQuality(psnr(x, x_hat).item(), ms_ssim(x, x_hat).item())
+        own = measured(metrics or {}, rgb, rgb_hat)
+        yield FrameQuality(psnr(x, x_hat).item(), ms_ssim(x, x_hat).item(), own)

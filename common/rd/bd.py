@@ -21,7 +21,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from common.errors import LicError
-from common.rd.curves import Curve, Metric
+from common.rd.curves import Curve, Metric, own_of
+from common.rd.measures import STANDARD
 
 Method = Literal["pchip", "akima", "cubic"]
 METHODS: tuple[Method, ...] = ("pchip", "akima", "cubic")
@@ -205,7 +206,7 @@ def _prepare(anchor: Curve, test: Curve, metric: Metric, method: Method, axis: L
     few = min(len(a), len(b))
     if few < 2:
         short = anchor.name if len(a) < 2 else test.name
-        label = "PSNR" if metric == "psnr-rgb" else "MS-SSIM"
+        label = next((each.title for each in (*STANDARD, *own_of([anchor, test])) if each.key == metric), metric)
         notes.append(f"{short} has {'no point' if few == 0 else 'one point only'} with {label}, two are needed")
         return _Prepared(a, b, method, 0.0, False, notes)
     if few < 4 and method == "cubic":

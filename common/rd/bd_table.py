@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from common.errors import LicError
 from common.rd.bd import DEFAULT, MIN_OVERLAP, BDRate, Method, bd_rate
 from common.rd.curves import METRICS, Curve, Group, Kind, Metric
+from common.rd.measures import Measure
 from common.rd.score_tables import distinct
-from common.rd.tables import LABELS, Table, footnotes, percent
+from common.rd.tables import Table, footnotes, percent
 
 ORDER: tuple[Kind, ...] = ("baseline", "published", "run")
 
@@ -23,6 +24,7 @@ class Comparison(NamedTuple):
         rows: a curve, and its BD-rate by metric; a metric is missing where either of the two has no two points with it.
         lone: names of curves of one point, which cannot be compared.
         dataset: identity of what the means are over.
+        measures: what was compared.
     """
 
     anchor: Curve
@@ -30,10 +32,7 @@ class Comparison(NamedTuple):
     rows: list[tuple[Curve, Mapping[Metric, BDRate]]]
     lone: list[str]
     dataset: str | None
-
-    @property
-    def metrics(self) -> list[Metric]:
-        return [metric for metric in METRICS if any(metric in rates for _, rates in self.rows)]
+    measures: list[Measure]
 
 
 def able(curve: Curve, metric: Metric) -> bool:
@@ -89,13 +88,14 @@ def compared(group: Group, method: Method = DEFAULT, anchor: Curve | None = None
         return None
     rows = []
     for curve in group.curves:
-        metrics = [metric for metric in METRICS if able(curve, metric) and able(anchor, metric)]
+        metrics = [each.key for each in group.measures if able(curve, each.key) and able(anchor, each.key)]
         if curve is not anchor and metrics:
             rows.append((curve, {metric: bd_rate(anchor, curve, metric, method) for metric in metrics}))
     if not rows:
         return None
     lone = [curve.name for curve in group.curves if len(curve.points) == 1]
-    return Comparison(anchor, method, sorted(rows, key=_rank), lone, group.dataset)
+    measures = [each for each in group.measures if any(each.key in rates for _, rates in rows)]
+    return Comparison(anchor, method, sorted(rows, key=_rank), lone, group.dataset, measures)
 
 
 def _rank(row: tuple[Curve, Mapping[Metric, BDRate]]) -> tuple[bool, float]:
@@ -105,15 +105,14 @@ def _rank(row: tuple[Curve, Mapping[Metric, BDRate]]) -> tuple[bool, float]:
 
 def bd_table(found: Comparison) -> Table:
     """A line a curve, a column a metric; below it what to know before quoting a figure."""
-    metrics = found.metrics
-    rows = [[curve.name, *(_cell(rates.get(metric)) for metric in metrics)] for curve, rates in found.rows]
+    rows = [[curve.name, *(_cell(rates.get(each.key)) for each in found.measures)] for curve, rates in found.rows]
     results = [rate for _, rates in found.rows for rate in rates.values()]
     notes = [legend(found.anchor.name, found.method)]
     if any(rate.percent is not None and rate.overlap < MIN_OVERLAP for rate in results):
         notes.append(BRACKETS)
     if found.lone:
         notes.append(f"One point is no curve: {', '.join(found.lone)}.")
-    columns = ["curve", *(LABELS[metric] for metric in metrics)]
+    columns = ["curve", *(each.title for each in found.measures)]
     return Table(f"BD-rate against {found.anchor.name}", columns, rows, notes=(*notes, *footnotes(results)))
 
 

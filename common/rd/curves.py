@@ -11,17 +11,18 @@ and may lack PSNR). Ours adds top-level keys:
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from common.errors import LicError
+from common.rd.measures import STANDARD, Measure, own_measures
 from common.rd.points import decibel, plain, read_json
 
 Kind = Literal["run", "baseline", "published"]
-Metric = Literal["psnr-rgb", "ms-ssim-rgb"]
-METRICS: tuple[Metric, ...] = ("psnr-rgb", "ms-ssim-rgb")
+Metric = str  # "psnr-rgb", "ms-ssim-rgb", or the key of a measure of one's own
+METRICS: tuple[Metric, ...] = tuple(measure.key for measure in STANDARD)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Point:
         extra: what else is known: bpp_estimated, encoding_time and decoding_time (s per image), lmbda,
             quality, qp, …
         source: the file the point was read from.
+        own: measures of one's own among `extra`, by key.
     """
 
     bpp: float
@@ -42,12 +44,16 @@ class Point:
     ms_ssim: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     source: Path | None = None
+    own: Mapping[str, Measure] = field(default_factory=dict)
 
     def quality(self, metric: Metric) -> float | None:
-        """PSNR or MS-SSIM in dB, both "more is better"."""
+        """PSNR or MS-SSIM in dB, or a measure of one's own, turned so that more is better."""
         if metric == "psnr-rgb":
             return self.psnr
-        return None if self.ms_ssim is None else decibel(self.ms_ssim)
+        if metric == "ms-ssim-rgb":
+            return None if self.ms_ssim is None else decibel(self.ms_ssim)
+        value = self.extra.get(metric) if metric in self.own else None
+        return self.own[metric].sign * value if isinstance(value, (int, float)) else None
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,9 @@ class Curve:
             columns[key] = [point.extra.get(key) for point in self.points]
         known = {key: values for key, values in columns.items() if any(value is not None for value in values)}
         head = {"name": self.name, "description": self.description, "kind": self.kind}
-        return head | {"protocol": self.protocol, "dataset": self.dataset, "results": known}
+        own = {key: {**each._asdict()} for point in self.points for key, each in point.own.items()}
+        said = {"protocol": self.protocol, "dataset": self.dataset, **({"metrics": own} if own else {})}
+        return head | said | {"results": known}
 
 
 class Group(NamedTuple):
@@ -88,8 +96,18 @@ class Group(NamedTuple):
     dataset: str | None
     curves: tuple[Curve, ...]
 
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """PSNR, MS-SSIM, and what of one's own some curve has."""
+        return (*STANDARD, *own_of(self.curves))
+
     def of_kind(self, *kinds: Kind) -> list[Curve]:
         return [curve for curve in self.curves if curve.kind in kinds]
+
+
+def own_of(curves: Sequence[Curve]) -> list[Measure]:
+    """Measures of one's own that some curve has."""
+    return list({key: each for c in curves for point in c.points for key, each in point.own.items()}.values())
 
 
 def load(path: Path) -> Curve:
@@ -123,7 +141,7 @@ def load(path: Path) -> Curve:
     return Curve(
         name=plain(data.get("curve") or data.get("name") or "") or plain(path.stem),
         kind=kind,
-        points=tuple(_point(shared | row, path) for row in rows),
+        points=tuple(_point(shared | row, path, own_measures(data)) for row in rows),
         protocol=data.get("protocol"),
         dataset=data.get("dataset"),
         description=str(data.get("description") or ""),
@@ -131,12 +149,12 @@ def load(path: Path) -> Curve:
     )
 
 
-def _point(row: dict[str, Any], path: Path) -> Point:
+def _point(row: dict[str, Any], path: Path, own: Mapping[str, Measure]) -> Point:
     ms_ssim, in_db = row.pop("ms-ssim-rgb", None), row.pop("ms-ssim-db-rgb", None)
     if ms_ssim is None and in_db is not None:
         ms_ssim = 1 - 10 ** (-in_db / 10)
     extra = {key: value for key, value in row.items() if key not in ("bpp", "psnr-rgb") and value is not None}
-    return Point(row["bpp"], row.get("psnr-rgb"), ms_ssim, extra, path)
+    return Point(row["bpp"], row.get("psnr-rgb"), ms_ssim, extra, path, own)
 
 
 def _check_numbers(path: Path, columns: Mapping[str, list[Any]]) -> None:

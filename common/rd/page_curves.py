@@ -7,7 +7,7 @@ from typing import Any
 
 from common.data.naming import recorded_name
 from common.rd.bd import SHARED, BDRate, Method, bd_matrix
-from common.rd.curves import METRICS, Curve, Group, Metric, Point
+from common.rd.curves import METRICS, Curve, Group, Metric, Point, own_of
 from common.rd.points import decibel, read_json
 from common.rd.score_tables import distinct
 from common.rd.tables import setting_of
@@ -19,17 +19,19 @@ def curves_data(group: Group) -> dict[str, Any]:
     """The curves of `group` and the names of the photographs or clips that they were measured on.
 
     Returns:
-        {"unit", "parts": [name], "unpaired": names that several files of one result share, so that none of them is
-         among the parts, "seeds": whether points are means over several,
+        {"unit", "metrics": [{"key", "title", "unit", "axis", "sign": -1 where less is better}], "parts": [name],
+         "unpaired": names that several files of one result share, so that none of them is among the parts,
+         "seeds": whether points are means over several,
          "shared": overrides that the names of all runs have, which their labels lack,
          "curves": [{"name", "label", "kind",
                      "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
-        where figures are [bpp, PSNR in dB or None, MS-SSIM in dB or None].
+        where figures are bpp, then of each metric the value or None, of MS-SSIM in dB.
     """
     files: dict[Path, Any] = {}
     numbers: dict[str, int] = {}
     unit = "photograph"
     unpaired: dict[str, None] = {}
+    own = [measure.key for measure in own_of(group.curves)]
     curves: list[dict[str, Any]] = []
     for curve in group.curves:
         points = []
@@ -39,18 +41,20 @@ def curves_data(group: Group) -> dict[str, Any]:
             count = Counter(_name(record, key) for record in records)
             unpaired |= {name: None for name, number in count.items() if number > 1}
             parts = {
-                numbers.setdefault(name, len(numbers)): _figures(record)
+                numbers.setdefault(name, len(numbers)): _figures(record, own)
                 for record in records
                 if count[name := _name(record, key)] == 1
             }
             mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
+            mean += [_short(point.extra.get(key)) for key in own]
             points.append({"at": at(point), "mean": mean, "parts": parts})
         curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
     labels, shared = distinct([curve.name for curve in group.of_kind("run")])
     for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
         entry["label"] = label
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
-    names = {"parts": list(numbers), "unpaired": list(unpaired)}
+    metrics = [{"key": m.key, "title": m.title, "unit": m.unit, "axis": m.axis, "sign": m.sign} for m in group.measures]
+    names = {"metrics": metrics, "parts": list(numbers), "unpaired": list(unpaired)}
     return {"unit": unit, **names, "seeds": seeds, "shared": shared, "curves": curves}
 
 
@@ -80,10 +84,10 @@ def _name(record: dict[str, Any], key: str) -> str:
     return recorded_name(str(record[key])) if key == "file" else str(record[key])
 
 
-def _figures(record: dict[str, Any]) -> list[float | None]:
+def _figures(record: dict[str, Any], own: Sequence[str]) -> list[float | None]:
     ms_ssim = record.get("ms_ssim")
     in_db = decibel(ms_ssim) if isinstance(ms_ssim, float) and ms_ssim < 1 else None
-    return [_short(record["bpp"]), _short(record.get("psnr")), _short(in_db)]
+    return [_short(record["bpp"]), _short(record.get("psnr")), _short(in_db), *(_short(record.get(key)) for key in own)]
 
 
 def _short(value: Any) -> float | None:
@@ -104,7 +108,7 @@ def bd_data(group: Group, method: Method) -> dict[str, Any]:
         are none. Of more than `MAX_COMPARED` curves the first, and all but runs.
     """
     data: dict[str, Any] = {}
-    for metric in METRICS:
+    for metric in (measure.key for measure in group.measures):
         chosen = _comparable(group.curves, metric)
         if len(chosen) > 1:
             notes: dict[str, int] = {}

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.rd.page_runs import Run
 from common.rd.sections import ScoreSection, Section
-from common.rd.tables import LABELS, Table, to_html
+from common.rd.tables import Table, to_html
 from common.rd.words import figure_in_words, overrides_in_words
 
 SCALE = (
@@ -41,11 +41,12 @@ def rd_part(number: int, data: dict[str, Any]) -> str:
     """The rate-distortion curves of section `number`: a plot for each metric, over all or on one photograph."""
     parts = [_option("", _mean(data)), *(_option(*part) for part in enumerate(data["parts"]))]
     show = f"<div class=bar>{_select('Curves and BD-rates', 'part', parts)}</div>" if data["parts"] else ""
-    metrics = [i for i in range(len(LABELS)) if any(p["mean"][i + 1] is not None for p in _points(data))]
+    metrics = data["metrics"]
+    known = [i for i in range(len(metrics)) if any(p["mean"][i + 1] is not None for p in _points(data))]
     plots = [
-        f'<figure><figcaption>{label}</figcaption><div class="plot" data-metric="{i}"></div></figure>'
-        for i, label in enumerate(LABELS.values())
-        if i in metrics
+        f"<figure><figcaption>{escape(metrics[i]['title'])}</figcaption>"
+        f'<div class="plot" data-metric="{i}"></div></figure>'
+        for i in known
     ]
     notes = f"<p class=note>All runs: {escape(overrides_in_words(data['shared']))}</p>" if data["shared"] else ""
     if data["seeds"]:

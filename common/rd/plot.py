@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from common.rd.curves import Curve, Metric
+from common.rd.curves import Curve
+from common.rd.measures import Measure
 
 RUN_COLOURS = ["#0b6bcb", "#d1495b", "#2a9d5c", "#8e44ad", "#e08e0b", "#00838f", "#a0522d", "#c2185b"]
 GREYS = ["#5f6b76", "#8a949d", "#7a6f5d", "#5d7a72", "#6d6480", "#806464"]
@@ -25,21 +26,21 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def rd_figure(curves: Sequence[Curve], metric: Metric, path: Path, title: str = "") -> Path | None:
-    """Quality (dB) over bpp, as `path` and beside it as PDF and SVG: runs bold with markers, baselines thin, published
+def rd_figure(curves: Sequence[Curve], measure: Measure, path: Path, title: str = "") -> Path | None:
+    """Quality over bpp, as `path` and beside it as PDF and SVG: runs bold with markers, baselines thin, published
     curves dashed, names at the lines.
 
     The view follows the runs, so that baselines up to many bits do not squeeze them into a corner.
 
     Returns:
-        `path`, or None when no curve has that metric.
+        `path`, or None when no curve has that measure.
     """
     lines = []
     for curve in curves:
-        known = [(point.bpp, quality) for point in curve.points if (quality := point.quality(metric)) is not None]
+        known = [(point.bpp, quality) for point in curve.points if (quality := point.quality(measure.key)) is not None]
         known = [(bpp, quality) for bpp, quality in known if np.isfinite(quality)]
         if known:
-            lines.append((curve, np.array(known)))
+            lines.append((curve, np.array(known) * (1, measure.sign)))
     if not lines:
         return None
     figure = Figure(figsize=(8, 5.2), dpi=130, facecolor="white")
@@ -48,10 +49,10 @@ def rd_figure(curves: Sequence[Curve], metric: Metric, path: Path, title: str = 
     styles = _styles([curve for curve, _ in lines])
     for (_, xy), style in zip(lines, styles):
         axes.plot(xy[:, 0], xy[:, 1], **style)
-    _view(axes, lines)
+    _view(axes, lines, decibels=measure.unit == "dB")
     _name_lines(axes, lines, styles)
     axes.set_xlabel("bits per pixel", color=INK)
-    axes.set_ylabel("PSNR (dB)" if metric == "psnr-rgb" else "MS-SSIM (dB)", color=INK)
+    axes.set_ylabel(measure.axis, color=INK, parse_math=False)
     axes.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False)
     axes.grid(color="#e6e9ec", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -81,16 +82,20 @@ def _styles(curves: Sequence[Curve]) -> list[dict[str, Any]]:
     return styles
 
 
-def _view(axes: Axes, lines: Sequence[tuple[Curve, np.ndarray]]) -> None:
+def _view(axes: Axes, lines: Sequence[tuple[Curve, np.ndarray]], decibels: bool) -> None:
     focus = [xy for curve, xy in lines if curve.kind == "run"] or [xy for _, xy in lines]
     most = max(xy[:, 0].max() for xy in focus)
     right = min(1.35 * most, 1.03 * max(xy[:, 0].max() for _, xy in lines))
+    axes.set_xlim(0, right)
     runs = np.concatenate(focus)[:, 1]
+    if not decibels:
+        seen = np.concatenate([runs, *(xy[xy[:, 0] <= right, 1] for _, xy in lines)])
+        axes.set_ylim(seen.min() - 0.06 * (np.ptp(seen) or 1), seen.max() + 0.06 * (np.ptp(seen) or 1))
+        return
     beside = [xy for _, xy in lines if xy[0, 0] <= most]
     low = max(min(xy[0, 1] for xy in beside), runs.min() - 6)  # far points would flatten the rest
     high = max(runs.max(), *(np.interp(most, *xy.T) for xy in beside))  # but what the runs' bits buy elsewhere is seen
     margin = 0.06 * max(high - low, 1.0)
-    axes.set_xlim(0, right)
     axes.set_ylim(low - margin, high + margin)
 
 

@@ -117,8 +117,8 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str, anchor
     g, shared = _shortly_named(whole)
     heading = heading_of(g.protocol, g.dataset)
     figures = [
-        rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading),
-        rd_figure(g.curves, "ms-ssim-rgb", out / f"rd_ms_ssim{suffix}.png", heading),
+        rd_figure(g.curves, measure, out / f"rd_{_file_name(measure.key)}{suffix}.png", heading)
+        for measure in g.measures
     ]
     if rows := gallery_rows(g.of_kind("run")):
         figures.append(gallery(rows, out / f"gallery{suffix}.png"))
@@ -131,6 +131,11 @@ def rate_section(measured: Group, method: Method, out: Path, suffix: str, anchor
     points = points_table(g.curves, f"{title} (all runs: {overrides_in_words(shared)})" if shared else title)
     closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
     return Section(whole, g, heading, studies, points, [bd_table(found)] if found else [], drawn, *closer, found)
+
+
+def _file_name(metric: str) -> str:
+    """`ms-ssim-rgb` -> `ms_ssim`."""
+    return metric.removesuffix("-rgb").replace("-", "_")
 
 
 def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:

@@ -76,6 +76,7 @@ def _mean_point(points: list[Point]) -> Point:
         ms_ssim=None if decibels is None else 1 - 10 ** (-decibels / 10),
         extra={key: value for key, value in extra.items() if value is not None},
         source=points[0].source,
+        own=points[0].own,
     )
 
 

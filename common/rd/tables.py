@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from common.rd.bd import MIN_OVERLAP, BDQuality, BDRate, doubts
 from common.rd.collect import Failure
-from common.rd.curves import Curve, Group, Metric, Point
+from common.rd.curves import Curve, Group, Point, own_of
+from common.rd.measures import Measure
 
 MARK = "†"
-LABELS: dict[Metric, str] = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
 
 
 class Table(NamedTuple):
@@ -33,16 +33,19 @@ POINTS = "Points: PSNR and MS-SSIM in dB, seconds per picture"
 
 
 def points_table(curves: Sequence[Curve], title: str = POINTS) -> Table:
-    """One row per point: λ or quality, number of seeds, bpp from the files, estimated bpp, PSNR, MS-SSIM, seconds.
+    """One row per point: λ or quality, number of seeds, bpp from the files, estimated bpp, PSNR, MS-SSIM, measures of
+    one's own, seconds.
 
     Columns that no point fills are left out.
     """
-    columns = ["curve", "λ / q", "seeds", "bpp", "est. bpp", "PSNR", "MS-SSIM", "enc. s", "dec. s"]
+    own = own_of(curves)
+    columns = ["curve", "λ / q", "seeds", "bpp", "est. bpp", "PSNR", "MS-SSIM"]
+    columns += [*(each.axis for each in own), "enc. s", "dec. s"]
     rows: list[list[str]] = []
     breaks = set()
     for curve in curves:
         breaks.add(len(rows))
-        rows += [[curve.name if i == 0 else "", *_figures(point)] for i, point in enumerate(curve.points)]
+        rows += [[curve.name if i == 0 else "", *_figures(point, own)] for i, point in enumerate(curve.points)]
     kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in rows)]
     rows = [[row[i] for i in kept] for row in rows]
     notes = tuple(dict.fromkeys(curve.note for curve in curves if curve.note))
@@ -56,7 +59,7 @@ def setting_of(point: Point) -> str:
     return "" if setting is None else f"{setting:g}" if isinstance(setting, (int, float)) else str(setting)
 
 
-def _figures(point: Point) -> list[str]:
+def _figures(point: Point, own: Sequence[Measure]) -> list[str]:
     extra = point.extra
     return [
         setting_of(point),
@@ -65,6 +68,7 @@ def _figures(point: Point) -> list[str]:
         _format(extra.get("bpp_estimated"), ".4f"),
         _format(point.psnr, ".2f"),
         _format(point.quality("ms-ssim-rgb"), ".2f"),
+        *(_format(extra.get(each.key), ".4f") for each in own),
         _format(extra.get("encoding_time"), ".3f"),
         _format(extra.get("decoding_time"), ".3f"),
     ]

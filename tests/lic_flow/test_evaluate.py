@@ -12,6 +12,7 @@ from support.flow_folders import fake_flyingchairs, fake_hd1k, fake_kitti, fake_
 from torch import nn
 
 from common.data.flow_files import read_flow
+from common.metrics.own import checked
 from lic_flow.data import FlowData
 from lic_flow.evaluate import FlowProtocol, photometric
 
@@ -73,6 +74,15 @@ def test_truth_has_no_error_on_any_set(tmp_path: Path) -> None:
     assert (out / "pairs.csv").read_text().count("\n") == len(found.details["pairs"]) + 1
     sheets = sorted((out / "flow").glob("sintel_clean_*.png"))
     assert len(sheets) == 3 and np.asarray(Image.open(sheets[0])).ndim == 3
+
+
+def test_measures_of_ones_own_are_means_over_pairs(tmp_path: Path) -> None:
+    data: FlowData = instantiate(compose(*fakes(tmp_path), "data.test=[kitti2015]").data)
+    evaluation = protocol()
+    evaluation.metrics = checked({"right": lambda flow_hat, flow, valid: (flow_hat - flow)[:, 0][valid].mean()})
+    found = evaluation(Told(data, error=2.0), "told", data, tmp_path / "out")
+    assert found.results["kitti2015/right"] == pytest.approx(2, abs=1e-4)
+    assert "right" in (tmp_path / "out/pairs.csv").read_text().splitlines()[0]
 
 
 def test_submissions(tmp_path: Path) -> None:

@@ -151,6 +151,14 @@ def test_a_sequence_counts_once_whatever_its_length(tmp_path: Path) -> None:
         assert [row["sequence"] for row in csv.DictReader(file)] == ["a", "b"]
 
 
+def test_measures_of_ones_own_are_means_over_frames_then_clips(tmp_path: Path) -> None:
+    metrics = {"bias": lambda x_hat, x: 255 * (x_hat - x).mean()}
+    found, rows = evaluated(tmp_path, Flat("a", [100, 110, 120, 130, 140]), Flat("b", [50, 60]), metrics=metrics)
+    assert [float(row["bias"]) for row in rows] == pytest.approx([2, -8, -18, 2, -8, 2, -8], abs=1e-3)
+    assert [record["bias"] for record in found.details["sequences"]] == pytest.approx([-6, -3], abs=1e-3)
+    assert found.results["bias"] == pytest.approx(-4.5, abs=1e-3) and "bias" in found.details["metrics"]
+
+
 def test_bits_are_those_of_packets_and_of_an_ideal_coder(tmp_path: Path) -> None:
     found, rows = evaluated(tmp_path, Flat("a", [100, 110, 120, 130]))
     data = (tmp_path / "streams/a.lic").read_bytes()

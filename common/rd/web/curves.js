@@ -1,7 +1,6 @@
-// Rate-distortion curves and BD-rates of one section: {unit, parts, curves: [{name, label, kind, points}], bd}.
+// Rate-distortion curves and BD-rates of one section:
+// {unit, metrics, parts, curves: [{name, label, kind, points}], bd}.
 
-const METRICS = [{ key: "psnr-rgb", axis: "PSNR (dB)" }, { key: "ms-ssim-rgb", axis: "MS-SSIM (dB)" }];
-const METRIC_NAMES = { "psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM" };
 const escaped = (text) => text.replace(/[<>&]/g, (c) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;" })[c]);
 
 function rdCurves(place, data) {
@@ -19,6 +18,7 @@ function rdCurves(place, data) {
     if (note) note.hidden = !select || select.value === "";
     for (const plot of place.querySelectorAll(".plot")) {
       const i = Number(plot.dataset.metric) + 1;
+      const metric = data.metrics[i - 1], decibels = metric.unit === "dB";
       const traces = data.curves.map((curve, n) => {
         const style = styleOf(curve);
         const points = curve.points.filter((p) => figures(p) && figures(p)[i] !== null);
@@ -28,10 +28,10 @@ function rdCurves(place, data) {
           mode: "lines+markers",
           line: { color: colour(style.colour), width: crowded ? 1.4 : style.width, dash: style.dash },
           marker: { symbol: style.marker, size: crowded ? 5 : style.size, color: colour(style.colour) },
-          hovertemplate: "%{text}<br>%{x:.4f} bpp<br>%{y:.2f} dB<extra></extra>",
+          hovertemplate: `%{text}<br>%{x:.4f} bpp<br>%{y:${decibels ? ".2f" : ".4g"}} ${escaped(metric.unit)}<extra></extra>`,
         };
       });
-      draw(plot, traces, layout("bits per pixel", METRICS[i - 1].axis, view(traces, data.curves, shown)));
+      draw(plot, traces, layout("bits per pixel", metric.axis, view(traces, data.curves, shown, decibels)));
     }
   }
 
@@ -43,7 +43,7 @@ function rdCurves(place, data) {
 
 // The view follows the runs, so that classical codecs at many bits do not squeeze them into a corner; a double click
 // shows it again.
-function view(traces, curves, shown) {
+function view(traces, curves, shown, decibels) {
   const all = traces.filter((trace, n) => shown[n] && trace.x.length);
   const runs = traces.filter((trace, n) => shown[n] && trace.x.length && curves[n].kind === "run");
   if (!runs.length || runs.length === all.length) return {};
@@ -51,8 +51,9 @@ function view(traces, curves, shown) {
   const low = Math.min(...runs.flatMap((trace) => trace.y)), high = Math.max(...runs.flatMap((trace) => trace.y));
   const right = Math.min(1.35 * most, 1.03 * Math.max(...all.flatMap((trace) => trace.x)));
   const near = all.flatMap((trace) => trace.y.filter((_, k) => trace.x[k] <= right));
-  const bottom = Math.max(Math.min(...near), low - 6), top = Math.min(Math.max(...near), high + 6);
-  const margin = 0.06 * Math.max(top - bottom, 1);
+  const far = decibels ? 6 : Infinity;
+  const bottom = Math.max(Math.min(...near), low - far), top = Math.min(Math.max(...near), high + far);
+  const margin = 0.06 * (decibels ? Math.max(top - bottom, 1) : top - bottom || 1);
   return { x: { range: [0, right] }, y: { range: [bottom - margin, top + margin] } };
 }
 
@@ -106,6 +107,7 @@ const SHAPES = {
 
 // Every curve against the chosen one, best first: of the means as Python compared them, or of one photograph or clip.
 function bdRates(place, data) {
+  const names = Object.fromEntries(data.metrics.map((metric) => [metric.key, metric.title]));
   const select = place.querySelector("select"), keys = Object.keys(data.bd);
   const part = place.parentElement.querySelector("select[name=part]");
 
@@ -115,12 +117,13 @@ function bdRates(place, data) {
       const found = cells[curves.indexOf(anchor)]?.[curves.indexOf(test)];
       return found && { percent: found[0], overlap: found[1], notes: (found[2] ?? []).map((n) => notes[n]) };
     }
-    const i = METRICS.findIndex((metric) => metric.key === key) + 1;
+    const i = data.metrics.findIndex((metric) => metric.key === key) + 1, { sign } = data.metrics[i - 1];
     const [a, b] = [anchor, test].map((n) => ({
       name: data.curves[n].label,
-      points: data.curves[n].points.map((p) => p.parts[part.value]).filter(Boolean).map((p) => [p[0], p[i]]),
+      points: data.curves[n].points.map((p) => p.parts[part.value]).filter(Boolean)
+        .map((p) => [p[0], p[i] === null ? null : sign * p[i]]),
     }));
-    return bdRate(a, b, METRIC_NAMES[key]);
+    return bdRate(a, b, names[key]);
   }
 
   function show() {
@@ -133,7 +136,7 @@ function bdRates(place, data) {
     const most = Math.max(1, ...all.map(({ percent }) => Math.abs(percent ?? 0)));
     const notes = [...new Set(all.flatMap((found) => found.notes))];
     const head = made("tr", {}, made("th", { textContent: "curve" }),
-      ...keys.map((key) => made("th", { className: "n", colSpan: 2, textContent: METRIC_NAMES[key] })));
+      ...keys.map((key) => made("th", { className: "n", colSpan: 2, textContent: names[key] })));
     const body = rows.map(({ n, cells }) => made("tr", {},
       made("td", {}, swatch(styleOf(data.curves[n])), ` ${data.curves[n].label}`),
       ...cells.flatMap((found) => bdCells(found, most, notes))));

@@ -90,9 +90,31 @@ def test_command_writes_curves_and_skips_broken_pictures(
     assert json.loads((out / "jpeg.baseline.json").read_text())["dataset"] == curve.dataset
 
 
+def test_command_measures_what_it_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "conf/metric/mine.yaml"
+    own.parent.mkdir(parents=True)
+    target = "_target_: torch.nn.functional.l1_loss\n_partial_: true\n"
+    own.write_text(f"# @package protocol.metrics.mine\n{target}")
+    out = tmp_path / "out"
+    base = [str(folder), "--codecs", "jpeg", "--qualities", "30,90", "--out", str(out)]
+    assert main(base) == 0
+    options = ["--metric", "ssim,mine", "--config-dir", str(tmp_path / "conf")]
+    assert main([*base, *options]) == 0
+    data = json.loads((out / "jpeg.baseline.json").read_text())
+    assert data["metrics"].keys() == {"ssim", "mine"} and len(data["results"]["mine"]) == 2
+    low, high = data["results"]["ssim"]
+    assert low < high < 1
+    written = (out / "jpeg.baseline.json").stat().st_mtime_ns
+    assert main(base) == 0 and (out / "jpeg.baseline.json").stat().st_mtime_ns == written
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
-    [(["--codecs", "bpg"], "no codec 'bpg'"), (["--qualities", "a"], "whole numbers")],
+    [
+        (["--metric", "nothing"], "--metric nothing: .*nothing"),
+        (["--codecs", "bpg"], "no codec 'bpg'"),
+        (["--qualities", "a"], "whole numbers"),
+    ],
 )
 def test_command_refuses(folder: Path, options: list[str], complaint: str) -> None:
     with pytest.raises(LicError, match=complaint):

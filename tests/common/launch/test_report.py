@@ -15,6 +15,7 @@ from support.score_runs import score_run
 from common.data.sequences import find_sequences, sequences_identity
 from common.data.video_writing import write_clip
 from common.launch.report import evaluated, measure_baselines, sweep_report
+from common.rd.curves import load
 from common.rd.points import write_json
 
 
@@ -54,6 +55,16 @@ def measured(folders: Sequence[Path], out: Path) -> tuple[list[str], str]:
     files = measure_baselines(folders, out, console)
     said = [line for line in console.export_text().splitlines() if line.startswith("Left out")]
     return [file.relative_to(out).as_posix() for file in files], "\n".join(said)
+
+
+def test_measures_of_ones_own_are_measured_of_classical_codecs_too(tmp_path: Path, photographs: Path) -> None:
+    files = [photographs / "one.png", photographs / "two.png"]
+    mine = {"_target_": "torch.nn.functional.l1_loss", "_partial_": True}
+    image_run(tmp_path / "a", files, "jpeg")
+    configured(image_run(tmp_path / "b", files), ["jpeg"], protocol={"metrics": {"mine": mine}})
+    made, _ = measured([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    (curve,) = (load(tmp_path / "out" / file) for file in made)
+    assert all(point.quality("mine") > 0 for point in curve.points)
 
 
 def test_runs_on_the_same_photographs_are_measured_once(tmp_path: Path, photographs: Path) -> None:

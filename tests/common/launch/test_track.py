@@ -60,7 +60,7 @@ def result(folder: Path) -> dict[str, Any]:
 def test_a_sweep_is_a_group_of_points_and_a_report(lic: Lic, tmp_path: Path) -> None:
     import wandb
 
-    command = ["-m", *POINT, "lmbda=0.01,0.02", "logger=wandb", "name=study"]
+    command = ["-m", *POINT, "lmbda=0.01,0.02", "logger=wandb", "name=study", "metric=ssim"]
     assert lic("train", *command) == 0
     assert wandb.run is None
     first, second, report = tracked_runs(tmp_path, 3)
@@ -76,7 +76,7 @@ def test_a_sweep_is_a_group_of_points_and_a_report(lic: Lic, tmp_path: Path) -> 
         assert run.config["model/codec/N"] == 32 and run.config["trainer/max_steps"] == 3
         assert [step for step, _ in run.curve("train/loss")] == [0, 1, 2]
         assert len(run.curve("val/psnr")) == 1
-        for key in ("bpp", "bpp_estimated", "psnr-rgb"):
+        for key in ("bpp", "bpp_estimated", "psnr-rgb", "ssim"):
             assert run.summary[f"test/{key}"] == measured["results"][key][0]
         assert run.curve("test/bpp") == [(3, measured["results"]["bpp"][0])]
         check_pictures(run, measured["images"])
@@ -84,6 +84,9 @@ def test_a_sweep_is_a_group_of_points_and_a_report(lic: Lic, tmp_path: Path) -> 
     table = json.loads((report.folder / "files" / report.summary["rate_distortion"]["path"]).read_text())
     assert table["columns"][2:5] == ["lmbda", "bpp", "psnr"]
     assert [row[2] for row in table["data"]] == [0.01, 0.02]
+    assert [row[table["columns"].index("ssim")] for row in table["data"]] == [
+        run.summary["test/ssim"] for run in (first, second)
+    ]
     assert [row[3] for row in table["data"]] == [run.summary["test/bpp"] for run in (first, second)]
     assert report.summary["rd_psnr"]["_type"] == report.summary["gallery"]["_type"] == "image-file"
     assert not (tmp_path / "wandb").exists(), "the current folder stays clean"

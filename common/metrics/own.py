@@ -1,0 +1,111 @@
+"""Measures of one's own beside a protocol's: a function or a `torchmetrics.Metric`, and a config of the group `metric`.
+
+Of photographs and of the frames of clips it is called with (x_hat, x): what was decoded and the original, float
+(1, 3, H, W), 8-bit values divided by 255; of optical flow with (flow_hat, flow, valid): float (1, 2, H, W) in pixels,
+and bool (1, H, W), where the true flow is known. It gives one number.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+import torchmetrics
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.errors import LicError
+
+# What records of photographs, frames, clips and pairs have already.
+TAKEN = frozenset(
+    (
+        "file", "source", "set", "pair", "sequence", "frame", "kind", "frames", "width", "height", "bytes", "bits",
+        "bpp", "bpp_estimated", "psnr", "ms_ssim", "ms_ssim_db", "encoding_time", "decoding_time", "identical",
+        "quality", "qp", "crf", "lmbda", "seed", "seeds", "curve",
+        "epe", "fl_all", "zero_epe", "still_error", "warp_error",
+    )
+)  # fmt: skip
+
+
+class OwnMetric:
+    """A measure and how reports call it.
+
+    Args:
+        of: a function of the tensors above, or a `torchmetrics.Metric` that is updated with them.
+        title: on axes and in tables; its name by default.
+        unit: likewise.
+        higher_is_better: what the metric says, or True, by default.
+    """
+
+    def __init__(
+        self,
+        of: Callable[..., Any] | torchmetrics.Metric,
+        title: str | None = None,
+        unit: str = "",
+        higher_is_better: bool | None = None,
+    ) -> None:
+        said = getattr(of, "higher_is_better", None) if higher_is_better is None else higher_is_better
+        self.of, self.title, self.unit, self.higher_is_better = of, title, unit, said is not False
+        self._lock = Lock()  # a torchmetrics.Metric has a state, and benches measure in several threads
+
+    @torch.no_grad()
+    def __call__(self, *tensors: Tensor) -> float | None:
+        """One number; None where it is infinite or not defined."""
+        if isinstance(self.of, torchmetrics.Metric):
+            with self._lock:
+                self.of.reset()
+                self.of.update(*tensors)
+                value = self.of.compute()
+        else:
+            value = self.of(*tensors)
+        if isinstance(value, Tensor) and value.numel() != 1:
+            raise LicError(f"the metric {self.title} gives values of shape {tuple(value.shape)}, not one number.")
+        number = float(value)
+        return number if math.isfinite(number) else None
+
+    def said(self) -> dict[str, Any]:
+        """What a result says of it."""
+        of = getattr(self.of, "func", self.of)
+        name = getattr(of, "__qualname__", type(of).__qualname__)
+        arguments = {key: repr(value) for key, value in getattr(self.of, "keywords", {}).items()}
+        said = {"title": self.title, "unit": self.unit, "higher_is_better": self.higher_is_better}
+        return {**said, "of": f"{of.__module__}.{name}", **({"arguments": arguments} if arguments else {})}
+
+
+OwnMetrics = Mapping[str, OwnMetric]
+Given = Mapping[str, Any] | None  # as a config has them: measures, plain functions or a `torchmetrics.Metric`, by name
+
+
+def checked(metrics: Given) -> dict[str, OwnMetric]:
+    """`metrics` as measures, titled by their names where they have no title; `LicError` for a name that is taken."""
+    found = {}
+    for name, metric in (metrics or {}).items():
+        if name in TAKEN or not name.isidentifier():
+            raise LicError(f"a metric cannot be called {name!r}: that stands for something else; give it another name.")
+        found[name] = metric if isinstance(metric, OwnMetric) else OwnMetric(metric)
+        found[name].title = found[name].title or name
+    return found
+
+
+def measured(metrics: OwnMetrics, rgb: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> dict[str, float | None]:
+    """Every metric of a decoded picture; both are uint8 (H, W, 3)."""
+    if not metrics:
+        return {}
+    x, x_hat = (torch.tensor(p).permute(2, 0, 1)[None].contiguous().float() / 255 for p in (rgb, decoded))
+    return {name: metric(x_hat, x) for name, metric in metrics.items()}
+
+
+def means(metrics: OwnMetrics, records: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Means over records that each count the same; None where one of them has none."""
+    found: dict[str, float | None] = {}
+    for name in metrics:
+        values = [record[name] for record in records]
+        found[name] = None if None in values or not values else math.fsum(values) / len(values)
+    return found
+
+
+def described(metrics: OwnMetrics) -> dict[str, Any]:
+    """What a result has of them beside their figures; nothing without any."""
+    return {"metrics": {name: metric.said() for name, metric in metrics.items()}} if metrics else {}
