@@ -112,8 +112,11 @@ def _span(text: str) -> tuple[int, int | None]:
     return int(found[1] or 0), int(found[2]) if found[2] else None
 
 
-def open_files(checkpoint: Path, device: str) -> Any:
-    """The file coder of the run that `checkpoint` names, with its trained weights."""
+def open_files(checkpoint: str | Path, device: str = "cpu") -> Any:
+    """The file coder of a trained run: `open_files("runs/x").compress_file("a.png", "a.lic")`.
+
+    Arguments and errors are those of `trained_network`; `LicError`, too, where the run's network codes nothing.
+    """
     from hydra.utils import instantiate
 
     from common.launch.weights import trained_network

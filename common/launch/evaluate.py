@@ -46,7 +46,7 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, logger: "
 
     network = instantiate(cfg.model[network_name(cfg.model)])
     if weights is not None:
-        load_weights(network, weights)
+        load_weights(network, weights, cfg)
     network.to(device(cfg))
     data = instantiate(cfg.data)
     measured: Evaluation = instantiate(cfg.protocol)(network, cfg.system, data, folder.path)
