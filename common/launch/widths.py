@@ -5,10 +5,8 @@ from copy import deepcopy
 from itertools import product
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor, nn
-from torch._subclasses import FakeTensorMode
 
 
 def misfit(network: nn.Module, state: Mapping[str, Tensor]) -> str | None:
@@ -57,6 +55,9 @@ def _variants(cfg: DictConfig, network: str, state: Mapping[str, Tensor]) -> Ite
 
 
 def _fits(described: Any, state: Mapping[str, Tensor]) -> bool:
+    from hydra.utils import instantiate
+    from torch._subclasses import FakeTensorMode
+
     with FakeTensorMode(allow_non_fake_inputs=True):  # shapes without values
         network: nn.Module = instantiate(described)
     own = {name: p.shape for name, p in network.named_parameters()}
