@@ -6,15 +6,15 @@ are whose is what its `compress_file` and `decompress_file` take.
 
 import argparse
 import inspect
-import json
 import re
-import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from common.batch import codes_clips, jobs, run
 from common.errors import LicError
+from common.lean import lean
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,12 +24,14 @@ def parser() -> argparse.ArgumentParser:
 
     one = verbs.add_parser("compress", help="code a picture or a clip", description="Code into a .lic file.")
     one.add_argument(
-        "source",
+        "sources",
+        nargs="+",
+        metavar="source",
         type=Path,
-        help="for an image codec: PNG, JPEG, WebP, TIFF, AVIF, BMP or PPM; for a video codec: what FFmpeg opens, raw "
-        ".yuv or .rgb, or a folder of pictures; 8 bits a channel",
+        help="one, several, or a folder of them; for an image codec: PNG, JPEG, WebP, TIFF, AVIF, BMP or PPM; for a "
+        "video codec: what FFmpeg opens, raw .yuv or .rgb, or a folder of pictures; 8 bits a channel",
     )
-    one.add_argument("target", type=Path, help="the .lic file to write")
+    one.add_argument("target", type=Path, help="the .lic file to write, or of several the folder for them")
     one.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     one.add_argument("--background", metavar="COLOUR", help="what transparent pixels are put on, e.g. white, '#202020'")
     one.add_argument("--size", type=_size, metavar="WxH", help="of the frames of a raw clip, e.g. 352x288")
@@ -43,17 +45,22 @@ def parser() -> argparse.ArgumentParser:
     )
 
     two = verbs.add_parser("decompress", help="decode a .lic file", description="Decode a .lic file.")
-    two.add_argument("source", type=Path, help="the .lic file")
+    two.add_argument(
+        "sources", nargs="+", metavar="source", type=Path, help="a .lic file, several, or a folder of them"
+    )
     two.add_argument(
         "target",
         type=Path,
         help="a picture: .png, or another lossless format; a clip: .mkv (FFV1, lossless), .y4m (4:4:4), or a folder of "
-        "PNG files",
+        "PNG files; of several files the folder for them",
     )
     two.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     two.add_argument("--max-pixels", type=int, help=f"refuse larger pictures, or frames (default {2**28})")
     two.add_argument("--frames", type=_span, metavar="A:B", help="only frames A to before B of a clip, counted from 0")
     for verb in (one, two):
+        verb.add_argument(
+            "--overwrite", action="store_true", help="replace what is in the folder (a single file is replaced unasked)"
+        )
         verb.add_argument("--device", default="cpu", help="cpu (default) or cuda; decode where you encoded")
 
     three = verbs.add_parser(
@@ -69,25 +76,44 @@ def main(argv: Sequence[str]) -> int:
 
     arguments = parser().parse_args(argv)
     if arguments.verb == "info":
+        from common.describe import describe
+
         describe(arguments.source)
         return 0
-    if not arguments.source.exists():
-        raise LicError(f"there is no file {arguments.source}.")
-    if not arguments.target.parent.is_dir():
-        raise LicError(f"the folder {arguments.target.parent} does not exist; make it first.")
-    check_distinct(arguments.target, arguments.source)
-    if arguments.verb == "compress" and arguments.target.suffix.lower() != ".lic":
-        raise LicError(f"{arguments.target} does not end in .lic: name the output so that it is taken for what it is.")
+    verb, target = arguments.verb, arguments.target.expanduser()
+    sources = [source.expanduser() for source in arguments.sources]
+    for source in sources:
+        if not source.exists():
+            raise LicError(f"there is no file {source}.")
+        check_distinct(target, source)
+    if not target.parent.is_dir():
+        raise LicError(f"the folder {target.parent} does not exist; make it first.")
+    if len(sources) == 1 and sources[0].is_file() and not target.is_dir():
+        _check_suffix(verb, target)
+    lean()
     files = open_files(arguments.checkpoint, arguments.device)
-    work = files.compress_file if arguments.verb == "compress" else files.decompress_file
-    if arguments.source.is_dir() and "rate" not in inspect.signature(work).parameters:
-        raise LicError(f"{arguments.source} is a folder: give one file (a folder of frames is for a codec of clips).")
+    work = files.compress_file if verb == "compress" else files.decompress_file
     options = {name: value for name, value in vars(arguments).items() if value is not None and name not in _COMMON}
-    print("\n".join(work(arguments.source, arguments.target, **_taken(work, options))))
-    return 0
+    options = _taken(work, options)
+    todo = jobs(verb, sources, target, codes_clips(files))
+    if len(todo) == 1 and todo[0].target == target:
+        _check_suffix(verb, target)
+        print("\n".join(work(todo[0].source, target, **options)))
+        return 0
+    if target.is_file():
+        raise LicError(f"{target} is a file: of several files the last argument is the folder for their outputs.")
+    if target.suffix.lower() == ".lic" and not target.is_dir():
+        raise LicError(f"{target} is to be a folder, for {len(todo)} files: give it a name that is not a file's.")
+    target.mkdir(exist_ok=True)
+    return run(verb, work, todo, options, arguments.overwrite)
 
 
-_COMMON = ("verb", "source", "target", "checkpoint", "device")
+def _check_suffix(verb: str, target: Path) -> None:
+    if verb == "compress" and target.suffix.lower() != ".lic":
+        raise LicError(f"{target} does not end in .lic: name the output so that it is taken for what it is.")
+
+
+_COMMON = ("verb", "sources", "target", "checkpoint", "device", "overwrite")
 
 
 def _taken(work: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -118,8 +144,11 @@ def _span(text: str) -> tuple[int, int | None]:
     return int(found[1] or 0), int(found[2]) if found[2] else None
 
 
-def open_files(checkpoint: Path, device: str) -> Any:
-    """The file coder of the run that `checkpoint` names, with its trained weights."""
+def open_files(checkpoint: str | Path, device: str = "cpu") -> Any:
+    """The file coder of a trained run: `open_files("runs/x").compress_file("a.png", "a.lic")`.
+
+    Arguments and errors are those of `trained_network`; `LicError`, too, where the run's network codes nothing.
+    """
     from hydra.utils import instantiate
 
     from common.launch.weights import trained_network
@@ -128,43 +157,3 @@ def open_files(checkpoint: Path, device: str) -> Any:
     if "files" not in cfg:
         raise LicError(f"{checkpoint} is a run of {cfg.system}, which codes nothing: give a codec's run.")
     return instantiate(cfg.files, codec=codec, model=cfg.system)
-
-
-def describe(path: Path) -> None:
-    """Print what `path` holds."""
-    if path.is_dir():
-        from common.launch.folder import RunFolder
-
-        folder = RunFolder(path)
-        cfg = folder.config()
-        state = "finished" if folder.result.exists() else "failed" if folder.failure.exists() else "not finished"
-        point = "" if cfg.lmbda is None else f", lambda {cfg.lmbda:g} ({cfg.distortion})"  # flow has no rate
-        print(f"{path}: run of {cfg.system}{point}, {state}")
-        file = folder.result if folder.result.exists() else folder.failure
-        if file.exists():
-            content = json.loads(file.read_text())
-            shown = content.get("results") or {"reason": [content["reason"]]}
-            for key, values in shown.items():
-                print(f"  {key:<14} {values[0]}")
-        return
-    from common.entropy.container import CLIP, unpack
-    from common.entropy.video_container import describe_clip
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LicError(f"{path} cannot be read: {error.strerror}.") from error
-    if data[4:5] == CLIP:
-        print(describe_clip(path, data))
-        return
-    header, streams, _, version = unpack(data, max_pixels=sys.maxsize)
-    pixels = header.width * header.height
-    print(
-        f"{path}: {header.width}x{header.height}{' grey' if header.grey else ''}, {len(data)} bytes, "
-        f"{8 * len(data) / pixels:.4f} bpp, format version {version}"
-    )
-    print(f"  model    {header.model}, weights {header.digest.hex()}")
-    print(
-        f"  streams  {', '.join(str(len(stream)) for stream in streams)} bytes, "
-        f"{len(data) - sum(map(len, streams))} bytes of header and checksums"
-    )

@@ -32,13 +32,21 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def estimate_file(first: Path, second: Path, out: Path, checkpoint: Path, show: str, device: str) -> str:
-    """Write the flow between two picture files to `out`; returns a sentence on it."""
+def estimate_file(
+    first: str | Path,
+    second: str | Path,
+    out: str | Path,
+    checkpoint: str | Path,
+    show: str = "colours",
+    device: str = "cpu",
+) -> str:
+    """Write the flow between two picture files to `out`, see `main`; returns a sentence on it."""
     from common.data.flow_files import write_flow
     from common.data.pictures import check_distinct, read_picture, write_picture
     from common.errors import LicError
     from common.launch.weights import trained_network
 
+    first, second, out = (Path(path).expanduser() for path in (first, second, out))
     if out.suffix.lower() not in (".flo", ".pfm", ".png"):
         raise LicError(f"{out} ends in neither .flo nor .pfm nor .png: name the output so that its kind is clear.")
     check_distinct(out, first, second)
@@ -56,7 +64,6 @@ def estimate_file(first: Path, second: Path, out: Path, checkpoint: Path, show: 
     from lic_flow.inference import estimate
     from lic_flow.pictures import quiver, sheet
 
-    network.eval()
     with torch.inference_mode():
         x, y = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None].to(device) for p in (a, b))
         flow = estimate(network, x, y)[0].cpu().numpy()

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from compressai.entropy_models import EntropyModel
 from compressai.models import CompressionModel
 
 from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
@@ -12,7 +13,9 @@ from common.data.pictures import read_picture, write_atomically, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
 from common.entropy.models import as_in_version
 from common.entropy.streams import symbol_checksum
+from common.entropy.tables import TableModel
 from common.errors import LicError, StreamError
+from lic_image.codecs.compressai_zoo import adopted
 
 
 class Decoded(NamedTuple):
@@ -23,9 +26,16 @@ class Decoded(NamedTuple):
 
 
 class ImageFiles(CodecFiles):
-    """Codes photographs with one image codec; arguments as of `CodecFiles`."""
+    """Codes photographs with one image codec, CompressAI's own included; arguments as of `CodecFiles`."""
 
     codec: CompressionModel
+
+    def __init__(self, codec: CompressionModel, model: str) -> None:
+        codec = adopted(codec)
+        models = [module for module in codec.modules() if isinstance(module, EntropyModel)]
+        if not all(isinstance(module, TableModel) for module in models):
+            codec.update()  # entropy models of a user's own build their tables when told to
+        super().__init__(codec, model)
 
     @torch.inference_mode()
     def encode(self, rgb: np.ndarray, grey: bool = False) -> bytes:
@@ -55,24 +65,24 @@ class ImageFiles(CodecFiles):
             )
         return Decoded(to_picture(x_hat, header.height, header.width), header.grey)
 
-    def compress_file(self, source: Path, target: Path, background: str | None = None) -> list[str]:
+    def compress_file(self, source: str | Path, target: str | Path, background: str | None = None) -> list[str]:
         """Write `target`; returns sentences on what was done to the picture before coding."""
         picture = read_picture(source, background)
         data = self.encode(picture.rgb, picture.grey)
-        write_atomically(target, data)
+        write_atomically(Path(target), data)
         height, width = picture.rgb.shape[:2]
         size = f"{target}: {width}x{height}, {len(data)} bytes, {8 * len(data) / (width * height):.4f} bpp"
         return [*picture.notes, size]
 
-    def decompress_file(self, source: Path, target: Path, max_pixels: int = MAX_PIXELS) -> list[str]:
+    def decompress_file(self, source: str | Path, target: str | Path, max_pixels: int = MAX_PIXELS) -> list[str]:
         """Write the picture in `source` to `target` (a lossless format)."""
         decoded = self.decode(read_bytes(source), max_pixels)
         write_picture(target, decoded.rgb, decoded.grey)
         return [f"{target}: {decoded.rgb.shape[1]}x{decoded.rgb.shape[0]}"]
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: str | Path) -> bytes:
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise LicError(f"{path} cannot be read: {error.strerror}.") from error

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from common.errors import LicError
 from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, MSSSIM, PSNR, ms_ssim, rate
 from common.module import GuardedModule, codec_optimizer
+from lic_image.codecs.compressai_zoo import adopted
 
 
 class ImageCodec(GuardedModule):
@@ -21,7 +22,7 @@ class ImageCodec(GuardedModule):
     "losses"; plus the auxiliary loss of its entropy bottlenecks, whose quantiles are a parameter group of their own.
 
     Args:
-        codec: an image codec with CompressAI's conventions.
+        codec: an image codec with CompressAI's conventions; entropy models of CompressAI's become ours.
         lmbda: the Lagrangian λ, in the units of `distortion`.
         optimizer: partial of a torch optimiser.
         aux_lr: learning rate of the quantiles, constant over the run.
@@ -44,7 +45,7 @@ class ImageCodec(GuardedModule):
         super().__init__()
         if lmbda <= 0:
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
-        self.codec = codec
+        self.codec = adopted(codec)
         self.val_psnr, self.val_ms_ssim = PSNR(), MSSSIM()
         self.lmbda = lmbda
         self.distortion = distortion

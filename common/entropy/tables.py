@@ -16,7 +16,6 @@ import compressai.entropy_models as peer
 import numpy as np
 import torch
 from compressai.entropy_models.entropy_models import EntropyModel, pmf_to_quantized_cdf
-from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 from common.entropy import rans
@@ -47,6 +46,8 @@ def _quantised(pmf: np.ndarray, below: np.ndarray, above: np.ndarray, tail: np.n
 @lru_cache(maxsize=8)
 def gaussian_tables(scales: tuple[float, ...], tail_mass: float) -> RawTables:
     """Zero-mean Gaussians over the integers, as CompressAI's: symbols up to the quantile tail_mass / 2."""
+    from scipy.special import ndtr, ndtri  # tables come with the weights, nearly always
+
     sigma = np.array(scales)[:, None]
     below = np.minimum(np.ceil(sigma[:, 0] * -ndtri(tail_mass / 2)), _MAX_REACH).astype(np.int64)
     distance = np.abs(np.arange(2 * below.max() + 1) - below[:, None])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from common.data.pictures import written_whole
 from common.errors import FULL, LicError, full_disk
@@ -59,16 +58,6 @@ def load_whole(path: Path, advice: str = START_AGAIN) -> Any:
         return torch.load(path, map_location="cpu", weights_only=False)
     except Exception as error:
         raise LicError(f"{path} is not a readable checkpoint ({type(error).__name__}): {advice}") from error
-
-
-class WholeCheckpoints(TorchCheckpointIO):
-    """How a trainer saves and loads its checkpoints, whatever its strategy."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        save_whole(checkpoint, Path(path))
-
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        return load_whole(Path(path))  # type: ignore[no-any-return]
 
 
 def never_averaged(checkpoint: dict[str, Any]) -> bool:

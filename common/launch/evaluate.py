@@ -49,7 +49,7 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: 
     data.check()
     network = instantiate(cfg.model[network_name(cfg.model)])
     if weights is not None:
-        load_weights(network, weights)
+        load_weights(network, weights, cfg)
     network.to(device(cfg))
     measured: Evaluation = protocol(network, cfg.system, data, folder.path)
     result = {

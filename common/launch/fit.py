@@ -17,7 +17,7 @@ from common.cpus import use_threads
 from common.errors import LicError
 from common.launch import application
 from common.launch.callbacks import StepSeed
-from common.launch.checkpoints import WholeCheckpoints
+from common.launch.checkpoint_io import WholeCheckpoints
 from common.launch.ddp import launch_ranks, processes
 from common.launch.evaluate import evaluate_run
 from common.launch.extend import OwnSchedule, extended

@@ -10,10 +10,13 @@ from omegaconf import DictConfig
 from torch import nn
 
 from common.errors import LicError
-from common.launch.checkpoints import load_whole, never_averaged, save_whole
+from common.launch.checkpoints import load_whole, save_whole
 from common.launch.folder import RunFolder
 from common.launch.names import slug
 from common.launch.quiet import quiet
+from common.launch.spelling import nearest
+from common.launch.states import read_state
+from common.launch.widths import fitting, misfit
 
 log = logging.getLogger(__name__)
 
@@ -28,60 +31,85 @@ def save_weights(network: nn.Module, path: Path, system: str) -> None:
     save_whole({"system": system, "state_dict": network.state_dict()}, path)
 
 
-def read_state_dict(path: Path) -> dict[str, Any]:
-    """The network's state in a `weights.ckpt`, in a published checkpoint (bare or under "state_dict"), or in one of
-    Lightning's (names beginning with `codec.` or `network.`)."""
-    if not path.is_file():
-        raise LicError(f"there are no weights at {path}; give a run folder, a weights.ckpt or a published checkpoint.")
-    content = load_whole(path, "train or copy it again.")
-    if isinstance(content, dict) and never_averaged(content):
-        content = {"state_dict": content["current_model_state"]}
-    state = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict):
-        raise LicError(f"{path} holds no state dict.")
-    ours = {key.partition(".")[2]: value for key, value in state.items() if key.startswith(("codec.", "network."))}
-    return ours or {key.removeprefix("module."): value for key, value in state.items()}
-
-
 def checkpoint_step(path: Path) -> int:
     """The optimiser steps behind a Lightning checkpoint."""
     return int(load_whole(path)["global_step"])
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Load `path` into `network`; every parameter must be there and fit."""
+def load_weights(network: nn.Module, path: str | Path, cfg: DictConfig | None = None) -> None:
+    """Load `path`, a weights file of ours, of Lightning's or a published one, into `network`.
+
+    Args:
+        network: of a codec, CompressAI's entropy models become ours.
+        cfg: the configuration that `network` is made from, to say which settings would fit the file.
+
+    Raises:
+        LicError: the file cannot be read, or a parameter is missing or of another shape.
+    """
+    path = Path(path).expanduser()
+    if any(type(module).__module__.startswith("compressai.entropy_models") for module in network.modules()):
+        from common.entropy.models import adopt
+
+        adopt(network)
+    state = read_state(path, network)
+    if different := misfit(network, state):
+        settings = fitting(cfg, network_name(cfg.model), state) if cfg is not None else None
+        general = "give the settings it was trained with (size, and of a codec lmbda, choose the widths)"
+        advice = f"it fits with {settings}" if settings else general
+        raise LicError(f"the weights in {path} do not fit {type(network).__name__}: {different}; {advice}.")
     try:
-        network.load_state_dict(read_state_dict(path))
+        network.load_state_dict(state)
     except (RuntimeError, KeyError) as error:
         last = str(error).strip().splitlines()[-1].strip()
-        said = last if len(last) < 300 else f"{last[:240]} … (they are of another system or size)"
+        said = last if len(last) < 300 else f"{last[:240]} … (they are of another system)"
         raise LicError(f"the weights in {path} do not fit {type(network).__name__}: {said}") from error
 
 
-def trained_network(checkpoint: Path, device: str) -> tuple[nn.Module, DictConfig]:
-    """The network of the run that `checkpoint`, a run folder or a file in one, names, and the run's configuration.
+def trained_network(checkpoint: str | Path, device: str = "cpu") -> tuple[nn.Module, DictConfig]:
+    """The network of a trained run, in evaluation mode on `device`, and the run's configuration.
+
+    Args:
+        checkpoint: a run folder, or a weights file in one.
+        device: cpu or cuda.
 
     Raises:
         LicError: there is no such run, it is not finished, or there is no such device.
     """
     from hydra.utils import instantiate
 
+    checkpoint = Path(checkpoint).expanduser()
     quiet()
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise LicError(f"there is no device '{device}': --device is cpu or cuda.")
     if device != "cpu" and not torch.cuda.is_available():
         raise LicError("there is no GPU here: leave --device out.")
     if not checkpoint.exists():
-        raise LicError(f"there is no {checkpoint}: give the folder of a finished run, or a weights.ckpt inside one.")
-    cfg = RunFolder(checkpoint if checkpoint.is_dir() else checkpoint.parent).config()
-    network = instantiate(cfg.model[network_name(cfg.model)])
+        raise LicError(missing(checkpoint, "the folder of a finished run, or a weights.ckpt inside one"))
+    cfg = run_of(checkpoint).config()
+    network: nn.Module = instantiate(cfg.model[network_name(cfg.model)])
     load_weights(network, weights_file(checkpoint))
-    return network.to(device), cfg
+    return network.to(device).eval(), cfg
+
+
+def run_of(checkpoint: Path) -> RunFolder:
+    """The run that a folder is, or that a file in it or in its `checkpoints` is of."""
+    folder = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    return RunFolder(folder.parent if folder.name == "checkpoints" else folder)
+
+
+def missing(path: Path, wanted: str) -> str:
+    """A sentence that there is no `path`, with the nearest name of what lies beside it."""
+    beside = path.parent if path.parent.is_dir() else path.parent.parent
+    others = [str(each) for each in sorted(beside.glob("*" if beside == path.parent else "*/*"))]
+    meant = nearest(str(path), others)
+    return f"there is no {path}: give {wanted}." + (f" Did you mean {meant}?" if meant else "")
 
 
 def weights_file(place: str | Path) -> Path:
     """`place` is a run folder, or a weights file itself."""
-    path = Path(place)
+    path = Path(place).expanduser()
+    if not path.exists():
+        raise LicError(missing(path, "the folder of a finished run or a weights file"))
     if path.is_dir():
         path = RunFolder(path).weights
     if not path.is_file():

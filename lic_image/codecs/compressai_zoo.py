@@ -16,26 +16,14 @@ from torch.nn import functional as F
 from common.entropy import mixture
 from common.entropy.models import adopt
 from common.entropy.tables import to_int32
+from common.errors import LicError
 
 
-def adopted(model: models.CompressionModel) -> models.CompressionModel:
-    """`model` with our entropy models and the attribute `downsampling` that codecs here have."""
-    adopt(model)
-    model.downsampling = model.downsampling_factor
-    return model
-
-
-class RasterCoding(models.JointAutoregressiveHierarchicalPriors):
+class RasterCoder(models.JointAutoregressiveHierarchicalPriors):
     """Codes y position by position in raster order, each given the 5x5 neighbourhood decoded before it.
 
     D. Minnen, J. Ballé, G. Toderici, NeurIPS 2018. One position at a time: seconds per photograph.
     """
-
-    downsampling = 64
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        adopt(self)
 
     def compress(self, x: Tensor) -> dict[str, Any]:
         y = self.g_a(x)
@@ -77,6 +65,37 @@ class RasterCoding(models.JointAutoregressiveHierarchicalPriors):
                 both = torch.cat([side[:, :, h : h + 1, w : w + 1], seen], 1)
                 scales, means = self.entropy_parameters(both)[0, :, 0, 0].chunk(2)
                 yield h, w, scales[None].cpu().numpy(), means[None].cpu().numpy()
+
+
+def adopted(model: models.CompressionModel) -> models.CompressionModel:
+    """`model`, CompressAI's or a subclass, as codecs here are, in place.
+
+    It has our entropy models and the attribute `downsampling`; an autoregressive one that codes as CompressAI's does
+    codes what its forward pass measures.
+    """
+    adopt(model)
+    autoregressive = models.JointAutoregressiveHierarchicalPriors
+    if isinstance(model, autoregressive) and type(model).compress is autoregressive.compress:
+        own = type(model)
+        model.__class__ = type(own.__name__, (RasterCoder, own), {"__module__": own.__module__, "__doc__": own.__doc__})
+    if not hasattr(model, "downsampling"):
+        if not isinstance(factor := getattr(model, "downsampling_factor", None), int):
+            raise LicError(
+                f"{type(model).__name__} lacks the attribute `downsampling`: by how much the smallest latent is "
+                "narrower than the picture, 64 for CompressAI's hyperpriors."
+            )
+        model.downsampling = factor
+    return model
+
+
+class RasterCoding(RasterCoder):
+    """A codec of CompressAI's with `RasterCoder`'s way of coding."""
+
+    downsampling = 64
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        adopt(self)
 
 
 class JointAutoregressive(RasterCoding):

@@ -49,6 +49,8 @@ def test_ms_ssim_loss_written_out() -> None:
 class Noisy(CompressionModel):
     """Reconstructs with a little fixed noise, for one bit."""
 
+    downsampling = 1
+
     def forward(self, x: torch.Tensor) -> dict[str, Any]:
         noise = 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
         return {"x_hat": x + noise, "likelihoods": {"y": torch.full((1,), 0.5)}}

@@ -1,0 +1,18 @@
+"""How a trainer saves and loads checkpoints. Apart, since files are coded without Lightning."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.plugins.io import TorchCheckpointIO
+
+from common.launch.checkpoints import load_whole, save_whole
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """How a trainer saves and loads its checkpoints, whatever its strategy."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        save_whole(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        return load_whole(Path(path))  # type: ignore[no-any-return]
