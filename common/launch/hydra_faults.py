@@ -1,9 +1,11 @@
 """What Hydra says of a command line that cannot be, as one sentence of ours: by itself it prints many and exits."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
@@ -11,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import conf
 from common.errors import LicError, fault_of_input
+from common.launch.settings import keys, meant
 from common.launch.spelling import missing_option, nearest
 
 FULL = "HYDRA_FULL_ERROR"
@@ -55,11 +58,42 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
     lines = [line for cause in causes for line in str(cause).splitlines()[:6]]
     told = [line.strip() for line in lines if line.strip() and not line.startswith(("To append to", "    "))]
     text = " ".join(told)
+    if mistyped := re.match(r"Could not override '(?!hydra\.)([^']+)'", text):
+        return unknown_key(mistyped[1], arguments)
     for part in ("launcher", "sweeper"):
         if f"'hydra.{part}." in text:
             key = text.partition(f"'hydra.{part}.")[2].partition("'")[0]
             return of_another(part, key)
     return text
+
+
+def unknown_key(key: str, arguments: Sequence[str]) -> str:
+    """The sentence for a setting that no configuration has, with the nearest name of one that there is."""
+    root = "eval" if any(word.startswith(("run=", "weights=")) for word in arguments) else "train"
+    others = [word for word in arguments if word.partition("=")[0] != key]
+    advice = meant(key, known_keys(root, others, config_dir(arguments)))
+    return f"there is no setting {key}: " + (f"did you mean {advice}?" if advice else "--cfg job shows all there are.")
+
+
+def known_keys(root: str, arguments: Sequence[str], folder: str | None) -> list[str]:
+    """Dotted keys of the settings that there are with the choices of groups among `arguments`.
+
+    Args:
+        folder: of `--config-dir`.
+    """
+    from hydra import compose, initialize_config_module
+
+    where = [f"hydra.searchpath=[file://{Path(folder).resolve()}]"] if folder else []
+    choices = [word for word in arguments if re.fullmatch(r"[\w/@]+=[\w/-]+", word)]
+    with initialize_config_module("conf", version_base="1.3"):
+        for overrides in ([*where, *choices], []):  # a choice may be what is wrong
+            try:
+                cfg = compose(root, overrides=overrides)
+            except (HydraException, OmegaConfBaseException):
+                continue
+            tree: Any = OmegaConf.to_container(cfg, resolve=False)
+            return list(keys(tree))
+    return []
 
 
 def of_another(part: str, key: str, chosen: str = "") -> str:

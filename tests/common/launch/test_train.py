@@ -126,10 +126,23 @@ def test_an_experiments_own_sweep_gives_way_to_the_command_line(
     assert "Launching 2 jobs" in capsys.readouterr().out, "not the product of the two sweeps"
 
 
-def test_a_mistyped_override_is_one_sentence(lic: Lic, capfd: pytest.CaptureFixture[str]) -> None:
-    assert lic("train", "lambda=1") == 2
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["lambda=1"], "lmbda"),
+        (["lr=1e-3"], "model.optimizer.lr"),
+        (["trainer.max_step=3"], "trainer.max_steps"),
+        (["model=image/adjacent", "mixtur=3"], "mixture"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_setting_is_one_sentence_with_the_nearest_name(
+    typed: list[str], meant: str, lic: Lic, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert lic("train", *typed) == 2
     said = capfd.readouterr().err
-    assert "lambda" in said and len(said.splitlines()) == 1
+    assert said.rstrip().endswith(f"there is no setting {typed[-1].partition('=')[0]}: did you mean {meant}?")
+    assert len(said.splitlines()) == 1
 
 
 def test_a_kill_between_the_last_step_and_the_weights_keeps_the_average(lic: Lic, tmp_path: Path) -> None:
