@@ -16,6 +16,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from common.launch.application import outcomes, run_job
 from common.launch.hydra_faults import Refused, of_another
+from common.launch.plan import by_overrides
 from common.launch.resolvers import slug
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Sweep(Callback):
         with read_write(config.hydra), open_dict(config.hydra):
             for key in [key for key in config.hydra.sweeper.params or {} if key in given]:
                 del config.hydra.sweeper.params[key]
+            tell_experiments_apart(config)
         check_values([*(f"{k}={v}" for k, v in (config.hydra.sweeper.params or {}).items()), *task], config)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
@@ -53,10 +55,21 @@ class Sweep(Callback):
             return
         from common.launch.report import sweep_report
 
-        folders = [outcome.folder for outcome in outcomes] or [Path(config.runs) / config.name]  # of other launchers
+        place = Path(config.hydra.sweep.dir)
+        folders = [outcome.folder for outcome in outcomes] or [place]  # of other launchers
         name = slug(config.hydra.overrides.task)
-        out = Path(config.runs) / config.name / ("report" if name == "default" else f"report-{name}")
+        out = place / ("report" if name == "default" else f"report-{name}")
         run_job(lambda: sweep_report(folders, out, config), out)
+
+
+def tell_experiments_apart(config: DictConfig) -> None:
+    """Where `name` is given and experiments vary, whose name it would else be, put theirs before the points' names."""
+    overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    keys = {override.get_key_element(): override for override in overrides}
+    varied = [key for key in ("experiment", "ablation") if key in keys and keys[key].is_sweep_override()]
+    if "name" in keys and varied and by_overrides(config):
+        config.hydra.sweep.subdir = "${lic.experiment:}+${lic.slug:}"
+        config.hydra.overrides.hydra.append("hydra.sweep.subdir='${lic.experiment:}+${lic.slug:}'")
 
 
 def check_settings_of(part: str, config: DictConfig) -> None:
