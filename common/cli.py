@@ -78,8 +78,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def script() -> None:
     """Entry point of the console script. Codecs of your own are imported from the folder you stand in."""
+    import logging
+
+    logging.raiseExceptions = False  # a log line that nobody reads any more is no error
     sys.path.insert(0, os.getcwd())
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # `lic … | head`: who reads has read enough
+        sys.exit(141)  # as a shell says of a program that SIGPIPE has ended
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter tries once more
 
 
 if __name__ == "__main__":

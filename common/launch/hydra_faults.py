@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -52,6 +52,10 @@ def sentence(error: Exception, arguments: Sequence[str]) -> str:
         return str(fault)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return missing_option(error.missing_cfg_file, arguments, config_dir(arguments))
+    if isinstance(error, OverrideParseException):
+        why = str(error).splitlines()[0].removeprefix(f"Error parsing override '{error.override}'").strip()
+        text = f"{error.override} cannot be read ({why})" if why else f"{error.override} is no key=value"
+        return f"{text}; text with signs in it takes quotes: \"key='…'\"."
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return ""
     causes = [error, *([error.__cause__] if isinstance(error.__cause__, OmegaConfBaseException) else [])]

@@ -51,15 +51,15 @@ def by_value(value: Any) -> Any:
 def sorted_overrides(overrides: Iterable[str]) -> dict[str, str]:
     """`key=value` overrides as a dict sorted by key, the last of each key winning, silent ones left out.
 
-    The row of an ablation's table (`ablation/TABLE=ROW`) goes under the key `row`, before all others: of a long folder
-    name the end is cut off. Where `name` is given, it does not tell the experiment or the ablation, which then count.
+    Where `name` is given, it does not tell the experiment or the ablation, which then count. They, and the row of an
+    ablation's table (`ablation/TABLE=ROW`, under the key `row`), come first: of a long folder name the end is cut off.
     """
     pairs = dict(_pair(override) for override in overrides)
     silent = [name for name in SILENT if not ("name" in pairs and name in ("experiment", "ablation"))]
     pairs = {"row" if key.startswith("ablation/") else key: value for key, value in pairs.items()}
     return {
         key: pairs[key]
-        for key in sorted(pairs, key=lambda key: (key != "row", key))
+        for key in sorted(pairs, key=lambda key: (key not in ("experiment", "ablation", "row"), key))
         if not below(key, silent) or below(key, OWN_ROOTS)
     }
 

@@ -34,8 +34,8 @@ from common.errors import LicError
 from common.launch.application import outcomes, run_job
 from common.launch.folder import PATIENCE
 from common.launch.locks import waiting_for
-from common.launch.names import slug
 from common.launch.objective import curve, objective
+from common.launch.plan import name_of
 from common.launch.trials import Judge, Trials
 from common.rd.points import write_csv
 
@@ -67,7 +67,8 @@ def search(
         value = objective(settings["objective"], settings["reference"], len(asked.lmbdas))
 
         def judge(params: Mapping[str, Any]) -> float | None:
-            found = value([folder / slug(point, folder) for point in overrides(asked, params)])
+            points = overrides(asked, params)
+            found = value([folder / name_of(context.config_loader, config, point) for point in points])
             return found if found is not None and math.isfinite(found) else None
 
         cfg = context.config_loader.load_sweep_config(config, [*asked.fixed, *(f"lmbda={v}" for v in asked.lmbdas[:1])])

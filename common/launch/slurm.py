@@ -168,9 +168,10 @@ def _submit(needed: Resources, runs: Sequence[RunFolder], sweep: Path, settings:
         with executor.batch():
             jobs = [executor.submit(Job(str(run.path.resolve()))) for run in runs]
     except submitit.core.utils.FailedJobError as error:
-        if "SubmitJob" in str(error):  # AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit, …
-            raise LicError(f"SLURM takes no more jobs of yours for now: {error}") from error
-        raise LicError(f"SLURM takes no such job: {error}") from error
+        why = " ".join(str(error).split())
+        if "SubmitJob" in why:  # AssocMaxSubmitJobLimit, QOSMaxSubmitJobPerUserLimit, …
+            raise LicError(f"SLURM takes no more jobs of yours for now: {why}") from error
+        raise LicError(f"SLURM takes no such job: {why}") from error
     for run, job in zip(runs, jobs):
         write_json(run.job, {"job": job.job_id, "log": str(job.paths.stdout)})
         run.failure.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from common.launch.application import Outcome, attempt, outcomes, run_job
 from common.launch.folder import RunFolder
 from common.launch.slurm import intend, job_of, queue, submit
 from common.launch.slurm_settings import checked
-from common.launch.status import state
+from common.launch.status import names_of, state
 from common.launch.train import prepared
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def run(configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]) ->
         submit(todo, sweep, settings)
     if wait:
         log.info("Waiting for them; this may be stopped, the jobs go on: lic sweep status %s", sweep)
-        wait_for(folders, every)
+        wait_for(folders, every, sweep)
         outcomes.extend(ended(folder) for folder in folders)
     else:
         log.info("Look at them with: lic sweep status %s", sweep)
@@ -97,9 +97,10 @@ def prepare(whole: DictConfig, folder: RunFolder) -> bool | None:
     return begins[0]
 
 
-def wait_for(folders: Sequence[RunFolder], every: float) -> None:
+def wait_for(folders: Sequence[RunFolder], every: float, sweep: Path) -> None:
     """Return when SLURM has ended the jobs of all `folders`, saying how each stands; ask it after `every` seconds."""
     waiting = {job["job"]: folder for folder in folders if (job := job_of(folder))}
+    names = dict(zip(waiting, names_of(list(waiting.values()), sweep)))
     known: dict[str, str] = {}
     while waiting:
         now = queue()
@@ -111,7 +112,7 @@ def wait_for(folders: Sequence[RunFolder], every: float) -> None:
                 reason = f": {now[number].reason}" if now[number].state == "PENDING" else ""
                 said = f"{now[number].state.lower()} (job {number}{reason})"
             if said != known.get(number):
-                log.info("%s: %s", folder.path.name, said)
+                log.info("%s: %s", names[number], said)
                 known[number] = said
         if waiting:
             time.sleep(every)

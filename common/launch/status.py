@@ -94,22 +94,36 @@ def show(sweep: Path, console: Console) -> int:
     """Print how every point stands; 1 where one has failed."""
     found = states(sweep)
     table = Table("point", "state", "", title=str(sweep), title_justify="left")
-    plan = planned(sweep)
-    names = distinguishing(
-        [plan.get(folder.path.name) or folder.config().get("overrides") or [] for folder, _ in found]
-    )
+    names = names_of([folder for folder, _ in found], sweep)
     for name, (folder, (kind, detail)) in zip(names, found):
         log = f"\n{job['log']}" if kind == "failed" and (job := job_of(folder)) and job["log"] not in detail else ""
-        table.add_row(Text(name or folder.path.name), Text(kind, COLOURS[kind]), Text(detail + log))
+        table.add_row(Text(name), Text(kind, COLOURS[kind]), Text(detail + log))
     console.print(table)
     counts = {kind: sum(s.kind == kind for _, s in found) for kind in COLOURS}
     console.print(", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
     return int(counts["failed"] > 0)
 
 
+def names_of(folders: Sequence[RunFolder], sweep: Path) -> list[str]:
+    """What tells the runs in `folders` of a sweep apart; of a single one its folder's name."""
+    plan = planned(sweep)
+    said = [overrides_of(folder, sweep, plan) or _written(folder) for folder in folders]
+    return [name or folder.path.name for name, folder in zip(distinguishing(said), folders)]
+
+
+def overrides_of(folder: RunFolder, sweep: Path, plan: Mapping[str, list[str]]) -> list[str] | None:
+    path, place = folder.path.absolute(), sweep.absolute()
+    return plan.get(str(path.relative_to(place))) if path.is_relative_to(place) else None
+
+
+def _written(folder: RunFolder) -> list[str]:
+    """The overrides that the run's own configuration tells."""
+    return list(folder.config().get("overrides") or []) if folder.config_file.exists() else []
+
+
 def distinguishing(overrides: Sequence[Sequence[str]]) -> list[str]:
     """Of each point's overrides those that not all points have; nothing of a single one."""
-    common = set.intersection(*map(set, overrides))
+    common = set.intersection(*map(set, overrides)) if overrides else set()
     return [" ".join(override for override in each if override not in common) for each in overrides]
 
 
@@ -123,7 +137,8 @@ def retry(sweep: Path, console: Console) -> int:
     for place, folders in by_sweep(remote).items():
         submit(folders, place, checked(read_json(place / LOGS / SETTINGS)))
     plan = planned(sweep)
-    return max((here(folder, plan.get(folder.path.name)) for folder in again if folder not in remote), default=0)
+    local = [folder for folder in again if folder not in remote]
+    return max((here(folder, overrides_of(folder, sweep, plan)) for folder in local), default=0)
 
 
 def by_sweep(folders: Sequence[RunFolder]) -> dict[Path, list[RunFolder]]:
@@ -144,7 +159,8 @@ def here(folder: RunFolder, overrides: Sequence[str] | None) -> int:
     from common.launch.quiet import quiet
 
     if not folder.config_file.exists() and overrides is not None:
-        return train.main(overrides)
+        place = str(folder.path).replace("'", "\\'")
+        return train.main([*overrides, f"hydra.run.dir='{place}'"])
     quiet()
     run_job(lambda: train.resume(folder), folder.path)
     return outcomes[-1].status if outcomes[-1].reason else 0

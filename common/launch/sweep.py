@@ -53,9 +53,10 @@ class Sweep(Callback):
             return
         from common.launch.report import sweep_report
 
-        folders = [outcome.folder for outcome in outcomes] or [Path(config.runs) / config.name]  # of other launchers
+        place = Path(config.hydra.sweep.dir)
+        folders = [outcome.folder for outcome in outcomes] or [place]  # of other launchers
         name = slug(config.hydra.overrides.task)
-        out = Path(config.runs) / config.name / ("report" if name == "default" else f"report-{name}")
+        out = place / ("report" if name == "default" else f"report-{name}")
         run_job(lambda: sweep_report(folders, out, config), out)
 
 

@@ -11,8 +11,10 @@ class LocalLauncher(BasicLauncher):
     """One point after the other in this process, which has torch imported already."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from common.launch.plan import note
+        from common.launch.plan import name_of, note
 
-        assert self.config is not None
-        note(Path(self.config.hydra.sweep.dir), job_overrides)
+        assert self.config is not None and self.hydra_context is not None
+        loader = self.hydra_context.config_loader
+        names = [name_of(loader, self.config, each, n) for n, each in enumerate(job_overrides, initial_job_idx)]
+        note(Path(self.config.hydra.sweep.dir), dict(zip(names, job_overrides)))
         return super().launch(job_overrides, initial_job_idx)

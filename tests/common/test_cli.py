@@ -1,8 +1,9 @@
 """`lic` itself: help, verbs, completion, and how quickly it answers."""
 
+import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,17 @@ ROOT = Path(__file__).parents[2]
 
 
 def fresh(*arguments: str) -> tuple[float, str]:
-    """Seconds and output of a new process."""
-    started = time.perf_counter()
+    """Seconds of processor time, as others may work here too, and output of a new process."""
+    started = children()
     code = f"import sys; from common.cli import main; status = main({list(arguments)!r}); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return time.perf_counter() - started, done.stdout
+    return children() - started, done.stdout
+
+
+def children() -> float:
+    """Processor seconds of this process's children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_help_is_quick_and_names_every_verb() -> None:
@@ -45,6 +52,18 @@ def test_help_of_the_other_verbs(verb: str, capsys: pytest.CaptureFixture) -> No
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])
     assert ended.value.code == 0 and f"lic {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--cfg", "job"], ["train", "--help"]], ids=str)
+def test_who_reads_the_output_may_stop(arguments: list[str]) -> None:
+    """`lic … | head`: a pipe that nobody reads any more."""
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(
+        [sys.executable, "-m", "common.cli", *arguments], cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True
+    )
+    os.close(write)
+    assert ended.stderr == ""
 
 
 def test_an_unknown_verb(capsys: pytest.CaptureFixture) -> None:

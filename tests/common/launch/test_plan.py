@@ -9,8 +9,8 @@ from common.launch.plan import note, planned
 def test_plans_add_up_and_are_found_by_the_folders_names(tmp_path: Path) -> None:
     sweep = tmp_path / "runs/sweep"
     assert planned(sweep) == {}
-    note(sweep, [["lmbda=1", "size=tiny"], ["lmbda=2", "size=tiny"]])
-    note(sweep, [["lmbda=2", "size=tiny"], ["lmbda=3"]])
+    note(sweep, {slug(point): point for point in (["lmbda=1", "size=tiny"], ["lmbda=2", "size=tiny"])})
+    note(sweep, {slug(point): point for point in (["lmbda=2", "size=tiny"], ["lmbda=3"])})
     plan = planned(sweep)
     assert list(plan) == [slug(["lmbda=1", "size=tiny"]), slug(["lmbda=2", "size=tiny"]), slug(["lmbda=3"])]
     assert plan[slug(["lmbda=3"])] == ["lmbda=3"]

@@ -58,7 +58,8 @@ def test_flags_may_stand_anywhere() -> None:
         ("-m lmbda=interval(1,2)", "to search it, add hydra/sweeper=optuna"),
         ("lmbda=1 hydra/launcher=slurm", "hydra/launcher=slurm is of sweeps: add -m"),
         ("-m lmbda=1 report.published=[none.json]", "there is no file none.json"),
-        ("lmbda", "missing EQUAL"),
+        ("lmbda", "lmbda is no key=value"),
+        ("label=a=b", "label=a=b cannot be read"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(

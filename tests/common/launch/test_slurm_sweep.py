@@ -34,7 +34,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], dict[str, Que
 
     monkeypatch.setattr(slurm_sweep, "submit", submit)
     monkeypatch.setattr(slurm_sweep, "queue", lambda: queued)
-    monkeypatch.setattr(slurm_sweep, "wait_for", lambda folders, every: None)
+    monkeypatch.setattr(slurm_sweep, "wait_for", lambda folders, every, sweep: None)
     return submitted, queued
 
 
@@ -60,7 +60,7 @@ def test_what_is_finished_or_in_the_queue_is_not_submitted_again(
 def test_the_exit_status_is_that_of_the_worst_point(
     lic: Lic, tmp_path: Path, cluster: tuple[list[float], dict[str, Queued]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ended(folders: list[RunFolder], every: float) -> None:
+    def ended(folders: list[RunFolder], every: float, sweep: Path) -> None:
         for folder in folders:
             finish(folder.path) if folder.config().lmbda != 2 else folder.fail("out of memory")
 
@@ -101,8 +101,8 @@ def test_it_says_how_points_stand_until_they_end(
     monkeypatch.setattr(slurm_sweep, "queue", lambda: queued)
     monkeypatch.setattr(slurm_sweep, "time", SimpleNamespace(sleep=later))
     capsys.readouterr()
-    slurm_sweep.wait_for(folders, 7)
-    one, two = (folder.path.name for folder in folders)
+    slurm_sweep.wait_for(folders, 7, tmp_path / "runs/far")
+    one, two = "lmbda=1", "lmbda=2"
     assert capsys.readouterr().out.splitlines() == [
         f"{one}: pending (job 9_1: Priority)", f"{two}: running (job 9_2)",
         f"{two}: failed: out of memory", f"{one}: finished: bpp 1",
