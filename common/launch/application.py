@@ -1,6 +1,7 @@
 """Hydra applications as verbs of `lic`: Hydra's own flags and messages, our exit status."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import hydra
 from omegaconf import DictConfig
 
+import conf
 from common.errors import LicError, fault_of_input
 from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
@@ -72,6 +74,13 @@ def run_job(job: Callable[[], object], folder: Path) -> None:
     outcomes.append(ended)
 
 
+def without_null(argument: str) -> str:
+    """`logger=null` as Hydra takes it on a command line, where `null` is no option of a group: `logger=[]`."""
+    group, _, value = argument.partition("=")
+    chosen = value == "null" and re.fullmatch(r"\w+", group) and (Path(conf.__path__[0]) / group).is_dir()
+    return f"{group}=[]" if chosen else argument
+
+
 def hydra_application(
     job: Callable[[DictConfig], None],
     verb: str,
@@ -86,6 +95,7 @@ def hydra_application(
         LicError: there are several, and no `as_rank`.
     """
     check_spelling(argv)
+    argv = [without_null(argument) for argument in argv]
     resolvers.register()
     quiet()
     outcomes.clear()
