@@ -97,10 +97,10 @@ def hydra_application(
     check_spelling(argv)
     argv = [without_null(argument) for argument in argv]
     resolvers.register()
-    quiet()
     outcomes.clear()
     global started
     started = ranks()
+    quiet()
     if started:
         if as_rank is None:
             started = None

@@ -71,7 +71,7 @@ def test_outside_training_it_stops_at_once(request_to_stop: Request) -> None:
 
 
 def test_ctrl_c_saves_after_the_step_at_hand_and_a_second_one_stops_at_once(
-    lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     step = ImageCodec.training_step
     presses = {"first": 1, "second": 2}
@@ -86,7 +86,7 @@ def test_ctrl_c_saves_after_the_step_at_hand_and_a_second_one_stops_at_once(
         patch.setattr(ImageCodec, "training_step", pressed)
         for name in presses:
             assert lic("train", *POINT, f"name={name}") == 130
-            assert "Ctrl-C again stops at once" in capsys.readouterr().err
+            assert "Ctrl-C again stops at once" in capfd.readouterr().err
     (cut,) = (RunFolder(file.parent) for file in tmp_path.glob("runs/first/*/config.yaml"))
     assert checkpoint_step(cut.checkpoint) == 4
     assert not list(tmp_path.glob("runs/second/*/checkpoints/*"))

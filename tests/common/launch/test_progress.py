@@ -20,12 +20,14 @@ def test_the_pace_is_that_of_this_attempt() -> None:
 
 
 def trainer(step: int) -> Any:
-    return SimpleNamespace(global_step=step, max_steps=100, loggers=[], progress_bar_metrics={"train/loss": 1.25})
+    return SimpleNamespace(
+        global_step=step, max_steps=100, log_every_n_steps=42, loggers=[], progress_bar_metrics={"train/loss": 1.25}
+    )
 
 
 @pytest.fixture
 def module() -> Any:
-    return SimpleNamespace(logs_now=False)
+    return SimpleNamespace()
 
 
 def test_the_bar_moves_by_itself_and_begins_where_the_run_resumes(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
@@ -39,7 +41,6 @@ def test_the_bar_moves_by_itself_and_begins_where_the_run_resumes(monkeypatch: p
     assert live.live.auto_refresh and live.live.refresh_per_second >= 0.5, "a clock of its own"
     bar.on_train_batch_end(trainer(41), module, None, None, 0)
     assert (task.completed, task.fields["figures"]) == (41, ""), "figures that no logger has fetched are left alone"
-    module.logs_now = True
     bar.on_train_batch_end(trainer(42), module, None, None, 0)
     assert (task.completed, task.fields["figures"]) == (42, "loss 1.25")
     bar.on_train_end(trainer(42), module)
@@ -58,7 +59,7 @@ def test_where_nobody_watches_there_is_a_line_now_and_then(
         clock["now"] += 2.0
         bar.on_train_batch_end(trainer(step), module, None, None, 0)
     said = capsys.readouterr().err
-    assert said.splitlines() == ["step 71 of 100: 2.00 s a step, 0:00:58 left"] and "\r" not in said
+    assert said.splitlines() == ["step 71 of 100: 2.00 s a step, 0:00:58 left, loss 1.25"] and "\r" not in said
 
 
 def test_other_ranks_say_nothing(module: Any, capsys: pytest.CaptureFixture[str]) -> None:
