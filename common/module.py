@@ -6,7 +6,7 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 ADVICE = "its last checkpoint is from before: try a lower model.optimizer.lr or trainer.gradient_clip_val."
@@ -126,11 +126,19 @@ def codec_optimizer(
     groups: list[dict[str, Any]] = [{"params": [p for name, p in named if not name.endswith("quantiles")]}]
     if quantiles:
         groups.append({"params": quantiles, "lr": aux_lr, "weight_decay": 0.0})
-    optimiser = optimizer(groups)
+    optimiser = in_one_kernel(optimizer(groups))
     schedule = scheduler(optimiser, steps)
     if quantiles and isinstance(schedule, LambdaLR):
         schedule.lr_lambdas[1] = constant
     return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def in_one_kernel(optimizer: Optimizer) -> Optimizer:
+    """Adam as one kernel for all weights, where the configuration does not choose: on a CPU it is a loop otherwise."""
+    for group in optimizer.param_groups:
+        if type(optimizer) in (Adam, AdamW) and group["fused"] is None and group["foreach"] is None:
+            group["fused"] = True
+    return optimizer
 
 
 def constant(step: int) -> float:

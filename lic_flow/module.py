@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from common.errors import LicError
 from common.metrics.flow import FlowMetrics
-from common.module import GuardedModule
+from common.module import GuardedModule, in_one_kernel
 from lic_flow.inference import estimate
 
 
@@ -84,6 +84,6 @@ class FlowEstimator(GuardedModule):
         self.log_dict({f"val/{name}": found[name].float() for name in ("epe", "fl_all")}, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer([{"params": list(self.network.parameters())}])
+        optimizer = in_one_kernel(self.optimizer([{"params": list(self.network.parameters())}]))
         scheduler = self.scheduler(optimizer, self.trainer.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

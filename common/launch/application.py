@@ -1,6 +1,7 @@
 """Hydra applications as verbs of `lic`: Hydra's own flags and messages, our exit status."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import hydra
 from omegaconf import DictConfig
 
+import conf
 from common.errors import LicError, fault_of_input, printable
 from common.launch import resolvers
 from common.launch.folder import PATIENCE, RunFolder
@@ -75,6 +77,13 @@ def run_job(job: Callable[[], object], folder: Path) -> None:
     outcomes.append(ended)
 
 
+def without_null(argument: str) -> str:
+    """`logger=null` as Hydra takes it on a command line, where `null` is no option of a group: `logger=[]`."""
+    group, _, value = argument.partition("=")
+    chosen = value == "null" and re.fullmatch(r"\w+", group) and (Path(conf.__path__[0]) / group).is_dir()
+    return f"{group}=[]" if chosen else argument
+
+
 def hydra_application(
     job: Callable[[DictConfig], None],
     verb: str,
@@ -92,11 +101,12 @@ def hydra_application(
         raise LicError(f"{strange[0]} is not UTF-8, and no configuration can hold it: rename it, or link to it.")
     argv = [quoted(argument) for argument in argv]
     check_spelling(argv)
+    argv = [without_null(argument) for argument in argv]
     resolvers.register()
-    quiet()
     outcomes.clear()
     global started
     started = ranks()
+    quiet()
     if started:
         if as_rank is None:
             started = None

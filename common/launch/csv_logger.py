@@ -1,13 +1,14 @@
 """Training curves as `metrics.csv`, kept whole over any number of interruptions."""
 
 import csv
-import os
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
+
+from common.data.pictures import written_whole
 
 
 class ResumableCSVLogger(Logger):
@@ -61,9 +62,7 @@ class ResumableCSVLogger(Logger):
             return [row for row in csv.DictReader(file) if row["step"]]
 
     def _rewrite(self, rows: list[dict[str, str]]) -> None:
-        part = self.file.with_suffix(".part")
-        with part.open("w", newline="") as file:
+        with written_whole(self.file) as beside, beside.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns or [])
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(part, self.file)

@@ -3,7 +3,7 @@
 config.yaml         what the run computes, resolved
 checkpoints/        last.ckpt, Lightning's, for going on
 weights.ckpt        the trained network alone, with its coder's tables
-metrics.csv         training curves (logger=csv); tensorboard/ or wandb/ with those loggers
+metrics.csv         training curves; tensorboard/ and wandb/ with those loggers
 pictures/ streams/  decoded photographs and the real files they came from
 bits/               where the bits went; attention/, refinement/: what the codec's blocks did to the first photographs
 flow/ submission/   a flow network's first pairs of every test set, and what benchmark servers take

@@ -5,11 +5,11 @@ between a gradient and its step, so the handler only asks; the answer comes at t
 Ctrl-C is such a signal; a second one stops at once.
 """
 
+import os
 import signal
-import sys
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -42,9 +42,8 @@ class Request:
         if number == signal.SIGINT:
             if again or not self.stoppable:
                 raise KeyboardInterrupt
-            print(
-                "\nThe step at hand is finished, then a checkpoint saved; Ctrl-C again stops at once.", file=sys.stderr
-            )
+            with suppress(OSError):  # a handler may interrupt a `print`, so it does not call it
+                os.write(2, b"\nThe step at hand is finished, then a checkpoint saved; Ctrl-C again stops at once.\n")
         elif not self.stoppable:  # between training and the result nothing is lost that a checkpoint would keep
             raise Preempted(signal.Signals(number).name)
 

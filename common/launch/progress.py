@@ -96,7 +96,8 @@ class StepProgress(ProgressBar):
             return
         now = time.monotonic()
         self._pace.advance(trainer.global_step, now)
-        if getattr(pl_module, "logs_now", True):  # the loggers are about to fetch them
+        every: int = trainer.log_every_n_steps or self._pace.total  # type: ignore[attr-defined]
+        if trainer.global_step % every == 0 or trainer.global_step == self._pace.total:  # the loggers fetch them, too
             self._figures = self._read(trainer, pl_module)
         if self._bar is not None:
             self._bar.update(self._task, completed=trainer.global_step, pace=self._pace.said(), figures=self._figures)

@@ -68,3 +68,27 @@ def test_outside_training_it_stops_at_once(request_to_stop: Request) -> None:
     with pytest.raises(Preempted, match="SIGUSR2"):
         os.kill(os.getpid(), signal.SIGUSR2)
     assert request_to_stop.received == signal.SIGUSR2
+
+
+def test_ctrl_c_saves_after_the_step_at_hand_and_a_second_one_stops_at_once(
+    lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    step = ImageCodec.training_step
+    presses = {"first": 1, "second": 2}
+
+    def pressed(self: ImageCodec, batch: Any, index: int) -> Any:
+        if self.global_step == 3:
+            for _ in range(presses[name]):
+                os.kill(os.getpid(), signal.SIGINT)
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageCodec, "training_step", pressed)
+        for name in presses:
+            assert lic("train", *POINT, f"name={name}") == 130
+            assert "Ctrl-C again stops at once" in capfd.readouterr().err
+    (cut,) = (RunFolder(file.parent) for file in tmp_path.glob("runs/first/*/config.yaml"))
+    assert checkpoint_step(cut.checkpoint) == 4
+    assert not list(tmp_path.glob("runs/second/*/checkpoints/*"))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert lic("train", *POINT, "name=first") == 0

@@ -15,8 +15,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from common.data.pictures import read_picture
 from common.launch.folder import RunFolder
+from common.launch.loggers import tracking
 from common.launch.resolvers import _wandb_mode, run_id
-from common.launch.track import track_configuration, track_report, track_result, tracking
+from common.launch.track import track_configuration, track_report, track_result
 from common.rd.curves import Group
 from common.rd.report import Report, write_report
 from common.rd.sections import Section
@@ -147,7 +148,7 @@ def test_a_run_that_failed_in_its_evaluation_is_tracked_to_the_end(
 
 
 def test_weights_are_kept_where_that_is_wanted(lic: Lic, tmp_path: Path) -> None:
-    assert lic("train", *POINT, "lmbda=0.01", "logger=wandb", "logger.keep_weights=true") == 0
+    assert lic("train", *POINT, "lmbda=0.01", "logger=wandb", "logger.wandb.keep_weights=true") == 0
     assert lic("train", *POINT, "lmbda=0.02", "logger=wandb") == 0
     run, other = tracked_runs(tmp_path, 2)
     for name in ("weights.ckpt", "config.yaml"):
@@ -158,7 +159,8 @@ def test_weights_are_kept_where_that_is_wanted(lic: Lic, tmp_path: Path) -> None
         (tmp_path / "got" / name).write_bytes(run.stored[name].read_bytes())
     source = result(run.folder.parents[1])["images"][0]["source"]
     assert (
-        lic("eval", f"run={tmp_path / 'got'}", f"data.test={source}", "logger=wandb", "logger.keep_weights=true") == 0
+        lic("eval", f"run={tmp_path / 'got'}", f"data.test={source}", "logger=wandb", "logger.wandb.keep_weights=true")
+        == 0
     )
     measured = tracked_runs(tmp_path, 3)[-1]
     assert measured.stored["weights.ckpt"].read_bytes() == run.stored["weights.ckpt"].read_bytes()
