@@ -50,3 +50,13 @@ def test_help_of_the_other_verbs(verb: str, capsys: pytest.CaptureFixture) -> No
 def test_an_unknown_verb(capsys: pytest.CaptureFixture) -> None:
     assert main(["trian"]) == 2
     assert "no verb 'trian'" in capsys.readouterr().err
+
+
+def test_a_mistyped_verb_gets_the_nearest(capsys: pytest.CaptureFixture) -> None:
+    assert main(["decompres"]) == 2
+    assert "did you mean decompress?" in capsys.readouterr().err
+
+
+def test_the_version(capsys: pytest.CaptureFixture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("lic ")
