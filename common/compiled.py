@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba import config
 from numba.core.caching import FunctionCache
 
 
@@ -37,12 +38,13 @@ def jit(function: Callable[..., Any]) -> Any:
     What is compiled is kept, in this order, in NUMBA_CACHE_DIR, beside the source, in the user's cache, in a folder of
     the user's own under the temporary one, or nowhere.
     """
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
     cache = _cache(function)
     if cache is None and (folder := own_temporary_folder()):
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+        settings: Any = config  # Numba's own, set from the environment
+        before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
         cache = _cache(function)
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
     if cache is not None:
         compiled._cache = cache  # what njit(cache=True) does, with this class for Numba's
     return compiled
