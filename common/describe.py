@@ -13,16 +13,16 @@ UNITS = {"bpp": "bits per pixel", "bpp_estimated": "bits per pixel", "psnr-rgb":
 COUNTED_ON = {"codec": (768, 512), "network": (1024, 448)}
 
 
-def describe(path: Path) -> None:
+def describe(path: str | Path) -> None:
     """Print what `path`, a .lic file or a run folder, holds."""
-    path = path.expanduser()
+    path = Path(path).expanduser()
     if path.is_dir():
         print("\n".join(describe_run(path)))
     else:
         describe_file(path)
 
 
-def describe_run(path: Path) -> list[str]:
+def describe_run(path: str | Path) -> list[str]:
     """Lines on the run in `path`: what it is of, what it measured, what its network takes."""
     from common.launch.folder import RunFolder
 

@@ -25,14 +25,15 @@ def network_name(model: Any) -> str:
     return "codec" if "codec" in model else "network"
 
 
-def save_weights(network: nn.Module, path: Path, system: str) -> None:
+def save_weights(network: nn.Module, path: str | Path, system: str) -> None:
     """Write `network`'s state, the tables of a codec's entropy coder included, so that a kill leaves no half file."""
+    path = Path(path)
     part = path.with_suffix(".part")
     torch.save({"system": system, "state_dict": network.state_dict()}, part)
     part.replace(path)
 
 
-def checkpoint_step(path: Path) -> int:
+def checkpoint_step(path: str | Path) -> int:
     """The optimiser steps behind a Lightning checkpoint."""
     return int(torch.load(path, map_location="cpu", weights_only=False)["global_step"])
 

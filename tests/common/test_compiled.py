@@ -60,7 +60,8 @@ def test_where_neither_the_installation_nor_a_home_takes_it_the_temporary_folder
     assert not numba.config.CACHE_DIR
 
 
-def test_where_nothing_takes_it_it_is_compiled_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_takes_it_it_is_compiled_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(caching._CacheLocator, "ensure_cache_path", refused)
     assert jit(twice)(5) == 10
 
