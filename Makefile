@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test lint clean
+.PHONY: venv demo test lint notebooks clean
 
 venv: .venv/.installed
 
@@ -23,6 +23,13 @@ lint: venv
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+notebooks: .venv/.notebooks
+	cd notebooks && ../$(BIN)/jupyter lab
+
+.venv/.notebooks: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,notebooks]'
+	touch $@
 
 clean:
 	rm -rf .venv runs bench

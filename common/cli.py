@@ -23,6 +23,7 @@ VERBS = {
 }
 
 USAGE = """usage: lic VERB [ARGUMENTS]
+       lic --version
 
 Learned image compression, optical flow and video compression: train, sweep, measure, code files.
 
@@ -43,11 +44,25 @@ def usage() -> str:
     return USAGE.format(verbs="\n".join(f"  {verb:<11} {text}" for verb, (_, text) in VERBS.items()))
 
 
+def version() -> str:
+    """`lic 0.1.0`, as installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return f"lic {installed('lic')}"
+    except PackageNotFoundError:
+        return "lic (not installed: run from its folder)"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `lic` with `argv` (default: the process's own) and return the exit status: 0, or 2 for bad input."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage(), end="")
+        return 0
+    if arguments[0] in ("--version", "-V", "version"):
+        print(version())
         return 0
     if arguments[0] in ("-sc", "--shell_completion"):
         from common.completion import complete
@@ -59,10 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     sleep_while_waiting()
     verb = arguments[0]
     if verb not in VERBS:
-        print(
-            f"lic: there is no verb '{verb}'; choose one of {', '.join(VERBS)} (see lic --help).",
-            file=sys.stderr,
-        )
+        from common.launch.spelling import nearest
+
+        meant = nearest(verb, VERBS)
+        choice = f"did you mean {meant}?" if meant else f"choose one of {', '.join(VERBS)}"
+        print(f"lic: there is no verb '{verb}': {choice} (see lic --help).", file=sys.stderr)
         return 2
     run: Callable[[list[str]], int] = import_module(VERBS[verb][0]).main
     try:

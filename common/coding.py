@@ -1,6 +1,10 @@
 """What stands between pictures or clips and any codec's networks, once: whose file it is, padding, cropping, 8 bits."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import wraps
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,13 +33,32 @@ def exact_convolutions() -> AbstractContextManager[None]:
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 
 
+def taking_strings(method: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """`method(self, source, target, …)` for paths that are strings, too; `~` is the home folder."""
+
+    @wraps(method)
+    def call(self: Any, source: str | Path, target: str | Path, *args: Any, **options: Any) -> list[str]:
+        return method(self, Path(source).expanduser(), Path(target).expanduser(), *args, **options)
+
+    return call
+
+
 class CodecFiles:
     """Codes files with one codec.
+
+    Subclasses have `compress_file(source, target, …)` and `decompress_file(source, target, …)`. Both take paths or
+    strings, and return sentences on what they did.
 
     Args:
         codec: is put into evaluation mode.
         model: the configuration's name, written into every file.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("compress_file", "decompress_file"):
+            if name in vars(cls):
+                setattr(cls, name, taking_strings(vars(cls)[name]))
 
     def __init__(self, codec: nn.Module, model: str) -> None:
         self.codec = codec.eval()

@@ -3,27 +3,78 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from common.errors import LicError
 
+UNITS = {"bpp": "bits per pixel", "bpp_estimated": "bits per pixel", "psnr-rgb": "dB", "epe": "pixels"}
+# What the multiply-accumulates of a result are counted on, width and height: Kodak's pictures for codecs, Sintel's
+# frames, padded, for flow networks.
+COUNTED_ON = {"codec": (768, 512), "network": (1024, 448)}
 
-def describe(path: Path) -> None:
-    """Print what `path` holds."""
+
+def describe(path: str | Path) -> None:
+    """Print what `path`, a .lic file or a run folder, holds."""
+    path = Path(path).expanduser()
     if path.is_dir():
-        from common.launch.folder import RunFolder
+        print("\n".join(describe_run(path)))
+    else:
+        describe_file(path)
 
-        folder = RunFolder(path)
-        cfg = folder.config()
-        state = "finished" if folder.result.exists() else "failed" if folder.failure.exists() else "not finished"
-        point = "" if cfg.lmbda is None else f", lambda {cfg.lmbda:g} ({cfg.distortion})"  # flow has no rate
-        print(f"{path}: run of {cfg.system}{point}, {state}")
-        file = folder.result if folder.result.exists() else folder.failure
-        if file.exists():
-            content = json.loads(file.read_text())
-            shown = content.get("results") or {"reason": [content["reason"]]}
-            for key, values in shown.items():
-                print(f"  {key:<14} {values[0]}")
-        return
+
+def describe_run(path: str | Path) -> list[str]:
+    """Lines on the run in `path`: what it is of, what it measured, what its network takes."""
+    from common.launch.folder import RunFolder
+
+    folder = RunFolder(path)
+    cfg = folder.config()
+    state = "finished" if folder.result.exists() else "failed" if folder.failure.exists() else "not finished"
+    point = "" if cfg.lmbda is None else f", lambda {cfg.lmbda:g} ({cfg.distortion})"  # flow has no rate
+    lines = [f"{path}: run of {cfg.system}{point}, {state}"]
+    if folder.failure.exists() and not folder.result.exists():
+        return [*lines, _line("reason", _content(folder.failure)["reason"])]
+    if not folder.result.exists():
+        return lines
+    result = _content(folder.result)
+    for key, values in result["results"].items():
+        if values[0] is not None:
+            lines.append(_line(key, f"{values[0]:.4f} {UNITS.get(key, '')}".rstrip()))
+    if (parameters := result.get("parameters")) is not None:
+        lines.append(_line("parameters", f"{parameters / 1e6:.2f} million"))
+    if (gmacs := result.get("gmacs")) is not None:
+        width, height = COUNTED_ON["network" if "network" in cfg.model else "codec"]
+        each = f"{1e6 * gmacs / (width * height):.1f} kMACs per pixel"
+        lines.append(_line("operations", f"{gmacs:.2f} GMACs at {width}x{height}, {each}"))
+    timing = folder.path / "timing.json"
+    for key, seconds in _content(timing).items() if timing.exists() else ():
+        if isinstance(seconds, (int, float)):
+            lines.append(_line(key.replace("_", " "), duration(seconds)))
+    return lines
+
+
+def duration(seconds: float) -> str:
+    """`0.0312` -> "31.2 ms"; `5025` -> "1 h 23 min"."""
+    if seconds < 1:
+        return f"{1000 * seconds:.1f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<14} {text}"
+
+
+def _content(file: Path) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text())  # type: ignore[no-any-return]
+    except (OSError, ValueError) as error:
+        raise LicError(f"{file} cannot be read; give the run's command again.") from error
+
+
+def describe_file(path: Path) -> None:
+    """Print what is in the header of the .lic file `path`."""
     from common.entropy.container import CLIP, unpack
     from common.entropy.video_container import describe_clip
 

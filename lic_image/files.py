@@ -65,24 +65,24 @@ class ImageFiles(CodecFiles):
             )
         return Decoded(to_picture(x_hat, header.height, header.width), header.grey)
 
-    def compress_file(self, source: str | Path, target: str | Path, background: str | None = None) -> list[str]:
+    def compress_file(self, source: Path, target: Path, background: str | None = None) -> list[str]:
         """Write `target`; returns sentences on what was done to the picture before coding."""
         picture = read_picture(source, background)
         data = self.encode(picture.rgb, picture.grey)
-        write_atomically(Path(target), data)
+        write_atomically(target, data)
         height, width = picture.rgb.shape[:2]
         size = f"{target}: {width}x{height}, {len(data)} bytes, {8 * len(data) / (width * height):.4f} bpp"
         return [*picture.notes, size]
 
-    def decompress_file(self, source: str | Path, target: str | Path, max_pixels: int = MAX_PIXELS) -> list[str]:
+    def decompress_file(self, source: Path, target: Path, max_pixels: int = MAX_PIXELS) -> list[str]:
         """Write the picture in `source` to `target` (a lossless format)."""
         decoded = self.decode(read_bytes(source), max_pixels)
         write_picture(target, decoded.rgb, decoded.grey)
         return [f"{target}: {decoded.rgb.shape[1]}x{decoded.rgb.shape[0]}"]
 
 
-def read_bytes(path: str | Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise LicError(f"{path} cannot be read: {error.strerror}.") from error

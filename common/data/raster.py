@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from common.compiled import jit
+
 BLOB, POLYGON, EVERYWHERE = range(3)
 FLAT, CLOUD, PATCHES, WAVES, CHECKS = range(5)
 TILE = 256  # pixels a side of the periodic noise tiles: all of them stay in a core's cache
@@ -115,7 +117,7 @@ class Paint(NamedTuple):
     warp: float
 
 
-@numba.njit(cache=True, error_model="numpy")
+@jit
 def composite(layers, tiles, t, height, width):  # type: ignore[no-untyped-def]
     """Linear light ``(H, W, 3)`` float32, and ``(H, W)`` int32: which layer is seen at each pixel."""
     light = np.zeros((height, width, 3), np.float32)
@@ -212,7 +214,7 @@ def composite(layers, tiles, t, height, width):  # type: ignore[no-untyped-def]
     return light, ids
 
 
-@numba.njit(cache=True, error_model="numpy")
+@jit
 def band_limit(light, side):  # type: ignore[no-untyped-def]
     """Convolves rows and columns with ``[side, 1 - 2 side, side]``, the borders replicated: a lens, or sharpening."""
     height, width, _ = light.shape
@@ -229,7 +231,7 @@ def band_limit(light, side):  # type: ignore[no-untyped-def]
                 light[i, j, c] = (1 - 2 * side) * rows[i, j, c] + side * (rows[i, before, c] + rows[i, after, c])
 
 
-@numba.njit(cache=True, error_model="numpy")
+@jit
 def photograph(light, camera, tiles, noise, t):  # type: ignore[no-untyped-def]
     """What a camera (a record of ``scenes.CAMERA``) makes of linear light: uint8 ``(H, W, 3)``.
 

@@ -21,14 +21,14 @@ No kernel trusts its stream: each read is checked, and each loop is bounded by t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from common.compiled import jit
 
 FIRST_STATE = 1 << 31
 SHORT_STATE = 1 << 15  # and up: where the encoder of a short stream begins
 OK, TRUNCATED, IMPOSSIBLE, BAD_INDEX, NOT_FINITE = range(5)
 BUCKET_BITS = 8  # a look-up table has an entry for each 2^8 slots
 
-jit = njit(cache=True, nogil=True, error_model="numpy")
 # Two habits for speed: array indexes are unsigned, as signed ones are tested for counting from the end, and no array is
 # handed to a function in an inner loop, as that costs two atomic updates of its reference count.
 _u = np.uint64

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from common.compiled import jit
 from common.entropy.kernels import (
     IMPOSSIBLE,
     INT32_MAX,
@@ -24,7 +25,6 @@ from common.entropy.kernels import (
     WORD,
     flush,
     full,
-    jit,
     pop_number,
     push_number,
     put,

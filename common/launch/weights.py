@@ -26,14 +26,14 @@ def network_name(model: Any) -> str:
     return "codec" if "codec" in model else "network"
 
 
-def save_weights(network: nn.Module, path: Path, system: str) -> None:
+def save_weights(network: nn.Module, path: str | Path, system: str) -> None:
     """Write `network`'s state, the tables of a codec's entropy coder included, so that a kill leaves no half file."""
-    save_whole({"system": system, "state_dict": network.state_dict()}, path)
+    save_whole({"system": system, "state_dict": network.state_dict()}, Path(path))
 
 
-def checkpoint_step(path: Path) -> int:
+def checkpoint_step(path: str | Path) -> int:
     """The optimiser steps behind a Lightning checkpoint."""
-    return int(load_whole(path)["global_step"])
+    return int(load_whole(Path(path))["global_step"])
 
 
 def load_weights(network: nn.Module, path: str | Path, cfg: DictConfig | None = None) -> None:

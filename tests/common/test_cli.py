@@ -69,3 +69,13 @@ def test_who_reads_the_output_may_stop(arguments: list[str]) -> None:
 def test_an_unknown_verb(capsys: pytest.CaptureFixture) -> None:
     assert main(["trian"]) == 2
     assert "no verb 'trian'" in capsys.readouterr().err
+
+
+def test_a_mistyped_verb_gets_the_nearest(capsys: pytest.CaptureFixture) -> None:
+    assert main(["decompres"]) == 2
+    assert "did you mean decompress?" in capsys.readouterr().err
+
+
+def test_the_version(capsys: pytest.CaptureFixture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("lic ")

@@ -1,5 +1,7 @@
 """Shell completion: verbs are ours, the rest is Hydra's, nested groups are ours again."""
 
+from pathlib import Path
+
 import pytest
 
 from common.cli import main
@@ -13,12 +15,25 @@ from common.completion import nested_options
         ("lic train trainer=d", {"trainer=ddp", "trainer=ddp_cpu"}),
         ("lic train model=image/mean", {"model=image/mean_hyperprior"}),
         ("lic eval protocol=", {f"protocol={name}" for name in ("dcvc_ip32", "dvc_gop", "flow", "image")}),
-        ("lic bench -", set()),
+        ("lic compress --b", {"--background"}),
+        ("lic compress pho", set()),  # the shell's names of files
+        ("lic flow --show --che", {"--checkpoint"}),
+        ("lic sweep st", {"status"}),
+        ("lic bench --co", {"--codecs"}),
+        ("lic decompress a.lic a.png --checkpoint runs/d", {"runs/demo/lmbda-0.013"}),
+        ("lic decompress a.lic a.png --checkpoint ", {"runs/demo/lmbda-0.013", "runs/other/default"}),
+        ("lic eval run=runs/demo/lmbda-0.013,runs/o", {"run=runs/demo/lmbda-0.013,runs/other/default"}),
+        ("lic train parts.intra=runs/o", {"parts.intra=runs/other/default"}),
+        ("lic nothing --x", set()),
     ],
 )
 def test_completion(
-    line: str, expected: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    line: str, expected: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    for run in ("demo/lmbda-0.013", "other/default"):
+        (tmp_path / "runs" / run).mkdir(parents=True)
+        (tmp_path / "runs" / run / "config.yaml").touch()
     monkeypatch.setenv("COMP_LINE", line)
     assert main(["-sc", "query=bash"]) == 0
     assert set(capsys.readouterr().out.split()) == expected

@@ -10,6 +10,7 @@ from PIL import Image
 from support import textured
 
 from common.data.flow_files import read_flow
+from lic_flow.files import estimate_file
 
 Lic = Callable[..., int]
 
@@ -37,6 +38,9 @@ def test_flow_of_two_pictures(run: Path, tmp_path: Path, lic: Lic, capsys: pytes
         assert np.asarray(Image.open(tmp_path / f"{show}.png")).shape[2] == 3
     assert lic(*pair, "kitti.png", "--show", "kitti", "--checkpoint", str(run)) == 0
     assert np.abs(read_flow(tmp_path / "kitti.png").flow - flow).max() <= 1 / 64
+
+    said = estimate_file(*(str(tmp_path / name) for name in ("first.png", "second.png", "again.flo")), str(run))
+    assert "moved by" in said and (read_flow(tmp_path / "again.flo").flow == flow).all()
 
     for wrong, sentence in (
         (["first.png", "small.png", "x.flo"], "must have one size"),

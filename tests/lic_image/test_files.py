@@ -18,7 +18,7 @@ from common.entropy.container import Header, pack
 from common.entropy.models import as_in_version
 from common.files import open_files
 from common.launch.folder import RunFolder
-from common.launch.weights import save_weights
+from common.launch.weights import save_weights, trained_network
 from lic_image.codecs.swift import Swift
 
 Lic = Callable[..., int]
@@ -190,3 +190,14 @@ def test_bad_arguments(
 def test_no_checkpoint_there(stream: Path, tmp_path: Path, lic: Lic, capsys: pytest.CaptureFixture) -> None:
     assert lic("decompress", "photo.lic", "x.png", "--checkpoint", str(tmp_path)) == 2
     assert "no run folder" in capsys.readouterr().err
+
+
+def test_from_python_paths_are_strings_and_what_is_loaded_evaluates(run_folder: Path, tmp_path: Path) -> None:
+    Image.fromarray(textured(40, 56)).save(tmp_path / "photo.png")
+    source, stream, back = (str(tmp_path / name) for name in ("photo.png", "photo.lic", "back.png"))
+    files = open_files(str(run_folder))
+    assert "bpp" in files.compress_file(source, stream)[-1]
+    assert files.decompress_file(stream, back) == [f"{back}: 56x40"]
+    for place in (str(run_folder), str(run_folder / "weights.ckpt")):
+        codec, cfg = trained_network(place)
+        assert not any(module.training for module in codec.modules()) and cfg.system == "swift"
