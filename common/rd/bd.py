@@ -120,7 +120,7 @@ def _compared(
     delta = _delta(min(a, b), max(a, b), ready.method, axis)
     if a > b:
         delta = _Delta(-delta.mean, -delta.straight, delta.left[::-1])
-    notes = [*ready.notes, *_doubts(ready, delta, (anchor.name, test.name), axis)]
+    notes = [*ready.notes, *_doubts(ready, delta, (anchor.name, test.name), _label(metric), axis)]
     return (delta.mean if abs(delta.mean) < 100 else None), ready.overlap, "; ".join(notes)
 
 
@@ -155,7 +155,7 @@ def _left(points: np.ndarray, interpolant: Callable[[np.ndarray], np.ndarray], h
     return float(max(0, (before[:, 1] - values).max(), (values - after[:, 1]).max()))
 
 
-def _doubts(ready: _Prepared, delta: _Delta, names: tuple[str, str], axis: Literal[0, 1]) -> list[str]:
+def _doubts(ready: _Prepared, delta: _Delta, names: tuple[str, str], label: str, axis: Literal[0, 1]) -> list[str]:
     """Why the figure is not to be quoted as it is: points that do not carry it, an interpolant that leaves them."""
     other: Literal[0, 1] = 0 if axis else 1
     low, high = _shared_range(ready.anchor[:, axis], ready.test[:, axis])
@@ -169,15 +169,15 @@ def _doubts(ready: _Prepared, delta: _Delta, names: tuple[str, str], axis: Liter
             i = int(np.argmax(close))
             near, far = _amount(steps[i, axis], axis), _amount(steps[i, other], other)
             notes.append(
-                f"neighbouring points of {name} are {near} apart at a distance of {far}, so the figure hangs on "
-                f"small changes of {'quality' if axis else 'rate'}"
+                f"{name}: two neighbouring points are {near} apart and {far}, so the figure hangs on small changes of "
+                f"{'quality' if axis else 'rate'}"
             )
         if left > _LEAVES[other]:
             notes.append(f"{_TITLES[ready.method]} leaves the points of {name} by up to {_amount(left, other)}")
     if not abs(delta.mean - delta.straight) <= _DIFFERS[other]:
         value = f"{_growth(delta.straight):+.1f} %" if other == 0 else f"{delta.straight:+.2f} dB"
         said = value.replace("-", "−")
-        notes.append(f"{names[1]} against {names[0]}: straight lines between the points give {said}")
+        notes.append(f"{names[1]} against {names[0]}: with straight lines between the points {label} gives {said}")
     return notes
 
 
@@ -190,6 +190,10 @@ def _amount(distance: float, axis: Literal[0, 1]) -> str:
         if distance < 1
         else f"10^{distance:.1f} times the bits"
     )
+
+
+def _label(metric: Metric) -> str:
+    return "PSNR" if metric == "psnr-rgb" else "MS-SSIM"
 
 
 def _shared_range(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -205,7 +209,7 @@ def _prepare(anchor: Curve, test: Curve, metric: Metric, method: Method, axis: L
     few = min(len(a), len(b))
     if few < 2:
         short = anchor.name if len(a) < 2 else test.name
-        label = "PSNR" if metric == "psnr-rgb" else "MS-SSIM"
+        label = _label(metric)
         notes.append(f"{short} has {'no point' if few == 0 else 'one point only'} with {label}, two are needed")
         return _Prepared(a, b, method, 0.0, False, notes)
     if few < 4 and method == "cubic":

@@ -66,7 +66,7 @@ def write_report(
         method: interpolation of the BD-rates.
         anchor: name of the curve that they are against; see `common.rd.bd_table`.
         labels: RUN=TEXT, what curves are called; see `common.rd.labels`.
-        latex: whether the tables are written as .tex files, too.
+        latex: whether the tables are written as .tex files, too, and the curves as PDF and SVG.
 
     Raises:
         LicError: nothing was found, a given file cannot be read, or there is no such anchor or RUN.
@@ -81,7 +81,7 @@ def write_report(
     anchors = anchor_places(groups, anchor)
     make_folder(out)
     sections: list[Section | ScoreSection] = [
-        *(rate_section(g, method, out, _suffix(i), at) for i, (g, at) in enumerate(zip(groups, anchors))),
+        *(rate_section(g, method, out, _suffix(i), at, latex) for i, (g, at) in enumerate(zip(groups, anchors))),
         *(score_section(g, out, _suffix(i)) for i, g in enumerate(scores)),
     ]
     report = Report(title, out, sections, collection.failures)
@@ -99,7 +99,7 @@ def write_report(
     report.files.extend(out / name for name in (*texts, "report.json"))
     pictures = [picture for section in sections for picture in (*section.figures, *section.closer[1])]
     drawn = [file for picture in pictures for kind in VECTOR if (file := picture.with_suffix(kind)).exists()]
-    report.files.extend([*pictures, *drawn])
+    report.files.extend([*pictures, *(drawn if latex else [])])
     return report
 
 

@@ -55,7 +55,8 @@ class Section(NamedTuple):
     @property
     def printed(self) -> list[Table]:
         """What a terminal shows after the studies: of the points those of the runs, where there are any."""
-        return [points_table(self.shown.of_kind("run") or self.shown.curves, self.points.title), *self.bd]
+        points = points_table(self.shown.of_kind("run") or self.shown.curves, self.points.title)
+        return [points._replace(notes=self.points.notes), *self.bd]
 
     @property
     def closer(self) -> tuple[str, list[Path]]:
@@ -110,14 +111,19 @@ class ScoreSection(NamedTuple):
         return _json(self) | {"scores": scores_json(self.group)}
 
 
-def rate_section(measured: Group, method: Method, out: Path, suffix: str, anchor: int | None = None) -> Section:
-    """The section on `measured`, its figures written to `out`; `anchor` is the place of the BD-rates' anchor."""
+def rate_section(
+    measured: Group, method: Method, out: Path, suffix: str, anchor: int | None = None, vector: bool = False
+) -> Section:
+    """The section on `measured`, its figures written to `out`, also as PDF and SVG where `vector` says so.
+
+    `anchor` is the place of the curve that BD-rates are against.
+    """
     whole = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
     g, shared = _shortly_named(whole)
     heading = _heading(g)
     figures = [
-        rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading),
-        rd_figure(g.curves, "ms-ssim-rgb", out / f"rd_ms_ssim{suffix}.png", heading),
+        rd_figure(g.curves, "psnr-rgb", out / f"rd_psnr{suffix}.png", heading, vector),
+        rd_figure(g.curves, "ms-ssim-rgb", out / f"rd_ms_ssim{suffix}.png", heading, vector),
     ]
     if rows := gallery_rows(g.of_kind("run")):
         figures.append(gallery(rows, out / f"gallery{suffix}.png"))
