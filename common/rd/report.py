@@ -18,6 +18,7 @@ from common.rd.labels import renamed
 from common.rd.latex import to_latex
 from common.rd.markdown import text_of, to_markdown
 from common.rd.page import page
+from common.rd.page_runs import runs_of, settings_table
 from common.rd.plot import VECTOR
 from common.rd.points import make_folder, write_json, write_text
 from common.rd.score_tables import scores_csv
@@ -86,7 +87,7 @@ def write_report(
     ]
     report = Report(title, out, sections, collection.failures)
     html = page(title, sections, _failures(report), collection, method)
-    texts = {"report.html": html, "report.md": _as_markdown(report)}
+    texts = {"report.html": html, "report.md": _as_markdown(report, settings_table(runs_of(collection)))}
     if groups or not scores:
         texts["points.csv"] = points_csv(groups)
     if scores:
@@ -152,7 +153,7 @@ def _failures(report: Report) -> list[Table]:
     return [failures_table(report.failures)] if report.failures else []
 
 
-def _as_markdown(report: Report) -> str:
+def _as_markdown(report: Report, settings: Table | None) -> str:
     parts = [f"# {text_of(report.title)}\n"]
     for section in report.sections:
         parts.append(f"## {text_of(section.heading)}\n")
@@ -162,7 +163,7 @@ def _as_markdown(report: Report) -> str:
         if pictures:
             parts.append(f"## {text_of(heading)}\n")
             parts += [f"![{picture.stem}]({picture.name})\n" for picture in pictures]
-    parts += [to_markdown(table) for table in _failures(report)]
+    parts += [to_markdown(table) for table in ([settings] if settings else []) + _failures(report)]
     return "\n".join(parts)
 
 

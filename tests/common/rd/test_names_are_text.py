@@ -13,7 +13,7 @@ from rich.console import Console
 
 from common.errors import LicError
 from common.rd.curves import load
-from common.rd.latex import HEAD, latex_text, to_latex
+from common.rd.latex import FOREIGN, HEAD, latex_text, to_latex
 from common.rd.markdown import text_of, to_markdown
 from common.rd.points import write_json
 from common.rd.report import print_report, write_report
@@ -82,7 +82,8 @@ TABLE = Table(
 
 def test_a_latex_table_has_its_columns_rules_and_label() -> None:
     lines = to_latex(TABLE, "bd_rate").splitlines()
-    assert lines[0] == HEAD.strip().replace("NAME", "bd_rate")
+    assert lines[0] == HEAD.replace("NAME", "bd_rate")
+    assert FOREIGN not in lines and FOREIGN in to_latex(TABLE._replace(title="日本"), "x").splitlines()
     begin = lines.index(r"  \begin{tabular}{lrr}")
     assert r"  \label{tab:bd_rate}" in lines[:begin]
     assert [line.strip() for line in lines[begin + 1 :] if "rule" in line] == [

@@ -277,3 +277,19 @@ def test_a_report_without_rates_has_no_codecs_and_no_points(sweep: Path, tmp_pat
     (section,) = write_report([tmp_path / "flow"], out, baselines=[sweep]).sections
     assert section.heading == f"flow · {PAIRS}"
     assert {path.name for path in out.iterdir()} == {"report.html", "report.md", "report.json", "scores.csv"}
+
+
+def test_markdown_has_the_settings_in_which_runs_differ_and_the_report_is_of_the_names_that_were_given(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n, file in enumerate(sorted(sweep.glob("lmbda=0*/result.json"))):
+        (file.parent / "config.yaml").write_text(f"lmbda: {n}\nseed: 0\n")
+    write(tmp_path / "bench" / "jpeg.baseline.json", baseline("JPEG", DATASET))
+    out = tmp_path / "out"
+    assert main([str(sweep), str(tmp_path / "bench"), "--out", str(out), "--label", f"{sweep}=ours, $N$=192"]) == 0
+    markdown, printed = (out / "report.md").read_text(), capsys.readouterr().out
+    assert "### Settings in which the runs differ" in markdown and "| ours, \\$N\\$=192 | 0.0035 | 0.4000" in markdown
+    assert "ours, $N$=192" in printed and "swift [tiny]" not in markdown + printed
+    assert markdown.count("| JPEG |") == 1 and "measured more than once" not in printed
+    group, *others = json.loads((out / "report.json").read_text())["groups"]
+    assert not others and [curve["name"] for curve in group["curves"]] == ["ours, $N$=192", "JPEG"]
