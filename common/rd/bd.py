@@ -37,6 +37,8 @@ _DIFFERS = {0: float(np.log10(1.02)), 1: 0.1}  # from straight lines between the
 _SHARES = {0: float(np.log10(1.05)), 1: 0.5}  # the least range of bits or dB that two curves should share
 _CLOSE = {0: float(np.log10(1.02)), 1: 0.1}  # neighbours that are one point along this axis …
 _APART = {0: float(np.log10(1.1)), 1: 0.3}  # … and two along the other
+_IN_DB = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
+_SPAN = 20.0  # dB that two curves cover as a rule: the scale of a quality that has none
 
 
 class BDRate(NamedTuple):
@@ -121,7 +123,7 @@ def _compared(
     delta = _delta(min(a, b), max(a, b), ready.method, axis)
     if a > b:
         delta = _Delta(-delta.mean, -delta.straight, delta.left[::-1])
-    notes = [*ready.notes, *_doubts(ready, delta, (anchor.name, test.name), _label(metric), axis)]
+    notes = [*ready.notes, *_doubts(ready, delta, (anchor.name, test.name), metric, axis)]
     return (delta.mean if abs(delta.mean) < 100 else None), ready.overlap, "; ".join(notes)
 
 
@@ -156,45 +158,42 @@ def _left(points: np.ndarray, interpolant: Callable[[np.ndarray], np.ndarray], h
     return float(max(0, (before[:, 1] - values).max(), (values - after[:, 1]).max()))
 
 
-def _doubts(ready: _Prepared, delta: _Delta, names: tuple[str, str], label: str, axis: Literal[0, 1]) -> list[str]:
+def _doubts(ready: _Prepared, delta: _Delta, names: tuple[str, str], metric: str, axis: Literal[0, 1]) -> list[str]:
     """Why the figure is not to be quoted as it is: points that do not carry it, an interpolant that leaves them."""
     other: Literal[0, 1] = 0 if axis else 1
+    label, unit = _IN_DB.get(metric, metric), " dB" if metric in _IN_DB else ""
+    scale = (1.0, 1.0 if metric in _IN_DB else np.ptp(np.concatenate([ready.anchor, ready.test])[:, 1]) / _SPAN)
     low, high = _shared_range(ready.anchor[:, axis], ready.test[:, axis])
     notes = []
-    if high - low < _SHARES[axis]:
-        notes.append(f"{names[0]} and {names[1]} share {_amount(high - low, axis)} only")
+    if high - low < _SHARES[axis] * scale[axis]:
+        notes.append(f"{names[0]} and {names[1]} share {_amount(high - low, axis, unit)} only")
     for name, points, left in zip(names, (ready.anchor, ready.test), delta.left):
         steps = np.diff(points, axis=0)
-        inside = (points[:-1, axis] < high) & (points[1:, axis] > low)
-        if (close := inside & (steps[:, axis] < _CLOSE[axis]) & (steps[:, other] > _APART[other])).any():
+        close = (points[:-1, axis] < high) & (points[1:, axis] > low)
+        close &= (steps[:, axis] < _CLOSE[axis] * scale[axis]) & (steps[:, other] > _APART[other] * scale[other])
+        if close.any():
             i = int(np.argmax(close))
-            near, far = _amount(steps[i, axis], axis), _amount(steps[i, other], other)
+            near, far = _amount(steps[i, axis], axis, unit), _amount(steps[i, other], other, unit)
             notes.append(
                 f"{name}: two neighbouring points are {near} apart and {far}, so the figure hangs on small changes of "
                 f"{'quality' if axis else 'rate'}"
             )
-        if left > _LEAVES[other]:
-            notes.append(f"{_TITLES[ready.method]} leaves the points of {name} by up to {_amount(left, other)}")
-    if not abs(delta.mean - delta.straight) <= _DIFFERS[other]:
-        value = f"{_growth(delta.straight):+.1f} %" if other == 0 else f"{delta.straight:+.2f} dB"
+        if left > _LEAVES[other] * scale[other]:
+            notes.append(f"{_TITLES[ready.method]} leaves the points of {name} by up to {_amount(left, other, unit)}")
+    if not abs(delta.mean - delta.straight) <= _DIFFERS[other] * scale[other]:
+        value = f"{_growth(delta.straight):+.1f} %" if other == 0 else f"{delta.straight:+.3g}{unit}"
         said = value.replace("-", "−")
         notes.append(f"{names[1]} against {names[0]}: with straight lines between the points {label} gives {said}")
     return notes
 
 
-def _amount(distance: float, axis: Literal[0, 1]) -> str:
+def _amount(distance: float, axis: Literal[0, 1], unit: str) -> str:
     """A distance along an axis in words."""
     if axis:
-        return f"{distance:.2g} dB"
-    return (
-        f"{_growth(distance):.{0 if distance > 0.05 else 1}f} % of bits"
-        if distance < 1
-        else f"10^{distance:.1f} times the bits"
-    )
-
-
-def _label(metric: Metric) -> str:
-    return "PSNR" if metric == "psnr-rgb" else "MS-SSIM"
+        return f"{distance:.2g}{unit}"
+    if distance > 1:
+        return f"10^{distance:.1f} times the bits"
+    return f"{_growth(distance):.{0 if distance > 0.05 else 1}f} % of bits"
 
 
 def _shared_range(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
@@ -210,7 +209,7 @@ def _prepare(anchor: Curve, test: Curve, metric: Metric, method: Method, axis: L
     few = min(len(a), len(b))
     if few < 2:
         short = anchor.name if len(a) < 2 else test.name
-        label = _label(metric)
+        label = "PSNR" if metric == "psnr-rgb" else "MS-SSIM"
         notes.append(f"{short} has {'no point' if few == 0 else 'one point only'} with {label}, two are needed")
         return _Prepared(a, b, method, 0.0, False, notes)
     if few < 4 and method == "cubic":

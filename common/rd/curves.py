@@ -78,7 +78,6 @@ class Curve:
             columns[key] = [point.extra.get(key) for point in self.points]
         known = {key: values for key, values in columns.items() if any(value is not None for value in values)}
         head = {"name": self.name, "description": self.description, "kind": self.kind}
-        head |= {"note": self.note} if self.note else {}
         return head | {"protocol": self.protocol, "dataset": self.dataset, "results": known}
 
 

@@ -69,6 +69,7 @@ class Section(NamedTuple):
         return _json(self) | {
             "curves": [curve.to_json() for curve in self.group.curves],
             "bd": [_table_json(table) for table in self.bd],
+            "notes": [*self.points.notes],
             "bd_rates": rates_json(self.comparison) if self.comparison else [],
             "sequences": [_table_json(table) for table in self.sequences],
         }
