@@ -192,7 +192,7 @@ def _amount(distance: float, axis: Literal[0, 1], unit: str) -> str:
     if axis:
         return f"{distance:.2g}{unit}"
     if distance > 1:
-        return f"10^{distance:.1f} times the bits"
+        return f"{10 ** min(distance, 300):.3g} times the bits"
     return f"{_growth(distance):.{0 if distance > 0.05 else 1}f} % of bits"
 
 
