@@ -85,6 +85,7 @@ class Task(NamedTuple):
 
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
+    from rich.text import Text
 
     from common.baselines.benches import made
     from common.rd.bd_table import bd_table, compared
@@ -107,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
         table = bd_table(found)
         console.print(*to_rich(table, console.width), sep="\n")
         for note in table.notes:
-            console.print(note, style="dim", highlight=False, markup=False)
+            console.print(Text(note, style="dim"))
     for path in paths:
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
     return 0

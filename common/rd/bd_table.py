@@ -117,8 +117,8 @@ def bd_table(found: Comparison) -> Table:
 
 
 BRACKETS = (
-    f"In brackets: part of the quality range that both curves cover, where below {MIN_OVERLAP:.0%}; such a figure "
-    "speaks for that part only."
+    f"In brackets: part of the quality range that both curves cover, where below {100 * MIN_OVERLAP:.0f} %; such a "
+    "figure speaks for that part only."
 )
 
 

@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--latex",
         action="store_true",
-        help="write every table as a .tex file, too (booktabs); figures lie there as PNG, PDF and SVG always",
+        help="for a paper: also write every table as a .tex file (booktabs) and the curves as PDF and SVG",
     )
     parser.add_argument("--title", default="Report", help="heading of the page")
     options = parser.parse_args(argv)

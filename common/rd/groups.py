@@ -99,11 +99,12 @@ def distinctly_named(curves: Sequence[Curve]) -> list[Curve]:
 
 
 def _told_apart(file: Path, files: Sequence[Path]) -> str:
-    """What of the end of `file` tells it from the other `files`: its stem, or folders with it."""
+    """What of the end of `file` tells it from the other `files`: its stem, or folders, without fingerprints."""
     stem = file.name.partition(".")[0] if file.name.endswith(".baseline.json") else file.stem
     if [other.stem for other in files].count(file.stem) == 1:
         return stem
     for parts in range(2, len(file.parts) + 1):
         if [other.parts[-parts:] for other in files].count(file.parts[-parts:]) == 1:
-            return "/".join(file.parts[-parts:-1])
+            folders = [each for each in file.parts[-parts:-1] if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{8})*", each)]
+            return "/".join(folders or file.parts[-parts - 1 : -parts] or [stem])
     return str(file)

@@ -1,7 +1,7 @@
 r"""Tables as LaTeX with booktabs, to be read into a paper with \input; names as the text that they are.
 
-pdfLaTeX, XeLaTeX and LuaLaTeX take the files. Letters beyond Latin ones that are not below are left as they are, which
-the latter two set where the font has them.
+pdfLaTeX, XeLaTeX and LuaLaTeX take the files. Letters that are neither Latin nor below are left as they are, which the
+latter two set where the font has them; the file says so.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ _GREEK = {
     "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
 _LETTERS = _SPECIAL | {letter: f"$\\{name}$" for letter, name in _GREEK.items()}
-HEAD = "% \\usepackage{booktabs} in the preamble; \\input{NAME} where the table is to stand.\n"
+HEAD = "% \\usepackage{booktabs} in the preamble; \\input{NAME} where the table is to stand."
+FOREIGN = "% It has letters that pdfLaTeX does not know: compile with XeLaTeX or LuaLaTeX."
 
 
 def latex_text(text: str) -> str:
@@ -41,8 +42,10 @@ def to_latex(table: Table, name: str) -> str:
         rows += [r"    \midrule"] if i in table.breaks else []
         rows.append(_row(row))
     columns = "l" * table.labels + "r" * (len(table.columns) - table.labels)
+    text = "".join([table.title, *table.columns, *table.notes, *(cell for row in table.rows for cell in row)])
     lines = [
-        HEAD.replace("NAME", name).rstrip(),
+        HEAD.replace("NAME", name),
+        *([FOREIGN] if any(ord(letter) > 0x17F and letter not in _LETTERS for letter in text) else []),
         r"\begin{table}",
         r"  \centering",
         f"  \\caption{{{latex_text(table.title)}}}",

@@ -16,7 +16,7 @@ from common.rd.measures import Measure
 RUN_COLOURS = ["#0b6bcb", "#d1495b", "#2a9d5c", "#8e44ad", "#e08e0b", "#00838f", "#a0522d", "#c2185b"]
 GREYS = ["#5f6b76", "#8a949d", "#7a6f5d", "#5d7a72", "#6d6480", "#806464"]
 INK = "#22272c"
-VECTOR = (".pdf", ".svg")  # beside every PNG
+VECTOR = (".pdf", ".svg")
 # Fonts that journals take, and files that are the same when they are written again.
 _FILES: Any = {"pdf.fonttype": 42, "svg.hashsalt": "lic"}
 _METADATA: dict[str, dict[str, Any]] = {
@@ -26,9 +26,11 @@ _METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def rd_figure(curves: Sequence[Curve], measure: Measure, path: Path, title: str = "") -> Path | None:
-    """Quality over bpp, as `path` and beside it as PDF and SVG: runs bold with markers, baselines thin, published
-    curves dashed, names at the lines.
+def rd_figure(
+    curves: Sequence[Curve], measure: Measure, path: Path, title: str = "", vector: bool = False
+) -> Path | None:
+    """Quality over bpp, as `path` and, where wanted, beside it as PDF and SVG: runs bold with markers, baselines
+    thin, published curves dashed, names at the lines.
 
     The view follows the runs, so that baselines up to many bits do not squeeze them into a corner.
 
@@ -61,8 +63,8 @@ def rd_figure(curves: Sequence[Curve], measure: Measure, path: Path, title: str 
     axes.tick_params(colors="#59636c", labelsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(_FILES):
-        for kind, metadata in _METADATA.items():  # as wide as the names need
-            figure.savefig(path.with_suffix(kind), bbox_inches="tight", metadata=metadata)
+        for kind in (path.suffix, *(VECTOR if vector else ())):  # as wide as the names need
+            figure.savefig(path.with_suffix(kind), bbox_inches="tight", metadata=_METADATA[kind])
     return path
 
 

@@ -18,6 +18,7 @@ from common.rd.labels import renamed
 from common.rd.latex import to_latex
 from common.rd.markdown import text_of, to_markdown
 from common.rd.page import page
+from common.rd.page_runs import runs_of, settings_table
 from common.rd.plot import VECTOR
 from common.rd.points import make_folder, write_json, write_text
 from common.rd.score_tables import scores_csv
@@ -67,7 +68,7 @@ def write_report(
         method: interpolation of the BD-rates.
         anchor: name of the curve that they are against; see `common.rd.bd_table`.
         labels: RUN=TEXT, what curves are called; see `common.rd.labels`.
-        latex: whether the tables are written as .tex files, too.
+        latex: whether the tables are written as .tex files, too, and the curves as PDF and SVG.
 
     Raises:
         LicError: nothing was found, a given file cannot be read, or there is no such anchor or RUN.
@@ -82,14 +83,14 @@ def write_report(
     anchors = anchor_places(groups, anchor)
     make_folder(out)
     sections: list[Section | ScoreSection] = [
-        *(rate_section(g, method, out, _suffix(i), at) for i, (g, at) in enumerate(zip(groups, anchors))),
+        *(rate_section(g, method, out, _suffix(i), at, latex) for i, (g, at) in enumerate(zip(groups, anchors))),
         *(score_section(g, out, _suffix(i)) for i, g in enumerate(scores)),
     ]
     headings = told_apart([section.heading for section in sections])
     sections = [section._replace(heading=heading) for section, heading in zip(sections, headings)]
     report = Report(title, out, sections, collection.failures)
     html = page(title, sections, _failures(report), collection, method)
-    texts = {"report.html": html, "report.md": _as_markdown(report)}
+    texts = {"report.html": html, "report.md": _as_markdown(report, settings_table(runs_of(collection)))}
     if groups or not scores:
         texts["points.csv"] = points_csv(groups)
     if scores:
@@ -102,7 +103,7 @@ def write_report(
     report.files.extend(out / name for name in (*texts, "report.json"))
     pictures = [picture for section in sections for picture in (*section.figures, *section.closer[1])]
     drawn = [file for picture in pictures for kind in VECTOR if (file := picture.with_suffix(kind)).exists()]
-    report.files.extend([*pictures, *drawn])
+    report.files.extend([*pictures, *(drawn if latex else [])])
     return report
 
 
@@ -155,7 +156,7 @@ def _failures(report: Report) -> list[Table]:
     return [failures_table(report.failures)] if report.failures else []
 
 
-def _as_markdown(report: Report) -> str:
+def _as_markdown(report: Report, settings: Table | None) -> str:
     parts = [f"# {text_of(report.title)}\n"]
     for section in report.sections:
         parts.append(f"## {text_of(section.heading)}\n")
@@ -165,7 +166,7 @@ def _as_markdown(report: Report) -> str:
         if pictures:
             parts.append(f"## {text_of(heading)}\n")
             parts += [f"![{picture.stem}]({picture.name})\n" for picture in pictures]
-    parts += [to_markdown(table) for table in _failures(report)]
+    parts += [to_markdown(table) for table in ([settings] if settings else []) + _failures(report)]
     return "\n".join(parts)
 
 

@@ -56,7 +56,8 @@ class Section(NamedTuple):
     @property
     def printed(self) -> list[Table]:
         """What a terminal shows after the studies: of the points those of the runs, where there are any."""
-        return [points_table(self.shown.of_kind("run") or self.shown.curves, self.points.title), *self.bd]
+        points = points_table(self.shown.of_kind("run") or self.shown.curves, self.points.title)
+        return [points._replace(notes=self.points.notes), *self.bd]
 
     @property
     def closer(self) -> tuple[str, list[Path]]:
@@ -69,6 +70,7 @@ class Section(NamedTuple):
         return _json(self) | {
             "curves": [curve.to_json() for curve in self.group.curves],
             "bd": [_table_json(table) for table in self.bd],
+            "notes": [*self.points.notes],
             "bd_rates": rates_json(self.comparison) if self.comparison else [],
             "sequences": [_table_json(table) for table in self.sequences],
         }
@@ -111,13 +113,18 @@ class ScoreSection(NamedTuple):
         return _json(self) | {"scores": scores_json(self.group)}
 
 
-def rate_section(measured: Group, method: Method, out: Path, suffix: str, anchor: int | None = None) -> Section:
-    """The section on `measured`, its figures written to `out`; `anchor` is the place of the BD-rates' anchor."""
+def rate_section(
+    measured: Group, method: Method, out: Path, suffix: str, anchor: int | None = None, vector: bool = False
+) -> Section:
+    """The section on `measured`, its figures written to `out`, also as PDF and SVG where `vector` says so.
+
+    `anchor` is the place of the curve that BD-rates are against.
+    """
     whole = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
     g, shared = _shortly_named(whole)
     heading = heading_of(g.protocol, g.dataset)
     figures = [
-        rd_figure(g.curves, measure, out / f"rd_{_file_name(measure.key)}{suffix}.png", heading)
+        rd_figure(g.curves, measure, out / f"rd_{_file_name(measure.key)}{suffix}.png", heading, vector)
         for measure in g.measures
     ]
     if rows := gallery_rows(g.of_kind("run")):

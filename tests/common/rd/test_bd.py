@@ -138,8 +138,8 @@ SATURATING = ([0.1, 0.2, 0.4, 0.8, 1.6, 3.2], [27.0, 30.0, 33.0, 36.0, 36.05, 36
 def test_a_saturating_codec_that_is_nowhere_better_gains_next_to_nothing_and_the_figure_is_doubted() -> None:
     result = bd_rate(curve(*ANCHOR), curve(*SATURATING, name="flat"))
     assert result.percent == pytest.approx(-2.78, abs=0.01)
-    assert "neighbouring points of flat are 0.05 dB apart at a distance of 100 % of bits" in result.note
-    assert "flat against test: straight lines between the points give +0.8 %" in result.note
+    assert "flat: two neighbouring points are 0.05 dB apart and 100 % of bits" in result.note
+    assert "flat against test: with straight lines between the points PSNR gives +0.8 %" in result.note
 
 
 @pytest.mark.parametrize("method", ["akima", "cubic"])
@@ -155,7 +155,7 @@ def test_bd_psnr_is_checked_likewise() -> None:
     straight = curve([0.1, 0.2, 0.4, 0.8], [24.0, 27.0, 30.0, 33.0])
     assert "leaves the points of jump" in bd_psnr(straight, jump, method="akima").note
     found = bd_psnr(straight, jump).note
-    assert "leaves" not in found and "neighbouring points of jump are 0.5 % of bits apart" in found
+    assert "leaves" not in found and "jump: two neighbouring points are 0.5 % of bits apart" in found
 
 
 @pytest.mark.parametrize("method", METHODS)

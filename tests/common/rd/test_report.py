@@ -74,7 +74,6 @@ def test_report_writes_every_file(sweep: Path, tmp_path: Path) -> None:
         "rd_psnr.png",
         "rd_ms_ssim.png",
         "gallery.png",
-        *(f"rd_{metric}.{kind}" for metric in ("psnr", "ms_ssim") for kind in ("pdf", "svg")),
     }
     assert {path.name for path in report.files} == names == {path.name for path in out.iterdir()}
 
@@ -143,6 +142,7 @@ def test_one_point_is_no_curve(sweep: Path, tmp_path: Path) -> None:
     single["results"] = {key: values[:1] for key, values in single["results"].items()}
     write(sweep / "bpg.baseline.json", single)
     (section,) = write_report([sweep], tmp_path / "out").sections
+    assert isinstance(section, Section)
     assert section.bd[0].title == "BD-rate against JPEG" and [row[0] for row in section.bd[0].rows] == ["swift [tiny]"]
     assert "One point is no curve: BPG." in section.bd[0].notes
 
@@ -285,3 +285,19 @@ def test_a_report_without_rates_has_no_codecs_and_no_points(sweep: Path, tmp_pat
     (section,) = write_report([tmp_path / "flow"], out, baselines=[sweep]).sections
     assert section.heading == FLOW
     assert {path.name for path in out.iterdir()} == {"report.html", "report.md", "report.json", "scores.csv"}
+
+
+def test_markdown_has_the_settings_in_which_runs_differ_and_the_report_is_of_the_names_that_were_given(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n, file in enumerate(sorted(sweep.glob("lmbda=0*/result.json"))):
+        (file.parent / "config.yaml").write_text(f"lmbda: {n}\nseed: 0\n")
+    write(tmp_path / "bench" / "jpeg.baseline.json", baseline("JPEG", DATASET))
+    out = tmp_path / "out"
+    assert main([str(sweep), str(tmp_path / "bench"), "--out", str(out), "--label", f"{sweep}=ours, $N$=192"]) == 0
+    markdown, printed = (out / "report.md").read_text(), capsys.readouterr().out
+    assert "### Settings in which the runs differ" in markdown and "| ours, \\$N\\$=192 | 0.0035 | 0.4000" in markdown
+    assert "ours, $N$=192" in printed and "swift [tiny]" not in markdown + printed
+    assert markdown.count("| JPEG |") == 1 and "measured more than once" not in printed
+    group, *others = json.loads((out / "report.json").read_text())["groups"]
+    assert not others and [curve["name"] for curve in group["curves"]] == ["ours, $N$=192", "JPEG"]
