@@ -11,6 +11,7 @@ frames/             what a video codec's stages made of some frames of every cli
 images.csv          the records of all photographs; pairs.csv: of all pairs; sequences.csv, frames.csv: of all clips
 result.json         there if and only if the run is finished; a function of the configuration alone
 timing.json         seconds, which differ from run to run
+tracked.json        where W&B shows the run
 failed.json         why the last attempt stopped, until the next one starts
 slurm.json          which job of a cluster works on it, and where that writes its log
 """

@@ -6,6 +6,7 @@ holds it all.
 """
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -17,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from common.errors import LicError
 from common.launch.folder import FIGURES, RunFolder, flatten
 from common.launch.resolvers import run_id
-from common.rd.points import cost
+from common.rd.configs import TRACKED
+from common.rd.points import cost, write_json
 
 if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
     from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -73,6 +75,7 @@ def track_result(
     """
     from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
+    _keep_address(folder)
     figures = {f"test/{key}": value for key, (value,) in result["results"].items() if value is not None}
     if (lagrangian := cost(result, cfg.distortion)) is not None:
         figures["test/cost"] = lagrangian
@@ -157,6 +160,13 @@ def _close(logger: "Logger | None", status: int) -> None:
             wandb.finish(exit_code=status)
     elif logger is not None:
         logger.finalize("failed" if status else "success")
+
+
+def _keep_address(folder: RunFolder) -> None:
+    """Write down where W&B shows the run, for the report's links; offline it is nowhere."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None and wandb.run.url:
+        write_json(folder.path / TRACKED, {"wandb": wandb.run.url})
 
 
 def _keep_weights(logger: Any, folder: RunFolder, weights: Path, figures: dict[str, Any]) -> None:
