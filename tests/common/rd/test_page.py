@@ -180,8 +180,8 @@ def test_the_browser_compares_as_python_does(page: Page) -> None:
         pairs.append([[[float(b), float(q)] for b, q in zip(*curve)] for curve in curves])
     ours = "pairs => pairs.map(([a, b]) => bdRate({name: 'a', points: a}, {name: 'b', points: b}, 'PSNR'))"
     for pair, found in zip(pairs, page.evaluate(ours, pairs)):
-        curves = [Curve(name, "run", tuple(Point(*p) for p in points)) for name, points in zip("ab", pair)]
-        wanted = bd_rate(*curves, method="pchip")
+        a, b = (Curve(name, "run", tuple(Point(*p) for p in points)) for name, points in zip("ab", pair))
+        wanted = bd_rate(a, b, method="pchip")
         notes = [note for note in wanted.note.split("; ") if note and not note.startswith(SHARED)]
         assert found["notes"] == notes and found["overlap"] == pytest.approx(wanted.overlap)
         assert found["percent"] == (None if wanted.percent is None else pytest.approx(wanted.percent))
