@@ -164,7 +164,7 @@ def test_bd_rates_follow_the_photograph(page: Page) -> None:
     curve = Curve("JPEG", "baseline", tuple(record(q) for q in (10, 40, 90, 160)))
     rates = [(round(1.05 * (lmbda / 0.01) ** 0.6 * 0.4, 9), 32 + 6 * np.log10(lmbda / 0.01)) for lmbda in LMBDAS]
     found = bd_rate(Curve("adjacent", "run", tuple(Point(*rate) for rate in rates)), curve, method="pchip")
-    assert found.percent is not None and jpeg.startswith(percent(found))
+    assert found.percent is not None and jpeg.startswith(percent(found).partition(" †")[0])
     page.get_by_label("Curves and BD-rates").select_option("")
 
 
