@@ -14,16 +14,21 @@ CELL = 360  # pixels, largest side of a panel
 NARROWEST = 250  # pixels that a panel's title needs
 BAR_WIDTH, BAR_HEIGHT = 104, 80  # of a colour bar with its labels; it is no shorter beside flat panels
 GAP, TITLE, LINE = 14, 24, 18
+ENDS = 30  # pixels below a row for the colour bars of its panels
 DPI = 100
 INK, SOFT, MARK = "#22272c", "#59636c", "#ffd000"
 
 
 class Panel(NamedTuple):
-    """A picture uint8 (H, W, 3) under its title; `mark` is a square on it: left, top, side."""
+    """A picture uint8 (H, W, 3) under its title; `mark` is a square on it: left, top, side.
+
+    `ends`: what the first and the last of the sheet's colours stand for on this panel, with units.
+    """
 
     title: str
     rgb: np.ndarray
     mark: tuple[int, int, int] | None = None
+    ends: tuple[str, str] | None = None
 
 
 def sheet(
@@ -32,13 +37,16 @@ def sheet(
     colours: ScalarMappable | None = None,
     ticks: Mapping[float, str] | None = None,
 ) -> np.ndarray:
-    """uint8 (H, W, 3): rows of panels, a colour bar on the right where there are `colours`, the caption below."""
+    """uint8 (H, W, 3): rows of panels, a colour bar on the right where there are `ticks`, the caption below.
+
+    A panel with `ends` has a colour bar of its own below it.
+    """
     sizes = [_size(row[0].rgb) for row in rows]
-    heights = [max(height, BAR_HEIGHT if colours else 0) for _, height in sizes]
+    heights = [max(height, BAR_HEIGHT if ticks else 0) for _, height in sizes]
     cell = max(NARROWEST, *(width for width, _ in sizes))
     canvas = _Canvas(
-        GAP + len(rows[0]) * (cell + GAP) + (BAR_WIDTH if colours else 0),
-        sum(GAP + _title(row) + height for row, height in zip(rows, heights)),
+        GAP + len(rows[0]) * (cell + GAP) + (BAR_WIDTH if ticks else 0),
+        sum(GAP + _title(row) + height + _ends(row) for row, height in zip(rows, heights)),
         caption,
     )
     y = 0
@@ -49,6 +57,8 @@ def sheet(
             if panel.title:
                 canvas.text(x, y - 8, panel.title)
             canvas.paste(x, y, _shown(panel, width, height))
+            if panel.ends and colours is not None:
+                canvas.bar(x, y + height + 5, width, colours, panel.ends)
         if colours is not None and ticks is not None:
             axes = canvas.axes(GAP + len(row) * (cell + GAP), y, 14, space)
             bar = canvas.figure.colorbar(colours, cax=axes, ticks=list(ticks))
@@ -56,7 +66,7 @@ def sheet(
             bar.ax.minorticks_off()
             bar.ax.tick_params(labelsize=9, labelcolor=INK, color=SOFT)
             bar.outline.set_visible(False)  # type: ignore[operator]
-        y += space
+        y += space + _ends(row)
     return canvas.pixels()
 
 
@@ -105,6 +115,10 @@ def _title(row: Sequence[Panel]) -> int:
     return TITLE if any(panel.title for panel in row) else 0
 
 
+def _ends(row: Sequence[Panel]) -> int:
+    return ENDS if any(panel.ends for panel in row) else 0
+
+
 class _Canvas:
     """A white figure measured in pixels from its upper left corner, `height` of them above the caption."""
 
@@ -121,8 +135,16 @@ class _Canvas:
         box = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
         return self.figure.add_axes(box)
 
-    def text(self, x: int, y: int, text: str, colour: str = INK) -> None:
-        self.figure.text(x / self.width, 1 - y / self.height, text, color=colour, fontsize=9, va="baseline")
+    def text(self, x: int, y: int, text: str, colour: str = INK, ha: str = "left") -> None:
+        place = x / self.width, 1 - y / self.height
+        self.figure.text(*place, text, color=colour, fontsize=9, va="baseline", ha=ha, parse_math=False)
+
+    def bar(self, x: int, y: int, width: int, colours: ScalarMappable, ends: tuple[str, str]) -> None:
+        """All colours from left to right, what the first and the last of them stand for below them."""
+        strip = colours.get_cmap()(np.linspace(0, 1, width), bytes=True)[None, :, :3]
+        self.paste(x, y, np.repeat(strip, 8, 0))
+        self.text(x, y + 21, ends[0], SOFT)
+        self.text(x + width, y + 21, ends[1], SOFT, "right")
 
     def paste(self, x: int, y: int, rgb: np.ndarray) -> None:
         """Put `rgb` there as it is, which is faster than drawing it."""

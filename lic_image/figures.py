@@ -22,6 +22,9 @@ from common.sheet import Panel, bar_chart, sheet
 from lic_image.watch import Refined, Seen
 
 CROP = 96  # pixels of the photograph that are shown enlarged
+LATENTS = {"y": "latent y", "z": "hyper latent z"}
+TRANSFORMS = {"g_a": "analysis", "g_s": "synthesis", "h_a": "hyper analysis", "h_s": "hyper synthesis"}
+DIRECTIONS = {"vertical": "attention along columns", "horizontal": "attention along rows", "mask": "mask"}
 GAINS = (1, 2, 5, 10, 20, 50, 100)
 RANGES = (1.1, 1.25, 1.5, 2, 4, 8, 16)  # times the average, at the ends of a colour bar
 
@@ -59,13 +62,15 @@ def latent_picture(out: Mapping[str, Any], rgb: np.ndarray) -> np.ndarray:
     for name, bits in latent_bits(out).items():
         least, most = bits.min().item(), bits.max().item()
         part = (bits - least) / max(most - least, 1e-9)
-        title = f"{name}: {bits.sum().item() / pixels:.3f} bpp, {least:.0f} to {most:.0f} bits"
-        panels.append(Panel(title, painted(part.numpy(), colours, out["x_hat"].shape[-2:], rgb)))
+        picture = painted(part.numpy(), colours, out["x_hat"].shape[-2:], rgb)
+        ends = f"{least:.3g}", f"{most:.3g} bits per position"
+        title = f"{LATENTS.get(name, name)}: {bits.sum().item() / pixels:.3f} bits per pixel"
+        panels.append(Panel(title, picture, ends=ends))
     caption = (
-        "Estimated bits at each position of a latent, all channels together; the colours of each latent run from its "
-        "cheapest position to its dearest."
+        "Estimated bits at each position of a latent, all channels together; each latent has a scale of its own, "
+        "from its cheapest position to its dearest."
     )
-    return sheet([panels], caption, colours, {0: "the least", 1: "the most"})
+    return sheet([panels], caption, colours)
 
 
 def attention_picture(seen: Seen, rgb: np.ndarray, padded: tuple[int, int]) -> np.ndarray | None:
@@ -88,20 +93,31 @@ def maps_picture(name: str, maps: Mapping[str, Tensor], rgb: np.ndarray, padded:
     if "mask" in values:
         colours = ScalarMappable(Normalize(0, 1), colormaps["viridis"])
         ticks = {0.0: "0: closed", 0.5: "0.5", 1.0: "1: open"}
-        caption = f"{name}: the mask that its trunk is multiplied by, averaged over channels."
+        caption = f"{in_words(name)}: the mask that its trunk is multiplied by, averaged over channels."
     else:
         end = reach(np.concatenate([value.ravel() for value in values.values()]))
         values = {kind: value.clip(1 / end, end) for kind, value in values.items()}  # a logarithm knows no zero
         colours = ScalarMappable(LogNorm(1 / end, end), colormaps["coolwarm"])
         ticks = {1 / end: f"1/{end:g}", 1.0: "average", end: f"{end:g}×"}
         caption = (
-            f"{name}: attention that a position receives from all positions of its column (vertical) or its row "
-            "(horizontal), as a multiple of what it would get if all of them looked everywhere alike. "
+            f"{in_words(name)}: what a position receives from all positions of its column or its row, as a multiple "
+            "of what it would get if all of them looked everywhere alike. "
             "Red: looked at more, blue: less."
         )
     panels = [Panel("photograph", rgb)]
-    panels += [Panel(kind, over(rgb, value, colours, padded)) for kind, value in values.items()]
+    panels += [Panel(DIRECTIONS.get(kind, kind), over(rgb, value, colours, padded)) for kind, value in values.items()]
     return sheet([panels], caption, colours, ticks)
+
+
+def in_words(name: str) -> str:
+    """`"g_a.attention"`, a block's name in its codec -> "Attention in the analysis transform"."""
+    transform, _, block = name.partition(".")
+    if transform not in TRANSFORMS or not block:
+        return name
+    said = " ".join(part for part in block.split(".") if not part.isdigit()).replace("_", " ") or "block"
+    number = " ".join(part for part in block.split(".") if part.isdigit())
+    place = f" (layer {number})" if number else ""
+    return f"{said[0].upper()}{said[1:]} in the {TRANSFORMS[transform]} transform{place}"
 
 
 def reach(received: np.ndarray) -> float:
@@ -130,7 +146,7 @@ def gates_picture(gates: Mapping[str, Tensor]) -> np.ndarray:
         "Gate of every channel for this photograph: 1 lets it pass, 0 removes it. Bars begin at 0.5, where "
         "training starts."
     )
-    return bar_chart({name: g[0].float().cpu().numpy() for name, g in gates.items()}, caption)
+    return bar_chart({in_words(name): g[0].float().cpu().numpy() for name, g in gates.items()}, caption)
 
 
 def refinement_picture(refined: Refined, rgb: np.ndarray) -> np.ndarray:

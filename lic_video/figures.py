@@ -106,13 +106,13 @@ def bits_picture(rgb: Picture, coded: Coded) -> Picture:
     for part in ("motion", "residual"):
         bits = _spread(coded, part)[:height, :width].cpu().numpy()
         painted = colours.to_rgba(bits / max(bits.max(), 1e-9), bytes=True)[..., :3]
-        told = f"{part}, {part_bpp(coded, part, height * width):.4f} bpp, at the most {bits.max():.3g}"
-        panels.append(Panel(told, painted))
+        told = f"{part}: {part_bpp(coded, part, height * width):.4f} bits per pixel on average"
+        panels.append(Panel(told, painted, ends=("0", f"{bits.max():.3g} bits per pixel")))
     caption = (
         "Estimated bits per pixel, those of each latent's position spread over the pixels that it stands for, side "
         "information included."
     )
-    return sheet([panels], caption, colours, {0: "0", 1: "the most"})
+    return sheet([panels], caption, colours)
 
 
 def _bits(row: Mapping[str, Any], part: str) -> float:

@@ -11,7 +11,9 @@ frames/             what a video codec's stages made of some frames of every cli
 images.csv          the records of all photographs; pairs.csv: of all pairs; sequences.csv, frames.csv: of all clips
 result.json         there if and only if the run is finished; a function of the configuration alone
 timing.json         seconds, which differ from run to run
+tracked.json        where W&B shows the run
 failed.json         why the last attempt stopped, until the next one starts
+tracked.json        where W&B shows the run
 slurm.json          which job of a cluster works on it, and where that writes its log
 """
 
@@ -125,7 +127,7 @@ class RunFolder:
         if not self.config_file.exists():
             return
         tables = ("metrics.csv", "images.csv", "pairs.csv", "sequences.csv", "frames.csv")
-        for name in ("result.json", "timing.json", "failed.json", "weights.ckpt", *tables):
+        for name in ("result.json", "timing.json", "failed.json", "tracked.json", "weights.ckpt", *tables):
             (self.path / name).unlink(missing_ok=True)
         for name in ("checkpoints", "pictures", *FIGURES, "streams", "submission", "tensorboard", "wandb"):
             shutil.rmtree(self.path / name, ignore_errors=True)

@@ -4,6 +4,7 @@ Lightning's loggers write the curves (`common.launch.loggers` opens and closes t
 holds it all.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from common.launch.folder import FIGURES, RunFolder, flatten
 from common.launch.loggers import KEEP, reporting, wandb_settings
 from common.launch.resolvers import run_id
-from common.rd.points import cost
+from common.rd.configs import TRACKED
+from common.rd.points import cost, write_json
 
 if TYPE_CHECKING:  # a sweep whose points are all finished needs no Lightning
     from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -45,6 +47,7 @@ def track_result(
     """
     from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
+    _keep_address(folder)
     figures = {f"test/{key}": value for key, (value,) in result["results"].items() if value is not None}
     if (lagrangian := cost(result, cfg.distortion)) is not None:
         figures["test/cost"] = lagrangian
@@ -108,6 +111,13 @@ def _tables(name: str, tables: "list[Table]") -> dict[str, Any]:
 
     shown = [wandb.Table(columns=[*table.columns], data=table.rows) for table in tables]
     return {f"{name}-{n}" if n > 1 else name: table for n, table in enumerate(shown, 1)}
+
+
+def _keep_address(folder: RunFolder) -> None:
+    """Write down where W&B shows the run, for the report's links; offline it is nowhere."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None and wandb.run.url:
+        write_json(folder.path / TRACKED, {"wandb": wandb.run.url})
 
 
 def _keep_weights(logger: Any, folder: RunFolder, weights: Path, figures: dict[str, Any]) -> None:

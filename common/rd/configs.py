@@ -12,6 +12,7 @@ from common.errors import LicError
 # What does not change what a run computes, or only repeats what other keys say.
 BESIDE = ("label", "logger", "name", "overrides", "overwrite", "report", "runs", "study", "lmbdas")
 BESIDE_BELOW = ("callbacks.progress.", "callbacks.checkpoint.dirpath")
+TRACKED = "tracked.json"  # of a run folder: {"wandb": where W&B shows the run}
 # libyaml's loader reads in a tenth of the time of Python's; both read what OmegaConf writes as OmegaConf does.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -20,7 +20,7 @@ from common.rd.page_curves import bd_data, curves_data
 from common.rd.page_gallery import gallery_data
 from common.rd.page_parts import bd_part, folded, gallery_part, rd_part, summary, training_part
 from common.rd.page_pictures import data_uri
-from common.rd.page_runs import runs_of, settings_table, training_data
+from common.rd.page_runs import addresses, runs_of, settings_table, training_data
 from common.rd.sections import ScoreSection, Section
 from common.rd.tables import Table, to_html
 
@@ -70,8 +70,11 @@ def page(
         parts.append(f"<section>\n<h2>{escape(section.heading)}</h2>\n{live}{above}{gallery}{below}</section>\n")
         if closer:
             parts.append(f"<section>\n<h2>{escape(section.closer[0])}</h2>\n{closer}</section>\n")
-    parts += [training_part(trained)] if trained else []
-    return _document(title, summary(sections, runs, failures), "".join([*parts, *closing]), scripts)
+    training = training_part(trained, addresses(runs))
+    links = {"training": "training"} if training else {}
+    links |= {"settings": "settings that differ"} if settings else {}
+    about = summary(sections, runs, failures, links)
+    return _document(title, about, "".join([*parts, training, *closing]), scripts)
 
 
 def _tables(section: Section | ScoreSection) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """The parts of a page that its scripts bring to life, as HTML: controls with their labels, and places to draw in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -19,14 +19,16 @@ NO_SCRIPT = (
 )
 
 
-def summary(sections: Sequence[Section | ScoreSection], runs: Sequence[Run], failures: Sequence[Table]) -> str:
-    """What is on the page, in a line, with links down the page."""
+def summary(
+    sections: Sequence[Section | ScoreSection], runs: Sequence[Run], failures: Sequence[Table], links: Mapping[str, str]
+) -> str:
+    """What is on the page, in a line, with links down the page: `links` to other parts, text by name."""
     curves = len({run.curve for run in runs})
     said = [_count(len(runs), "run"), _count(curves, "curve" if any(map(_rated, sections)) else "line")] if runs else []
-    links = ['<a href="#training">training</a>', '<a href="#settings">settings that differ</a>'] if runs else []
+    more = [f'<a href="#{name}">{text}</a>' for name, text in links.items()]
     failed = sum(len(table.rows) for table in failures)
-    links += [f'<a class="bad" href="#failed">{_count(failed, "point")} failed</a>'] if failed else []
-    return f"<p>{' · '.join([*said, *links])}</p>\n{NO_SCRIPT}\n"
+    more += [f'<a class="bad" href="#failed">{_count(failed, "point")} failed</a>'] if failed else []
+    return f"<p>{' · '.join([*said, *more])}</p>\n{NO_SCRIPT}\n"
 
 
 def _rated(section: Section | ScoreSection) -> bool:
@@ -120,8 +122,12 @@ def _unmade(names: Sequence[str]) -> str:
     return f" None of {named}: the files that were measured cannot be made again here." if names else ""
 
 
-def training_part(trained: Sequence[dict[str, Any]]) -> str:
-    """Training curves of all runs, one metric at a time."""
+def training_part(trained: Sequence[dict[str, Any]], tracked: Sequence[tuple[str, str]]) -> str:
+    """Training curves of all runs, one metric at a time, and links to those that W&B shows; empty without either."""
+    links = " · ".join(f'<a href="{escape(address)}">{escape(label)}</a>' for label, address in tracked)
+    elsewhere = f"<p class=note>Runs in Weights &amp; Biases: {links}</p>" if links else ""
+    if not trained:
+        return f'<section id="training">\n<h2>Training</h2>\n{elsewhere}</section>\n' if links else ""
     metrics = list(dict.fromkeys(name for run in trained for name in run["series"]))
     wanted = next((name for name in ("val/loss", "train/loss") if name in metrics), metrics[0])
     curves = {run["curve"]: run["label"] for run in trained}
@@ -136,7 +142,7 @@ def training_part(trained: Sequence[dict[str, Any]]) -> str:
         f"{_select('Figure', 'metric', figures)}{chosen}"
         '<label class="check"><input type="checkbox" name="log"> Logarithmic</label></div>'
         '<figure><div class="plot"></div></figure><div class="legend" role="group" aria-label="Legend"></div>'
-        "<p class=note>Long curves are drawn as means over equal spans of steps.</p></div></section>\n"
+        f"<p class=note>Long curves are drawn as means over equal spans of steps.</p></div>{elsewhere}</section>\n"
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.rd.collect import Collection
-from common.rd.configs import differing, read_config
+from common.rd.configs import TRACKED, differing, read_config
+from common.rd.points import read_json
 from common.rd.score_tables import distinct
 from common.rd.tables import Table
 from common.rd.words import setting_in_words, value_in_words
@@ -50,6 +51,18 @@ def runs_of(found: Collection) -> list[Run]:
             said = [*rate, *([f"seed {seed}"] if many_seeds and seed is not None else [])]
             runs.setdefault(source.parent, Run(name, short[name], ", ".join(said), source.parent))
     return list(runs.values())
+
+
+def addresses(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """(label, address) of the runs that W&B shows."""
+    found = [(run.label, _address(run.folder / TRACKED)) for run in runs]
+    return [(label, address) for label, address in found if address]
+
+
+def _address(file: Path) -> str:
+    content = read_json(file) if file.is_file() else {}
+    address = str(content.get("wandb", "")) if isinstance(content, dict) else ""
+    return address if address.startswith(("https://", "http://")) else ""
 
 
 def training_data(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -100,8 +100,8 @@ def test_maps_hold_every_bit_at_its_place(monkeypatch: pytest.MonkeyPatch) -> No
         figures, "sheet", lambda rows, *more: (titles.extend(p.title for p in rows[0]), sheet(rows, *more))[1]
     )
     drawn = bits_picture(textured(64, 96), coded)
-    assert titles[1] == f"motion, {4 / 64 / 96:.4f} bpp, at the most {4 / 256:.3g}"
-    assert titles[2].startswith(f"residual, {14 / 64 / 96:.4f} bpp")
+    assert titles[1] == f"motion: {4 / 64 / 96:.4f} bits per pixel on average"
+    assert titles[2].startswith(f"residual: {14 / 64 / 96:.4f} bits per pixel")
     shown = drawn[GAP + TITLE :][: CELL * 64 // 96, GAP + CELL + GAP :][:, :CELL].astype(int).sum(2)
     assert (shown[:56, :56] > 600).all() and (shown[70:] < 60).all(), "bright in the corner, black elsewhere"
 

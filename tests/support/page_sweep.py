@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from common.data.pictures import MOST_BITS, write_picture
 from common.rd.points import aggregate, results, write_json
 
 DATASET = "made 24 pictures 0123abcd"
@@ -33,12 +34,13 @@ def write_sweep(folder: Path, originals: list[Path], names: list[str], lmbdas: l
     All runs have the same reconstructions, which are darker by half, and the same bit maps, red ones: as links.
     """
     kept = folder / ".kept"
+    (kept / "bits").mkdir(parents=True, exist_ok=True)
     for original in originals:
         with Image.open(original) as image:
             _save(np.asarray(image) // 2, kept / "pictures" / original.name)
             red = np.zeros((image.height, image.width, 3), np.uint8)
         red[..., 0] = 250
-        _save(red, kept / "bits" / original.name)
+        write_picture(kept / "bits" / original.name, red, text={MOST_BITS: "6"})
     for n, name in enumerate(names):
         for lmbda in lmbdas:
             write_run(folder / name.split()[0] / f"lmbda-{lmbda}", originals, kept, name, lmbda, 1 + n / 20, steps)

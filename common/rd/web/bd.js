@@ -23,7 +23,7 @@ function bdRate(anchor, test, label) {
   }
   const [mean, straight] = [slopes, null].map(
     (tangents) => (integral(b, tangents, low, high) - integral(a, tangents, low, high)) / (high - low));
-  notes.push(...doubts([anchor.name, test.name], [a, b], low, high, mean, straight));
+  notes.push(...doubts([anchor.name, test.name], [a, b], label, low, high, mean, straight));
   return { percent: Math.abs(mean) < 100 ? growth(mean) : null, overlap, notes };
 }
 
@@ -42,26 +42,26 @@ function usable({ name, points }, notes) {
   return { x: rising.map((point) => point[1]), y: rising.map((point) => Math.log10(point[0])) };
 }
 
-function doubts(names, curves, low, high, mean, straight) {
+function doubts(names, curves, label, low, high, mean, straight) {
   const notes = [];
   if (high - low < LEAST_RANGE) notes.push(`${names[0]} and ${names[1]} share ${decibels(high - low)} only`);
   curves.forEach(({ x, y }, n) => {
     const i = x.findIndex((_, k) => k + 1 < x.length && x[k] < high && x[k + 1] > low
       && x[k + 1] - x[k] < CLOSE && y[k + 1] - y[k] > APART);
     if (i >= 0) {
-      notes.push(`neighbouring points of ${names[n]} are ${decibels(x[i + 1] - x[i])} apart at a distance of ` +
+      notes.push(`${names[n]}: two neighbouring points are ${decibels(x[i + 1] - x[i])} apart and ` +
         `${bits(y[i + 1] - y[i])}, so the figure hangs on small changes of quality`);
     }
   });
   if (!(Math.abs(mean - straight) <= DIFFERS)) {
     const said = `${growth(straight) < 0 ? "−" : "+"}${Math.abs(growth(straight)).toFixed(1)} %`;
-    notes.push(`${names[1]} against ${names[0]}: straight lines between the points give ${said}`);
+    notes.push(`${names[1]} against ${names[0]}: with straight lines between the points ${label} gives ${said}`);
   }
   return notes;
 }
 
 const decibels = (distance) => `${Number(distance.toPrecision(2))} dB`;
-const bits = (distance) => (distance >= 1 ? `10^${distance.toFixed(1)} times the bits`
+const bits = (distance) => (distance > 1 ? `10^${distance.toFixed(1)} times the bits`
   : `${growth(distance).toFixed(distance > 0.05 ? 0 : 1)} % of bits`);
 
 // The integral from low to high of what goes through the points: cubics with these slopes at them, or straight lines.

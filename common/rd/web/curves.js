@@ -163,9 +163,10 @@ function bdCells(found, most, notes) {
   const numbers = found.notes.map((note) => notes.indexOf(note) + 1).join(", ");
   const marks = numbers ? [made("sup", { textContent: numbers })] : [];
   if (percent === null) return [made("td", { className: "n", colSpan: 2 }, "not comparable", ...marks)];
-  const shared = overlap < MIN_OVERLAP ? ` (${Math.floor(100 * overlap)} %)` : "";
-  const said = `${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)} %${shared}`;
+  const whole = (text) => made("span", { textContent: text }); // is not broken
+  const shared = overlap < MIN_OVERLAP ? [" ", whole(`(${Math.floor(100 * overlap)} %)`)] : [];
+  const said = [whole(`${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)} %`), ...shared];
   const bar = made("i", { className: percent < 0 ? "less" : "more" });
   bar.style.width = `${Math.min(100, (100 * Math.abs(percent)) / most)}%`;
-  return [made("td", { className: "n" }, said, ...marks), made("td", { className: "length" }, bar)];
+  return [made("td", { className: "n" }, ...said, ...marks), made("td", { className: "length" }, bar)];
 }

@@ -49,6 +49,9 @@ function layout(xTitle, yTitle, more = {}) {
 }
 
 function draw(place, traces, shape) {
+  // What is printed cannot wait until plotly has measured its place.
+  const printed = document.documentElement.classList.contains("paper");
+  Object.assign(shape, printed ? { width: place.clientWidth, height: place.clientHeight } : { autosize: true });
   return Plotly.react(place, traces, shape, { responsive: true, displaylogo: false, displayModeBar: false,
                                               doubleClick: "reset" });
 }
@@ -56,6 +59,14 @@ function draw(place, traces, shape) {
 const redraws = []; // what is to be drawn again where light turns to dark
 const dark = matchMedia("(prefers-color-scheme: dark)");
 dark.addEventListener("change", () => redraws.forEach((again) => again()));
+
+// On paper it is light, and as wide as a sheet.
+function paper(on) {
+  document.documentElement.classList.toggle("paper", on);
+  redraws.forEach((again) => again());
+}
+window.addEventListener("beforeprint", () => paper(true));
+window.addEventListener("afterprint", () => paper(false));
 
 async function start() {
   document.querySelectorAll(".gallery").forEach(gallery);

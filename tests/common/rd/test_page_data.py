@@ -1,17 +1,19 @@
 """What the page's scripts are given, without a browser."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.page_sweep import write_originals, write_sweep
 
 from common.baselines.codecs import available
 from common.baselines.measure import bench
 from common.data.pictures import MOST_BITS, write_picture
 from common.errors import LicError
 from common.rd.bd import bd_rate
-from common.rd.configs import differing, read_config
+from common.rd.configs import TRACKED, differing, read_config
 from common.rd.curves import Curve, Group, Point, load
 from common.rd.gallery import gallery_rows
 from common.rd.page_curves import bd_data, curves_data
@@ -20,6 +22,7 @@ from common.rd.page_parts import rd_part
 from common.rd.page_pictures import as_uri
 from common.rd.page_runs import Run, settings_table, training_data
 from common.rd.points import read_json, write_json
+from common.rd.report import write_report
 
 
 def test_points_on_every_photograph_of_runs_and_of_classical_codecs(tmp_path: Path) -> None:
@@ -190,3 +193,20 @@ def test_bit_maps_say_what_their_brightest_colour_stands_for(runs: list[Curve], 
     data = gallery_data(runs[:1], 10_000_000)
     assert data is not None
     assert [shot["most"] for shot in data["photographs"][0]["shots"]] == [3.25, None]
+
+
+def test_links_lead_to_what_is_there(tmp_path: Path) -> None:
+    (originals,) = ([path] for path in write_originals(tmp_path / "originals", 1, (48, 32)))
+    write_sweep(tmp_path / "sweep", originals, ["swift"], [0.01, 0.02])
+    runs = sorted(file.parent for file in (tmp_path / "sweep").rglob("result.json"))
+    for run in runs:  # as W&B alone leaves it
+        (run / "metrics.csv").unlink()
+    write_report([tmp_path / "sweep"], tmp_path / "out")
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert re.findall(r'href="#(\w+)"', html) == ["settings"] and 'id="settings"' in html
+    write_json(runs[0] / TRACKED, {"wandb": "https://wandb.ai/me/a&b/runs/1"})
+    write_json(runs[1] / TRACKED, {"wandb": "javascript:alert(1)"})
+    write_report([tmp_path / "sweep"], tmp_path / "out")
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert '<a href="https://wandb.ai/me/a&amp;b/runs/1">swift · λ 0.01</a></p>' in html and "javascript:" not in html
+    assert re.findall(r'href="#(\w+)"', html) == ["training", "settings"] and 'id="training"' in html
