@@ -16,7 +16,7 @@ def uvg(root: str | Path) -> list[Sequence]:
 
     Beauty_1920x1080_120fps_420_8bit_YUV.yuv    in ``root`` or below
 
-    ReadySteadyGo may be called ReadySetGo. The 4K and the 10-bit versions, whose figures differ, are not taken for these.
+    ReadySteadyGo may be called ReadySetGo. The 4K and the 10-bit versions are not taken for these.
     """
     spellings = {name: (name, "ReadySetGo") if name == "ReadySteadyGo" else (name,) for name in NAMES}
     tail = "_1920x1080_120fps_420_8bit_YUV"
