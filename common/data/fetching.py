@@ -41,9 +41,7 @@ class Remote:
         if cache is None:
             raise LicError(f"{root} is to be downloaded; say where to, with data.cache=FOLDER.")
         self.root, self.limit = root, byte_count(limit)
-        self.cache = (
-            Path(cache).expanduser() / hashlib.sha256(root.encode()).hexdigest()[:16]
-        )  # sets share names of files
+        self.cache = Path(cache) / hashlib.sha256(root.encode()).hexdigest()[:16]  # sets share names of files
         for folder in (self.cache / "files", self.cache / "locks"):
             folder.mkdir(parents=True, exist_ok=True)
 

@@ -17,7 +17,7 @@ from common.errors import LicError
 from common.launch import application
 from common.launch.callbacks import StepSeed
 from common.launch.ddp import launch_ranks, processes
-from common.launch.evaluate import evaluate_run
+from common.launch.evaluate import check_kind, evaluate_run
 from common.launch.folder import RunFolder
 from common.launch.preempt import Preempted, Request, StopOnRequest
 from common.launch.track import track_configuration, tracking
@@ -79,6 +79,7 @@ def fit(folder: RunFolder, logger: Logger | None, request: Request | None) -> No
         torch.set_num_threads(cfg.threads)
     module: LightningModule = instantiate(cfg.model)
     data = instantiate(cfg.data)
+    check_kind(instantiate(cfg.protocol), data)  # what is wrong with it is not to be found after the training
     data.check(getattr(module, network_name(cfg.model)))
     trainer: Trainer = instantiate(
         cfg.trainer,
