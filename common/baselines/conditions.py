@@ -17,7 +17,8 @@ class Conditions(NamedTuple):
         gop: frames from one intra frame to the next.
         frames: at most so many from the start of each clip.
         crop: sides are cut at right and below to a multiple of this; None leaves them.
-        conversion: between RGB and the encoder's YUV 4:2:0, one of `CONVERSIONS`.
+        conversion: the matrix between YUV and RGB, of the clips and of the encoders' 4:2:0, one of `CONVERSIONS`. Range
+            and rotation are those that a clip says; 8 bits.
     """
 
     protocol: str

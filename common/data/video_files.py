@@ -5,8 +5,10 @@ What a file says of how its frames are to be shown is either done or said: matri
 beyond that of a usual screen (HDR) and a variable rate are left as they are. ``Clip.notes`` has a sentence on each.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,6 +108,7 @@ class Clip:
             height, width, _ = read_picture(self._pictures[0]).rgb.shape
             self.stored = (width, height)
             self.info = VideoInfo(width, height, given or RATE, len(self._pictures), None)
+            self.notes = tuple(_gaps(path, self._pictures))
             return
         count = None
         if raw:
@@ -225,6 +228,19 @@ class Clip:
     def _opened(self) -> InputContainer:
         name = f"file:{self.path}"  # so that no path is taken for an address
         return av.open(name) if self._raw is None else av.open(name, format="rawvideo", options=self._raw)
+
+
+def _gaps(path: Path, pictures: list[Path]) -> Iterator[str]:
+    """A sentence where the last numbers in the names of ``pictures`` do not follow each other at one distance."""
+    found = [re.fullmatch(r"(.*?)(\d+)\D*", picture.stem) for picture in pictures]
+    numbers = [int(match[2]) for match in found if match]
+    steps = [later - earlier for earlier, later in pairwise(numbers)]
+    if len(numbers) == len(pictures) and len({match[1] for match in found if match}) == 1 and len(set(steps)) > 1:
+        at = next(n for n, step in enumerate(steps) if step != min(steps))
+        yield (
+            f"{path} seems to lack frames: {pictures[at + 1].name} follows {pictures[at].name}; "
+            f"its {len(pictures)} pictures are taken as successive frames."
+        )
 
 
 def _display_notes(

@@ -72,10 +72,11 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: 
 
 
 def check_kind(protocol: Any, data: Any) -> None:
-    """Raises ``LicError`` where a protocol of one kind, such as of clips, is to measure on data of another."""
-    wanted = get_type_hints(protocol.__call__).get("data")
-    if isinstance(wanted, type) and not isinstance(data, wanted):
-        kind, given = (source.__module__.split(".")[0].removeprefix("lic_") for source in (wanted, type(data)))
+    """Raises ``LicError`` where a protocol of one kind, such as of clips, is to measure on packaged data of another."""
+    wanted = get_type_hints(protocol.__call__).get("data", object)
+    rooms = [source.__module__.split(".")[0] for source in (wanted, type(data))]
+    if rooms[0] != rooms[1] and all(room.startswith("lic_") for room in rooms):
+        kind, given = (room.removeprefix("lic_") for room in rooms)
         raise LicError(
             f"{protocol.name} is a protocol for data={kind}/…, and what is given is of data={given}/…; choose data of "
             "its kind."

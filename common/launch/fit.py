@@ -19,7 +19,7 @@ from common.launch import application
 from common.launch.callbacks import StepSeed
 from common.launch.checkpoint_io import WholeCheckpoints
 from common.launch.ddp import launch_ranks, processes
-from common.launch.evaluate import evaluate_run
+from common.launch.evaluate import check_kind, evaluate_run
 from common.launch.extend import OwnSchedule, extended
 from common.launch.folder import RunFolder
 from common.launch.loggers import tracking
@@ -83,11 +83,11 @@ def fit(folder: RunFolder, loggers: list[Logger], request: Request | None) -> No
     use_threads(cfg.get("threads"))
     module: LightningModule = instantiate(cfg.model)
     data = instantiate(cfg.data)
+    check_kind(instantiate(cfg.protocol), data)  # what is wrong with it is not to be found after the training
     data.check(getattr(module, network_name(cfg.model)))
     chosen = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     if not cfg.trainer.get("enable_progress_bar", True):
         chosen = [callback for callback in chosen if not isinstance(callback, ProgressBar)]
-    instantiate(cfg.protocol)  # what is wrong with it is not to be found after the training
     trainer: Trainer = instantiate(
         cfg.trainer,
         logger=loggers or False,

@@ -98,7 +98,10 @@ def folder_clips(root: str | Path, seed: int, size: Sequence[int], frames: int) 
         place for place in picture_folders(folder(root, "folders of frames")) if len(pictures_of(place)) >= frames
     ]
     if not folders:
-        raise LicError(f"{root} holds no folder of {frames} pictures or more; check the path, or set fewer frames.")
+        raise LicError(
+            f"{root} holds no folder of {frames} pictures or more; check the path, or set fewer frames. Videos are "
+            "trained on as folders of frames: ffmpeg -i clip.mp4 frames/clip/%06d.png."
+        )
     return FolderClips(folders, seed, size, frames)
 
 

@@ -154,6 +154,11 @@ def test_pictures_are_taken_in_natural_order(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").touch()
     Image.new("RGB", (5, 5)).save(tmp_path / ".hidden.png")
     assert [int(rgb[0, 0, 0]) for rgb in Clip(tmp_path)] == [1, 9, 10, 100]
+    (note,) = Clip(tmp_path).notes
+    assert "seems to lack frames: frame_9.png follows frame_1.png; its 4 pictures are taken" in note
+    for n in (1, 100):
+        (tmp_path / f"frame_{n}.png").unlink()
+    assert Clip(tmp_path).notes == ()
 
 
 def test_pictures_of_several_sizes_are_refused(tmp_path: Path) -> None:
