@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from common.rd.bd import MIN_OVERLAP, SHARED, BDRate, Method, bd_matrix
 from common.rd.collect import Failure
 from common.rd.curves import Curve, Group, Metric, Point
+from common.rd.point_names import among_siblings
 
 LABELS: dict[Metric, str] = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
 
@@ -125,7 +126,8 @@ def overlapping(overlap: float) -> str:
 
 def failures_table(failures: Sequence[Failure]) -> Table:
     """Points without a result, and why."""
-    return Table("Failed", ["folder", "reason"], [[str(f.folder), f.reason] for f in failures], labels=2)
+    names = among_siblings([failure.folder for failure in failures])
+    return Table("Failed", ["point", "reason"], [[name, f.reason] for name, f in zip(names, failures)], labels=2)
 
 
 def to_markdown(table: Table) -> str:
