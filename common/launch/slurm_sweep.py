@@ -18,6 +18,7 @@ from common.launch.slurm import intend, job_of, queue, submit
 from common.launch.slurm_settings import checked
 from common.launch.status import names_of, state
 from common.launch.train import prepared
+from common.rd.point_names import distinguishing
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,12 @@ def run(configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]) ->
     wait, every = settings.pop("wait"), settings.pop("poll_s")
     queued = queue()
     folders, todo = [], []
-    for whole in configs:
+    names = distinguishing([list(whole.hydra.overrides.task) for whole in configs])
+    for name, whole in zip(names, configs):
         folder = folder_of(whole)
         job = job_of(folder)
         if job and job["job"] in queued:
-            log.info("%s: %s already (job %s)", folder.path.name, queued[job["job"]].state.lower(), job["job"])
+            log.info("%s: %s already (job %s)", name or folder.path.name, queued[job["job"]].state.lower(), job["job"])
             folders.append(folder)
         elif (begins := prepare(whole, folder)) is not None:
             folders.append(folder)

@@ -19,6 +19,7 @@ from common.launch.locks import held
 from common.launch.plan import planned
 from common.launch.slurm import LOGS, SETTINGS, Queued, job_of, queue, submit
 from common.launch.slurm_settings import checked
+from common.rd.point_names import distinguishing, overrides_in
 from common.rd.points import read_json
 
 COLOURS = {"finished": "green", "running": "cyan", "pending": "default", "stopped": "yellow", "failed": "red"}
@@ -107,24 +108,13 @@ def show(sweep: Path, console: Console) -> int:
 def names_of(folders: Sequence[RunFolder], sweep: Path) -> list[str]:
     """What tells the runs in `folders` of a sweep apart; of a single one its folder's name."""
     plan = planned(sweep)
-    said = [overrides_of(folder, sweep, plan) or _written(folder) for folder in folders]
+    said = [overrides_of(folder, sweep, plan) or overrides_in(folder.path) for folder in folders]
     return [name or folder.path.name for name, folder in zip(distinguishing(said), folders)]
 
 
 def overrides_of(folder: RunFolder, sweep: Path, plan: Mapping[str, list[str]]) -> list[str] | None:
     path, place = folder.path.absolute(), sweep.absolute()
     return plan.get(str(path.relative_to(place))) if path.is_relative_to(place) else None
-
-
-def _written(folder: RunFolder) -> list[str]:
-    """The overrides that the run's own configuration tells."""
-    return list(folder.config().get("overrides") or []) if folder.config_file.exists() else []
-
-
-def distinguishing(overrides: Sequence[Sequence[str]]) -> list[str]:
-    """Of each point's overrides those that not all points have; nothing of a single one."""
-    common = set.intersection(*map(set, overrides)) if overrides else set()
-    return [" ".join(override for override in each if override not in common) for each in overrides]
 
 
 def retry(sweep: Path, console: Console) -> int:

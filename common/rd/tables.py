@@ -10,6 +10,7 @@ from common.rd.bd import MIN_OVERLAP, BDQuality, BDRate, doubts
 from common.rd.collect import Failure
 from common.rd.curves import Curve, Group, Point, own_of
 from common.rd.measures import Measure
+from common.rd.point_names import among_siblings
 
 MARK = "†"
 
@@ -116,7 +117,8 @@ def overlapping(overlap: float) -> str:
 
 def failures_table(failures: Sequence[Failure]) -> Table:
     """Points without a result, and why."""
-    return Table("Failed", ["folder", "reason"], [[str(f.folder), f.reason] for f in failures], labels=2)
+    names = among_siblings([failure.folder for failure in failures])
+    return Table("Failed", ["point", "reason"], [[name, f.reason] for name, f in zip(names, failures)], labels=2)
 
 
 def to_html(table: Table) -> str:

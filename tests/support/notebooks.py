@@ -33,7 +33,7 @@ def executed(name: str, steps: str, few: int, place: Path) -> Any:
         kernel_name="python3", transport="ipc", ip=str(place / "s"), connection_file=str(place / "kernel.json")
     )
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(place / "ipython")}
-    client = NotebookClient(notebook, km=kernel, timeout=300, resources={"metadata": {"path": str(place)}})
+    client = NotebookClient(notebook, km=kernel, timeout=550, resources={"metadata": {"path": str(place)}})
     client.execute(env=surroundings, cleanup_kc=True)  # ends the kernel, failing or not
     assert not kernel.has_kernel, "the kernel is gone"
     return notebook

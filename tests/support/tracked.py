@@ -34,7 +34,7 @@ class Tracked:
         return [(row["trainer/global_step"], row[key]) for row in self.history if key in row]
 
 
-def tracked_runs(root: Path, count: int, seconds: float = 20) -> list[Tracked]:
+def tracked_runs(root: Path, count: int, seconds: float = 300) -> list[Tracked]:
     """The `count` runs that were tracked offline anywhere under `root`, the first finished first.
 
     W&B's process writes the end of a file a little after `wandb.finish` has returned.

@@ -17,7 +17,7 @@ SWEEP = [
 ]  # fmt: skip
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen, seconds: float = 500) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, f"the sweep ended by itself: {process.returncode}"

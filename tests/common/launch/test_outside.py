@@ -19,7 +19,7 @@ POINT = [
 
 def torchrun(verb: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     started = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "common.cli"]
-    return subprocess.run([*started, verb, *arguments], capture_output=True, text=True, timeout=300)
+    return subprocess.run([*started, verb, *arguments], capture_output=True, text=True, timeout=550)
 
 
 def test_ranks_that_were_started_by_torchrun_train_every_point_together(

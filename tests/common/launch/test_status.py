@@ -9,7 +9,7 @@ import pytest
 from common.cli import main
 from common.launch.folder import RunFolder
 from common.launch.slurm import Queued
-from common.launch.status import distinguishing, points, state
+from common.launch.status import points, state
 
 Lic = Callable[..., int]
 
@@ -34,14 +34,12 @@ def test_states(point: RunFolder) -> None:
     assert state(point, {"7_1": Queued("PENDING", "Resources")}) == ("pending", "job 7_1, Resources; step 10 of 20")
     assert state(point, {"7_1": Queued("RUNNING", "None")}) == ("running", "step 10 of 20")
     point.failure.unlink()
+    point.job.write_text('{"job": "", "log": ""}')
+    assert state(point, {}) == ("stopped", "not submitted; step 10 of 20")
+    point.job.write_text('{"job": "7_1", "log": "7_1.out"}')
     assert state(point, {}) == ("failed", "SLURM ended job 7_1 before it could say why: see 7_1.out")
     point.result.write_text('{"results": {"bpp": [0.5], "psnr-rgb": [null]}}')
     assert state(point, {}) == ("finished", "bpp 0.5")
-
-
-def test_points_are_named_by_what_differs() -> None:
-    assert distinguishing([["a=1", "b=1"], ["a=1", "b=2"]]) == ["b=1", "b=2"]
-    assert distinguishing([["a=1"]]) == [""]
 
 
 def test_a_run_is_its_own_only_point(point: RunFolder) -> None:

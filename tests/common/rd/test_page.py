@@ -71,6 +71,7 @@ def opened(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterat
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, reduced_motion="reduce", **phone
     )
+    context.set_default_timeout(120_000)  # ms: others may work here too
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -290,10 +291,6 @@ def test_colours_follow_the_system(page: Page) -> None:
     was_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     assert (sum(map(int, before[0][4:-1].split(", "))) < 150) == was_dark
     page.emulate_media(color_scheme="light" if was_dark else "dark")
-    page.wait_for_function(
-        f"before => ({look})().every((colour, n) => colour !== before[n])", arg=before, timeout=10_000
-    )
+    page.wait_for_function(f"before => ({look})().every((colour, n) => colour !== before[n])", arg=before)
     page.emulate_media(color_scheme="dark" if was_dark else "light")
-    page.wait_for_function(
-        f"before => ({look})().every((colour, n) => colour === before[n])", arg=before, timeout=10_000
-    )
+    page.wait_for_function(f"before => ({look})().every((colour, n) => colour === before[n])", arg=before)

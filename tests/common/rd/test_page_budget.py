@@ -11,8 +11,8 @@ from support.page_sweep import write_originals, write_sweep
 from common.rd.report import write_report
 
 LMBDAS = [0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.0483, 0.0932, 0.18]
-SECONDS = 20
-BUSY = 6  # times slower, at most, where the tests run
+SECONDS = 20  # of processor time, as others may work here too
+BUSY = 3  # times slower, at most, where a core is shared and caches are cold
 BYTES = 15_000_000
 
 
@@ -20,9 +20,9 @@ def test_two_hundred_runs(tmp_path: Path) -> None:
     originals = write_originals(tmp_path / "originals", 24, (480, 320))
     names = [f"codec{n} tiny attention=kind{n}" for n in range(25)]
     write_sweep(tmp_path / "sweep", originals, names, LMBDAS, steps=200)
-    started = time.monotonic()
+    started = time.process_time()
     report = write_report([tmp_path / "sweep"], tmp_path / "out")
-    took = time.monotonic() - started
+    took = time.process_time() - started
     page = (tmp_path / "out" / "report.html").read_bytes()
     assert len(page) < BYTES and took < BUSY * SECONDS, f"{len(page)} bytes in {took:.1f} s"
     (section,) = report.sections
