@@ -63,7 +63,7 @@ def page(
     for section, (above, below), closer in zip(sections, tables, sheets):
         live, gallery = "", ""
         if isinstance(section, Section):
-            live = rd_part(number, curves[number]) + bd_part(number, curves[number], section.bd)
+            live = rd_part(number, curves[number]) + bd_part(number, curves[number], section)
             shown = gallery_data(section.group.curves, max(0, left) // len(rated))
             gallery = gallery_part(number, shown, _json(shown)) if shown else ""
             number += 1

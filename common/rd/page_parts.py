@@ -74,20 +74,21 @@ def _points(data: dict[str, Any]) -> list[dict[str, Any]]:
     return [point for curve in data["curves"] for point in curve["points"]]
 
 
-def bd_part(number: int, data: dict[str, Any], tables: Sequence[Table]) -> str:
-    """Every curve's BD-rate against a baseline of the reader's choice, `tables` where there are no scripts; nothing
-    where there is nothing to compare."""
+def bd_part(number: int, data: dict[str, Any], section: Section) -> str:
+    """Every curve's BD-rate against a baseline of the reader's choice, at first the anchor of the report's table, which
+    is shown where there are no scripts; nothing where there is nothing to compare."""
     known = list(dict.fromkeys(i for metric in data["bd"].values() for i in metric["curves"]))
     if not known:
         return ""
-    first = next((i for i in known if data["curves"][i]["kind"] != "run"), known[0])
+    anchor = section.comparison.anchor if section.comparison else None
+    first = next((i for i in known if section.shown.curves[i] is anchor), known[0])
     options = [_option(i, data["curves"][i]["label"], i == first) for i in known]
     return (
         f'<div class="live bd" data-section="{number}" data-mean="{_mean(data)}">'
         "<h3>BD-rate, <span class=of></span></h3>\n"
         f"<div class=bar>{_select('Against', 'anchor', options)}</div>"
         "<div class=wide></div><div class=notes></div></div>\n"
-        f"<noscript>{''.join(map(to_html, tables))}</noscript>\n"
+        f"<noscript>{''.join(map(to_html, section.bd))}</noscript>\n"
     )
 
 
