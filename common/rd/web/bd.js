@@ -61,7 +61,9 @@ function doubts(names, curves, label, low, high, mean, straight) {
 }
 
 const decibels = (distance) => `${Number(distance.toPrecision(2))} dB`;
-const bits = (distance) => (distance > 1 ? `10^${distance.toFixed(1)} times the bits`
+const times = (factor) => (factor < 999.5 ? `${Number(factor.toPrecision(3))}`
+  : factor.toExponential(2).replace(/\.?0*e/, "e").replace(/\+(\d)$/, "+0$1"));
+const bits = (distance) => (distance > 1 ? `${times(10 ** Math.min(distance, 300))} times the bits`
   : `${growth(distance).toFixed(distance > 0.05 ? 0 : 1)} % of bits`);
 
 // The integral from low to high of what goes through the points: cubics with these slopes at them, or straight lines.
