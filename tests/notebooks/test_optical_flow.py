@@ -2,11 +2,7 @@
 
 from pathlib import Path
 
-from support.notebooks import assert_kept_without_outputs, assert_shows_figures, executed, table_of
-
-
-def test_it_is_kept_without_outputs() -> None:
-    assert_kept_without_outputs("optical_flow")
+from support.notebooks import assert_shows_figures, executed, table_of
 
 
 def test_it_shows_its_figures(place: Path) -> None:
