@@ -1,7 +1,7 @@
 """Run the notebooks from top to bottom and keep what they show, small: python notebooks/refresh.py [NAME...]
 
-Pictures become JPEG files of at most 700 pixels a side. What training prints is left out: it differs from run to run
-and names folders.
+Pictures become JPEG files of at most 700 pixels a side, 14 kB. What training prints is left out: it differs from run to
+run, and names folders.
 """
 
 import base64
@@ -17,7 +17,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 HERE = Path(__file__).parent
-LONGEST = 700  # pixels a side of a picture
+SIDES = (700, 560, 440, 350, 280)  # pixels; the largest with which a picture keeps to LARGEST
+LARGEST = 14_000  # bytes
 QUALITY = 50
 
 
@@ -39,9 +40,12 @@ def shortened(output: Any) -> Any:
     """`output` with its picture, if it has one, as a small JPEG file."""
     if png := output.data.pop("image/png", None):
         picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-        picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+        for side in SIDES:
+            picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+            buffer = io.BytesIO()
+            picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+            if buffer.tell() <= LARGEST:
+                break
         output.data = {"image/jpeg": base64.b64encode(buffer.getvalue()).decode()}
         output.metadata = {}
     return output
