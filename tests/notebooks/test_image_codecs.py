@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from support.notebooks import assert_kept_without_outputs, assert_shows_figures, executed, table_of
+from support.notebooks import assert_kept_with_small_outputs, assert_shows_figures, executed, table_of
 
 
-def test_it_is_kept_without_outputs() -> None:
-    assert_kept_without_outputs("image_codecs")
+def test_it_is_kept_with_small_outputs() -> None:
+    assert_kept_with_small_outputs("image_codecs")
 
 
 def test_it_shows_its_figures(place: Path) -> None:
