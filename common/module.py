@@ -65,10 +65,11 @@ class GuardedModule(lightning.LightningModule):
 
     def check_notes(self) -> None:
         """Raises `NonFiniteLoss` that names the first step that was noted as bad."""
-        for sentence, noted in self._noted.items():
-            step, value = noted.tolist()
-            if step >= 0:
-                raise NonFiniteLoss(sentence.format(value=value, step=int(step)))
+        found = [(*noted.tolist(), sentence) for sentence, noted in self._noted.items()]
+        bad = [(step, value, sentence) for step, value, sentence in found if step >= 0]
+        if bad:  # a gradient that is not finite makes the next step's loss so
+            step, value, sentence = min(bad, key=lambda each: each[0])
+            raise NonFiniteLoss(sentence.format(value=value, step=int(step)))
 
     def on_validation_start(self) -> None:
         self.check_notes()
