@@ -73,6 +73,7 @@ def test_every_network_is_built_in_both_sizes(model: str, size: str) -> None:
             "callbacks",
             "protocol",
             "debug",
+            "metric",
             "scheduler@model.scheduler",
         )
         for option in options(group.partition("@")[0])
