@@ -96,7 +96,8 @@ def slug(overrides: Sequence[str], parent: Path | None = None) -> str:
 
     Two different sets of overrides share it only if two digests of 24 bits agree; a run then refuses the other's
     folder. Of characters that stand in a Hydra override without quotes, so that `run=FOLDER` can be typed: a path is
-    shortened to its last part and six digits that tell it from others; config.yaml has it whole.
+    shortened to its last part and six digits that tell it from others; config.yaml has it whole. A name that is still
+    long has the last parts of its keys, and six digits for the rest.
 
     Args:
         parent: the folder in which the run lies, if one that an earlier version has named is to be found there.
@@ -104,10 +105,12 @@ def slug(overrides: Sequence[str], parent: Path | None = None) -> str:
     pairs = sorted_overrides(overrides)
     if parent is not None and _made_by(former := parent / former_slug(overrides), pairs):
         return former.name
-    name = "+".join(f"{_safe(key)}-{_short(key, value)}" for key, value in pairs.items()) or "default"
+    values = {key: _short(key, value) for key, value in pairs.items()}
+    name = "+".join(f"{_safe(key)}-{value}" for key, value in values.items()) or "default"
     if len(name) <= LONGEST:
         return name
-    return f"{name[:LONGEST]}-{_digest(','.join(f'{key}={value}' for key, value in pairs.items()), 8)}"
+    short = "+".join(f"{_safe(key.rpartition('.')[2])}-{value}" for key, value in values.items())
+    return f"{short[:LONGEST]}-{_digest(','.join(f'{key}={value}' for key, value in pairs.items()), 6)}"
 
 
 def _made_by(folder: Path, pairs: dict[str, str]) -> bool:

@@ -54,6 +54,8 @@ class Sweep(Callback):
         from common.launch.report import sweep_report
 
         place = Path(config.hydra.sweep.dir)
+        if [outcome.folder for outcome in outcomes] == [place] and outcomes[0].reason:
+            return  # the sweep as a whole has failed, as was said: no point has begun
         folders = [outcome.folder for outcome in outcomes] or [place]  # of other launchers
         name = slug(config.hydra.overrides.task)
         out = place / ("report" if name == "default" else f"report-{name}")

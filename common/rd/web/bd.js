@@ -3,10 +3,12 @@
 
 const MIN_OVERLAP = 0.75, LEAST_RANGE = 0.5; // of the quality range in dB that two curves should share
 const CLOSE = 0.1, APART = Math.log10(1.1); // neighbours that are one point in dB and two in bits
+const SPAN = 20; // dB that two curves cover as a rule: the scale of a quality that has none
 const DIFFERS = Math.log10(1.02); // from straight lines between the points
 
-// {percent, overlap, notes} of curves {name, points: [[bpp, dB or null], …]}; percent is null where nothing is compared.
-function bdRate(anchor, test, label) {
+// {percent, overlap, notes} of curves {name, points: [[bpp, quality or null], …]}, more being better; percent is null
+// where nothing is compared. A quality that is not in dB has another unit or "".
+function bdRate(anchor, test, label, unit = "dB") {
   const notes = [];
   const [a, b] = [anchor, test].map((curve) => usable(curve, notes));
   if (Math.min(a.x.length, b.x.length) < 2) {
@@ -23,7 +25,8 @@ function bdRate(anchor, test, label) {
   }
   const [mean, straight] = [slopes, null].map(
     (tangents) => (integral(b, tangents, low, high) - integral(a, tangents, low, high)) / (high - low));
-  notes.push(...doubts([anchor.name, test.name], [a, b], label, low, high, mean, straight));
+  const scale = unit === "dB" ? 1 : joint / SPAN;
+  notes.push(...doubts([anchor.name, test.name], [a, b], label, low, high, mean, straight, scale));
   return { percent: Math.abs(mean) < 100 ? growth(mean) : null, overlap, notes };
 }
 
@@ -42,14 +45,14 @@ function usable({ name, points }, notes) {
   return { x: rising.map((point) => point[1]), y: rising.map((point) => Math.log10(point[0])) };
 }
 
-function doubts(names, curves, label, low, high, mean, straight) {
-  const notes = [];
-  if (high - low < LEAST_RANGE) notes.push(`${names[0]} and ${names[1]} share ${decibels(high - low)} only`);
+function doubts(names, curves, label, low, high, mean, straight, scale) {
+  const notes = [], amount = (quality) => (scale === 1 ? decibels(quality) : String(Number(quality.toPrecision(2))));
+  if (high - low < LEAST_RANGE * scale) notes.push(`${names[0]} and ${names[1]} share ${amount(high - low)} only`);
   curves.forEach(({ x, y }, n) => {
     const i = x.findIndex((_, k) => k + 1 < x.length && x[k] < high && x[k + 1] > low
-      && x[k + 1] - x[k] < CLOSE && y[k + 1] - y[k] > APART);
+      && x[k + 1] - x[k] < CLOSE * scale && y[k + 1] - y[k] > APART);
     if (i >= 0) {
-      notes.push(`${names[n]}: two neighbouring points are ${decibels(x[i + 1] - x[i])} apart and ` +
+      notes.push(`${names[n]}: two neighbouring points are ${amount(x[i + 1] - x[i])} apart and ` +
         `${bits(y[i + 1] - y[i])}, so the figure hangs on small changes of quality`);
     }
   });

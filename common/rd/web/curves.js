@@ -117,13 +117,13 @@ function bdRates(place, data) {
       const found = cells[curves.indexOf(anchor)]?.[curves.indexOf(test)];
       return found && { percent: found[0], overlap: found[1], notes: (found[2] ?? []).map((n) => notes[n]) };
     }
-    const i = data.metrics.findIndex((metric) => metric.key === key) + 1, { sign } = data.metrics[i - 1];
+    const i = data.metrics.findIndex((metric) => metric.key === key) + 1, { sign, unit } = data.metrics[i - 1];
     const [a, b] = [anchor, test].map((n) => ({
       name: data.curves[n].label,
       points: data.curves[n].points.map((p) => p.parts[part.value]).filter(Boolean)
         .map((p) => [p[0], p[i] === null ? null : sign * p[i]]),
     }));
-    return bdRate(a, b, names[key]);
+    return bdRate(a, b, names[key], unit);
   }
 
   function show() {
