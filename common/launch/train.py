@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
@@ -21,6 +22,11 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: RunFolder) -> None:
     """Bring the run that `cfg` describes from whatever state `folder` is in to finished."""
+    if (
+        HydraConfig.get().mode == RunMode.RUN
+    ):  # a typing error is no failed run, but a failed point of a sweep
+        check_settings(cfg)
+        check_read(cfg, "train")
     with attempt(folder):
         if prepared(cfg, folder):
             from common.launch.fit import finish_run  # skipping a finished run needs no torch

@@ -215,6 +215,11 @@ def test_several_nodes_are_a_clusters(lic: Lic, tmp_path: Path) -> None:
     assert "hydra/launcher=slurm" in failure.read_text()
 
 
+def test_a_mistyped_setting_leaves_no_failed_run(lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", *POINT, "+lambda=1") == 2
+    assert not list(tmp_path.glob("runs/**/failed.json"))
+
+
 def test_a_finished_runs_configuration_stays(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lic("train", *POINT) == 0
     config = only_run(tmp_path) / "config.yaml"
