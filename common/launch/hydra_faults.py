@@ -76,7 +76,9 @@ def unknown_key(key: str, arguments: Sequence[str]) -> str:
     root = "eval" if any(word.startswith(("run=", "weights=")) for word in arguments) else "train"
     others = [word for word in arguments if word.partition("=")[0] != key]
     advice = meant(key, known_keys(root, others, config_dir(arguments)))
-    return f"there is no setting {key}: " + (f"did you mean {advice}?" if advice else "--cfg job shows all there are.")
+    if not advice:
+        return f"there is no setting {key} with these choices: --cfg job shows all there are."
+    return f"there is no setting {key}: did you mean {advice}?"
 
 
 def known_keys(root: str, arguments: Sequence[str], folder: str | None) -> list[str]:

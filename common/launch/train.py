@@ -22,9 +22,7 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: RunFolder) -> None:
     """Bring the run that `cfg` describes from whatever state `folder` is in to finished."""
-    if (
-        HydraConfig.get().mode == RunMode.RUN
-    ):  # a typing error is no failed run, but a failed point of a sweep
+    if HydraConfig.get().mode == RunMode.RUN:  # a typing error is no failed run, but a failed point of a sweep
         check_settings(cfg)
         check_read(cfg, "train")
     with attempt(folder):

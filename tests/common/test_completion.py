@@ -19,7 +19,7 @@ from common.completion import nested_options
         ("lic compress pho", set()),  # the shell's names of files
         ("lic flow --show --che", {"--checkpoint"}),
         ("lic sweep st", {"status"}),
-        ("lic bench --co", {"--codecs"}),
+        ("lic bench --co", {"--codecs", "--config-dir"}),
         ("lic decompress a.lic a.png --checkpoint runs/d", {"runs/demo/lmbda-0.013"}),
         ("lic decompress a.lic a.png --checkpoint ", {"runs/demo/lmbda-0.013", "runs/other/default"}),
         ("lic eval run=runs/demo/lmbda-0.013,runs/o", {"run=runs/demo/lmbda-0.013,runs/other/default"}),

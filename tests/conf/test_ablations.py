@@ -127,7 +127,7 @@ def test_a_sweep_of_rows_ends_in_the_papers_table(
 ) -> None:
     rows = "ablation/adjacent_table3_modules=baseline,gmb"
     assert lic("train", "-m", "ablation=adjacent_table3_modules", rows, "seed=0,1", "debug=step", "name=modules") == 0
-    files = {file.parent: json.loads(file.read_text()) for file in tmp_path.glob("runs/modules/row-*/result.json")}
+    files = {file.parent: json.loads(file.read_text()) for file in tmp_path.glob("runs/modules/*row-*/result.json")}
     results = {(result["row"], result["seed"]): result for result in files.values()}
     assert set(results) == {("baseline", 0), ("baseline", 1), ("gmb", 0), ("gmb", 1)} and len(files) == 4
     assert results["baseline", 0]["gmacs"] == results["baseline", 1]["gmacs"] < results["gmb", 0]["gmacs"]

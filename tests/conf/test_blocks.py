@@ -92,10 +92,10 @@ def test_no_number_of_gaussians_is_one_sentence(mixture: str, lic: Lic, tmp_path
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["model=image/swift", "attention=none"], "Could not override 'attention'"),
-        (["model=image/swift", "refinement=nonlocal"], "Could not override 'refinement'"),
-        (["model=image/swift", "mixture=3"], "Could not override 'mixture'"),
-        (["model=image/factorized", "mixture=3"], "Could not override 'mixture'"),
+        (["model=image/swift", "attention=none"], "there is no setting attention with these choices"),
+        (["model=image/swift", "refinement=nonlocal"], "there is no setting refinement with these choices"),
+        (["model=image/swift", "mixture=3"], "there is no setting mixture with these choices"),
+        (["model=image/factorized", "mixture=3"], "there is no setting mixture with these choices"),
         (["model=image/adjacent", "attention=foo"], "there is no attention=foo: choose one of adjacent, channel"),
         (["model=image/adjacent", "refinement=foo"], "there is no refinement=foo: choose one of"),
     ],

@@ -24,7 +24,7 @@ def test_what_an_agent_runs_composes(capsys: pytest.CaptureFixture[str]) -> None
     assert command[:3] == ["${env}", "lic", "train"]
     cfg = compose(*command[3:])
     assert (cfg.lmbda, cfg.model.codec.N, cfg.size.name) == (0.02, 16, "tiny")
-    assert cfg.logger._target_.endswith("WandbLogger")
+    assert cfg.logger.wandb._target_.endswith("WandbLogger")
 
 
 def test_intervals_are_searched(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from common.errors import LicError
-from common.launch.checkpoints import WholeCheckpoints, load_whole, save_whole
+from common.launch.checkpoint_io import WholeCheckpoints
+from common.launch.checkpoints import load_whole, save_whole
 from common.launch.folder import RunFolder
 from common.launch.weights import read_state_dict, save_weights
 

@@ -93,6 +93,9 @@ def test_what_is_for_another_kind_of_run_is_refused(
 def test_weights_that_do_not_fit(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     torch.save({"state_dict": {"x": torch.zeros(1)}}, tmp_path / "w.pth")
     assert lic("eval", "model=image/factorized", "size=tiny", f"weights={tmp_path / 'w.pth'}") == 2
+    assert "holds no weights of a Factorized" in capsys.readouterr().out
+    torch.save({"state_dict": {"h_a.0.weight": torch.zeros(1), "g_a.0.weight": torch.zeros(1)}}, tmp_path / "w.pth")
+    assert lic("eval", "model=image/factorized", "size=tiny", f"weights={tmp_path / 'w.pth'}") == 2
     assert "do not fit" in capsys.readouterr().out
     (tmp_path / "broken.pth").write_bytes(b"not a checkpoint")
     assert lic("eval", "model=image/factorized", "size=tiny", f"weights={tmp_path / 'broken.pth'}") == 2

@@ -15,7 +15,7 @@ from common.rd.points import write_json
 
 Lic = Callable[..., int]
 COMMAND = [
-    "-m", "hydra/launcher=slurm", "model=image/factorized", "debug=step", "name=far", "lmbda=1,2,4",
+    "-m", "hydra/launcher=slurm", "model=image/factorized", "trainer.max_steps=1", "name=far", "lmbda=1,2,4",
     "report.enabled=false",
 ]  # fmt: skip
 
