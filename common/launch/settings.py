@@ -84,10 +84,12 @@ def check_read(cfg: DictConfig, root: str) -> None:
     """Raises `LicError` for a setting of `cfg` that nothing reads, with the name that may have been meant.
 
     Read is what the root configuration `root` ("train", "eval") names, what is handed to a constructor (it stands
-    below a `_target_`), and what an interpolation refers to.
+    below a `_target_`), and what an interpolation refers to. What only the other root names may be there, from a
+    configuration that both take (`local/default.yaml`), unless it was typed.
     """
     tree: Any = OmegaConf.to_container(cfg, resolve=False)
-    known = root_keys(root)
+    typed = {str(override).lstrip("+").partition("=")[0] for override in _typed()}
+    known = [*root_keys(root), *(key for key in root_keys("eval" if root == "train" else "train") if key not in typed)]
     whole = HydraConfig.instance().cfg  # its sweeper may refer to settings, too
     references = {*_references(tree), *(_references(OmegaConf.to_container(whole, resolve=False)) if whole else ())}
     relative = {name.rpartition(".")[2] for name in references if name.startswith(".")}
@@ -98,6 +100,10 @@ def check_read(cfg: DictConfig, root: str) -> None:
             continue
         advice = meant(key, [name for name in keys(tree) if name != key])
         raise LicError(f"nothing reads the setting {key}: {f'did you mean {advice}?' if advice else 'leave it out.'}")
+
+
+def _typed() -> list[str]:
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 def root_keys(root: str) -> list[str]:

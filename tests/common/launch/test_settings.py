@@ -83,6 +83,15 @@ def test_a_setting_of_a_file_that_nothing_reads_is_refused(tmp_path: Path) -> No
                 check_read(cfg, "train")
 
 
+def test_what_training_and_evaluation_share_may_hold_settings_of_the_other() -> None:
+    cfg = compose(root="eval")
+    OmegaConf.set_struct(cfg, False)
+    cfg.threads = 1  # as conf/local/default.yaml may say
+    check_read(cfg, "eval")
+    with pytest.raises(LicError, match="nothing reads the setting threads"):
+        check_read(compose("+threads=1", root="eval"), "eval")
+
+
 @pytest.mark.parametrize("root", ["train", "eval"])
 def test_every_setting_of_our_own_configurations_is_read(root: str) -> None:
     choices = [[], ["data=image/folder"], ["model=flow/deeppynet"], ["model=video/ofmc"]]
