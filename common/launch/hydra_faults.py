@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
@@ -13,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 import conf
 from common.errors import LicError, fault_of_input
-from common.launch.settings import keys, meant
+from common.launch.folder import flatten
+from common.launch.settings import meant
 from common.launch.spelling import missing_option, nearest
 
 FULL = "HYDRA_FULL_ERROR"
@@ -97,8 +97,7 @@ def known_keys(root: str, arguments: Sequence[str], folder: str | None) -> list[
                 cfg = compose(root, overrides=overrides)
             except (HydraException, OmegaConfBaseException):
                 continue
-            tree: Any = OmegaConf.to_container(cfg, resolve=False)
-            return list(keys(tree))
+            return list(flatten(OmegaConf.to_container(cfg, resolve=False)))
     return []
 
 

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
+from common.launch.folder import flatten
 from common.launch.names import below
 from common.launch.spelling import nearest
 
@@ -60,24 +61,12 @@ def check_settings(cfg: DictConfig) -> None:
     if "metric" in cfg:
         raise LicError("a file of conf/metric/ begins with a line '# @package protocol.metrics.NAME'; one has none.")
     for key, (fits, what) in CHECKS.items():
-        if _raw(cfg, key) is None:
-            continue
         value = OmegaConf.select(cfg, key, throw_on_missing=False)
         if isinstance(value, (str, int, float)) and not fits(value):
             raise LicError(f"{key} is {value!r}, which must be {what}.")
     model = cfg.get("model")
     if model is not None and "lmbda" in model and cfg.get("lmbda") is None:
         raise LicError(f"lmbda is null, and {cfg.get('system')} needs one: {CHECKS['lmbda'][1]}.")
-
-
-def _raw(cfg: DictConfig, key: str) -> Any:
-    """The value at `key` before interpolation; None where there is none."""
-    node: Any = cfg
-    for part in key.split("."):
-        if not isinstance(node, DictConfig) or part not in node._content:  # type: ignore[operator]
-            return None
-        node = node._get_node(part)
-    return node
 
 
 def check_read(cfg: DictConfig, root: str) -> None:
@@ -98,7 +87,7 @@ def check_read(cfg: DictConfig, root: str) -> None:
             continue
         if any(each.startswith(f"{key}.") for each in known):  # an empty mapping
             continue
-        advice = meant(key, [name for name in keys(tree) if name != key])
+        advice = meant(key, [name for name in flatten(tree) if name != key])
         raise LicError(f"nothing reads the setting {key}: {f'did you mean {advice}?' if advice else 'leave it out.'}")
 
 
@@ -110,7 +99,7 @@ def root_keys(root: str) -> list[str]:
     """The keys and groups of the root configuration; of a mapping in it (`report`) each key by itself."""
     content = yaml.safe_load(files("conf").joinpath(f"{root}.yaml").read_text(encoding="utf-8"))
     groups = [str(key).split()[-1] for each in content.pop("defaults") if isinstance(each, dict) for key in each]
-    own = [name for name in keys(content) if not name.startswith("hydra")]
+    own = [name for name in flatten(content) if not name.startswith("hydra")]
     return [*READ, *FREE_FORM, *own, *(group for group in groups if group not in ("local", "report"))]
 
 
@@ -124,15 +113,6 @@ def unread(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
             yield from unread(value, f"{name}.")
         else:
             yield name
-
-
-def keys(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Dotted keys of all leaves of `tree`."""
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from keys(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}"
 
 
 def _references(tree: Any) -> Iterator[str]:
