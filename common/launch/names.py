@@ -110,7 +110,9 @@ def slug(overrides: Sequence[str], parent: Path | None = None) -> str:
     if len(name) <= LONGEST:
         return name
     short = "+".join(f"{_safe(key.rpartition('.')[2])}-{value}" for key, value in values.items())
-    return f"{short[:LONGEST]}-{_digest(','.join(f'{key}={value}' for key, value in pairs.items()), 6)}"
+    if len(short) > LONGEST:
+        short = short[:LONGEST].rpartition("+")[0] or short[:LONGEST]
+    return f"{short}-{_digest(','.join(f'{key}={value}' for key, value in pairs.items()), 6)}"
 
 
 def _made_by(folder: Path, pairs: dict[str, str]) -> bool:
