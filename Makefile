@@ -25,7 +25,7 @@ lint: venv
 	$(BIN)/lint-imports
 
 notebooks: .venv/.notebooks
-	cd notebooks && ../$(BIN)/jupyter lab
+	cd notebooks && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .venv/.notebooks: .venv/.installed
 	$(BIN)/python -m pip install --quiet --editable '.[test,notebooks]'
