@@ -23,7 +23,7 @@ from common.launch.weights import checkpoint_step
 log = logging.getLogger(__name__)
 
 # In what a run may differ from the one that it extends.
-MAY_DIFFER = ("trainer.max_steps", "trainer.val_check_interval", "callbacks.checkpoint", "extend", "name", "debug")
+MAY_DIFFER = ("trainer.max_steps", "trainer.val_check_interval", "callbacks.checkpoint", "extend", "name")
 
 
 def extended(cfg: DictConfig, folder: RunFolder) -> Path | None:
