@@ -11,7 +11,7 @@ from compressai.models import CompressionModel
 from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_atomically, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
-from common.entropy.models import as_in_version
+from common.entropy.rules import coding_by, of_image
 from common.entropy.streams import symbol_checksum
 from common.entropy.tables import TableModel
 from common.errors import LicError, StreamError
@@ -53,7 +53,7 @@ class ImageFiles(CodecFiles):
         self.check_writer(header.model, header.digest)
         step = self.codec.downsampling
         shape = (-(-header.height // step), -(-header.width // step))
-        with as_in_version(version, self.codec), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_image(version)), symbol_checksum() as checksum, exact_convolutions():
             try:
                 x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
             except (IndexError, AssertionError) as error:

@@ -17,6 +17,7 @@ from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
 from common.entropy.container import MAX_PIXELS, check_pixels
+from common.entropy.rules import coding_by, of_clip
 from common.entropy.streams import symbol_checksum
 from common.entropy.video_container import (
     Damage,
@@ -133,7 +134,7 @@ class VideoFiles(CodecFiles):
     def _decode_frame(self, packet: FramePacket, references: References, header: VideoHeader) -> Tensor | None:
         """The decoded frame; None if it is damaged, or what it is predicted from is not at hand."""
         step = Step(packet.place, Kind(packet.kind), packet)
-        with symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_clip(header.version)), symbol_checksum() as checksum, exact_convolutions():
             try:
                 if step.reference is None:
                     height, width = (side + -side % self.codec.downsampling for side in (header.height, header.width))

@@ -1,14 +1,15 @@
-"""The `.lic` file, format version 2. Changed bytes are a new version, and old versions stay readable.
+"""The `.lic` file, format version 3. Changed bytes are a new version, and old versions stay readable.
 
-Version 1 has the same layout; its Gaussians' scales are rounded up, see `common.entropy.models.as_in_version`.
+Versions 1 and 2 have the same layout, without the flag of exact arithmetic; how their streams differ is in
+`common.entropy.rules`.
 
 ========  ===========  =============================================================================
 bytes     name         meaning
 ========  ===========  =============================================================================
 3         magic        the letters LIC
-1         version      2
+1         version      3
 1         kind         the letter I: one image (V is reserved for video)
-1         flags        bit 0: greyscale; all others zero
+1         flags        bit 0: greyscale; bit 1: exact arithmetic (`common.entropy.exact`); all others zero
 varint    name length  in bytes, at most 255
           model        the configuration's name in UTF-8
 8         digest       of the model's weights, see `weights_digest`
@@ -37,7 +38,7 @@ from torch import Tensor
 
 from common.errors import StreamError
 
-MAGIC, VERSION = b"LIC", 2
+MAGIC, VERSION = b"LIC", 3
 IMAGE, CLIP = b"I", b"V"
 MAX_PIXELS = 2**28  # of a picture or frame, unless another limit is given
 _NOT_WEIGHTS = ("_quantized_cdf", "_cdf_length", "_offset", "_tables_digest")
@@ -52,6 +53,7 @@ class Header(NamedTuple):
     width: int
     height: int
     grey: bool
+    exact: bool = False  # whether the coder's parameters were computed in exact arithmetic
 
 
 class Packet(NamedTuple):
@@ -75,7 +77,7 @@ def pack(header: Header, streams: list[bytes], symbols: int) -> bytes:
         MAGIC,
         bytes([VERSION]),
         header.kind,
-        bytes([header.grey]),
+        bytes([header.grey | header.exact << 1]),
         varint(len(name)),
         name,
         header.digest,
@@ -108,7 +110,7 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
         raise StreamError("The file is damaged: its check sum does not fit its content. Copy or download it again.")
     fields = Fields(data[:-4], 4)
     kind, flags = fields.take(1), fields.take(1)[0]
-    if kind != IMAGE or flags > 1:
+    if kind != IMAGE or flags > (3 if version >= 3 else 1):
         raise StreamError("The file holds something else than an image: update the program.")
     try:
         model = fields.take(fields.varint()).decode()
@@ -130,7 +132,8 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
         streams.append(rest)
     elif rest:
         raise StreamError(INCONSISTENT)
-    return Packet(Header(kind, model, digest, width, height, bool(flags)), streams, symbols, version)
+    header = Header(kind, model, digest, width, height, bool(flags & 1), bool(flags & 2))
+    return Packet(header, streams, symbols, version)
 
 
 def weights_digest(state_dict: Mapping[str, Tensor]) -> bytes:

@@ -16,8 +16,7 @@ Parameters, likelihoods, signatures and state-dict keys are CompressAI's. What d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +27,7 @@ from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
 from common.entropy import kernels, mixture
+from common.entropy.rules import rules
 from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, single, to_int32
 
 
@@ -92,7 +92,6 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
     """
 
     scale_table: Tensor
-    scales_round_up = False  # as CompressAI's, and ours in files of version 1
 
     def __init__(self, scale_table: Sequence[float] | None = None, **kwargs: Any) -> None:
         super().__init__(scale_table=list(scale_table) if scale_table else None, **kwargs)
@@ -134,10 +133,13 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
 
     @torch.no_grad()
     def build_indexes(self, scales: Tensor) -> Tensor:
-        """For each of `scales` the number of the table's scale that is the smallest ratio away, as int32."""
+        """For each of `scales` the number of the table's scale that is the smallest ratio away, as int32.
+
+        In files of version 1 that of the next larger one (`rules`).
+        """
         values = np.ascontiguousarray(scales.float().cpu().numpy()).view(np.int32)
         table = tuple(self.scale_table.tolist())
-        lowest, bounds, first = _search_table(float(self.scale_bound), table, self.scales_round_up)
+        lowest, bounds, first = _search_table(float(self.scale_bound), table, rules().nearest_scale)
         indexes = np.empty(values.shape, dtype=np.int32)
         kernels.scale_indexes(values.reshape(-1), lowest, bounds, first, indexes.reshape(-1))
         return torch.from_numpy(indexes).to(scales.device)
@@ -171,10 +173,10 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
 
 
 @lru_cache(maxsize=8)
-def _search_table(lowest: float, table: tuple[float, ...], up: bool) -> tuple[np.int32, np.ndarray, np.ndarray]:
+def _search_table(lowest: float, table: tuple[float, ...], nearest: bool) -> tuple[np.int32, np.ndarray, np.ndarray]:
     """What `kernels.scale_indexes` needs: the lowest scale, the bounds, and the answers to start from."""
     scales = np.array(table)
-    ascending = (scales[:-1] if up else np.sqrt(scales[:-1] * scales[1:])).astype(np.float32)
+    ascending = (np.sqrt(scales[:-1] * scales[1:]) if nearest else scales[:-1]).astype(np.float32)
     keys = (np.arange(1 << 12, dtype=np.int32) << 19).view(np.float32)
     bits = np.append(ascending.view(np.int32), np.int32(2**31 - 1)).astype(np.int32)
     return np.float32(lowest).view(np.int32), bits, np.searchsorted(ascending, keys).astype(np.int32)
@@ -233,19 +235,6 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
 
     write = compress  # type: ignore[assignment]
     read = decompress  # type: ignore[assignment]
-
-
-@contextmanager
-def as_in_version(version: int, model: nn.Module) -> Iterator[None]:
-    """Inside, `model` codes as it did for files of that format version."""
-    gaussians = [module for module in model.modules() if isinstance(module, GaussianConditional)]
-    for module in gaussians:
-        module.scales_round_up = version < 2
-    try:
-        yield
-    finally:
-        for module in gaussians:
-            del module.scales_round_up
 
 
 def adopt(model: nn.Module) -> nn.Module:

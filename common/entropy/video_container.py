@@ -1,19 +1,22 @@
-"""The `.lic` file of a clip: a header, then packets, one a frame, each with its own checksum. Format version 4.
+"""The `.lic` file of a clip: a header, then packets, one a frame, each with its own checksum. Format version 5.
 
-    header   "LIC" | 4 | "V" | structure | name length, model | digest, 8 | width, height, rate up, rate down,
+    header   "LIC" | 5 | "V" | structure and flags | name length, model | digest, 8 | width, height, rate up, rate down,
              GOP size, conversion length, conversion | frames, 4 | CRC-32, 4
     packet   [marker, 4, and the frame's place: only before I frames] | head | lengths | the streams | CRC-16, 2
 
-Numbers without a size are varints (see `container`); others are little-endian. `head` is 4 times the distance from
-the last I frame in the file, plus the frame's kind (0: I, 1: predicted from the frame before, 2: from the frame after,
+Numbers without a size are varints (see `container`); others are little-endian. `head` is 4 times the distance from the
+last I frame in the file, plus the frame's kind (0: I, 1: predicted from the frame before, 2: from the frame after,
 whose distance counts backwards). `lengths` are twice each stream's, plus 1 if another follows. `frames` is written
-last, when all have come. A P packet of one stream of less than 8 KiB has 4 or 5 bytes beside it.
+last, when all have come. The byte of the structure is 0 (uni) or 1 (bi), plus 2 for exact arithmetic. A P packet of
+one stream of less than 8 KiB has 4 or 5 bytes beside it.
 
 The CRC-16 covers the packet up to itself. What fails is damaged: reading goes on at the packet behind it if that is
 whole, else at the next marker that begins a whole packet. Frames are written in coding order. The stream that a frame's
 entropy models share is a short one (`rans.encode`), which has a checksum of its symbols in it; those that an image
 codec writes by itself are whole. Six bytes less than a whole stream and a checksum beside it are 1 % of a frame of
 176x144 pixels at 0.2 bpp.
+
+Version 4, which is read, too, differs in what `common.entropy.rules` says, and knows no exact arithmetic.
 
 Versions 2 and 3, which are read, too, have that checksum (2 bytes before the CRC-16), tell the number of streams
 before their lengths, and hold whole streams, those of an intra codec apart. In version 2, so were those of an image
@@ -35,8 +38,8 @@ from typing import BinaryIO, NamedTuple
 from common.entropy.container import CLIP, INCONSISTENT, MAGIC, Fields, varint
 from common.errors import StreamError
 
-VERSION = 4
-READABLE = (2, 3, 4)
+VERSION = 5
+READABLE = (2, 3, 4, 5)
 MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
 _HEAD = 1 << 12  # bytes that a header, or what stands before a packet's streams, may have at most
@@ -58,6 +61,8 @@ class VideoHeader(NamedTuple):
     structure: str  # of STRUCTURES
     conversion: str  # by which the frames were made RGB; "" if they were
     frames: int  # in the clip; 0 while it is being written
+    exact: bool = False  # whether the coder's parameters were computed in exact arithmetic
+    version: int = VERSION  # of the file
 
 
 class FramePacket(NamedTuple):
@@ -78,7 +83,7 @@ class Damage(NamedTuple):
 
 def write_header(file: BinaryIO, header: VideoHeader) -> None:
     """Write `header` at the beginning of `file`; written again with the number of frames it has the same length."""
-    body = bytearray(MAGIC + bytes([VERSION]) + CLIP + bytes([STRUCTURES.index(header.structure)]))
+    body = bytearray(MAGIC + bytes([VERSION]) + CLIP + bytes([STRUCTURES.index(header.structure) + 2 * header.exact]))
     for text in (header.model, header.conversion):
         encoded = text.encode()
         body += varint(len(encoded)) + encoded
@@ -102,7 +107,7 @@ def read_header(data: bytes | mmap) -> tuple[VideoHeader, int]:
             "decode it with what wrote it."
         )
     fields = Fields(data[:_HEAD], 5)
-    structure = fields.take(1)[0]
+    exact, structure = divmod(fields.take(1)[0], len(STRUCTURES))
     try:
         model, conversion = (fields.take(fields.varint()).decode() for _ in range(2))
     except UnicodeDecodeError:
@@ -113,10 +118,20 @@ def read_header(data: bytes | mmap) -> tuple[VideoHeader, int]:
     end = fields.at
     if zlib.crc32(data[:end]) != int.from_bytes(fields.take(4), "little"):
         raise StreamError("The clip's header is damaged: its check sum does not fit. Copy or download it again.")
-    if structure >= len(STRUCTURES) or not (width and height and down and gop) or frames > _FRAMES * len(data):
+    if exact > (data[3] >= 5) or not (width and height and down and gop) or frames > _FRAMES * len(data):
         raise StreamError(INCONSISTENT)
     header = VideoHeader(
-        model, digest, width, height, Fraction(up, down), gop, STRUCTURES[structure], conversion, frames
+        model,
+        digest,
+        width,
+        height,
+        Fraction(up, down),
+        gop,
+        STRUCTURES[structure],
+        conversion,
+        frames,
+        bool(exact),
+        data[3],
     )
     return header, end + 4
 

@@ -15,7 +15,7 @@ from PIL import Image
 from support import textured
 
 from common.entropy.container import Header, pack
-from common.entropy.models import as_in_version
+from common.entropy.rules import coding_by, of_image
 from common.files import open_files
 from common.launch.folder import RunFolder
 from common.launch.weights import save_weights, trained_network
@@ -71,7 +71,7 @@ def test_grey_stays_grey(run_folder: Path, tmp_path: Path, lic: Lic) -> None:
 def test_files_of_version_1_are_read(run_folder: Path, stream: Path, tmp_path: Path, lic: Lic) -> None:
     files = open_files(run_folder, "cpu")
     picture = textured(40, 56)
-    with as_in_version(1, files.codec):
+    with coding_by(of_image(1)):
         body = files.encode(picture)[:-4]
     body = body[:3] + b"\x01" + body[4:]
     old = body + zlib.crc32(body).to_bytes(4, "little")

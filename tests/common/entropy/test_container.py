@@ -57,7 +57,7 @@ def write_golden() -> bytes:
     return pack(HEADER, streams, checksum.value)
 
 
-@pytest.mark.parametrize("version", [1, VERSION])
+@pytest.mark.parametrize("version", [1, 2, VERSION])
 def test_every_version_decodes_for_ever(version: int) -> None:
     packet = unpack(in_version(version))
     assert packet.header == HEADER and packet.version == version
@@ -127,8 +127,8 @@ def test_messages() -> None:
         unpack(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(StreamError, match=r"not a \.lic file"):
         unpack(b"")
-    with pytest.raises(StreamError, match=r"version 3.*up to 2"):
-        unpack(signed(b"LIC\x03" + bytes(40)))
+    with pytest.raises(StreamError, match=r"version 4.*up to 3"):
+        unpack(signed(b"LIC\x04" + bytes(40)))
     with pytest.raises(StreamError, match="damaged"):
         unpack(pack(HEADER, [b"abc"], 0)[:-1])
 

@@ -16,8 +16,8 @@ from common.entropy.models import (
     GaussianConditional,
     GaussianMixtureConditional,
     adopt,
-    as_in_version,
 )
+from common.entropy.rules import coding_by, of_image
 from common.errors import LicError, StreamError
 
 SHAPE = (2, 6, 5, 7)
@@ -113,7 +113,7 @@ def test_indexes_are_of_the_nearest_scale_and_in_version_1_compressais() -> None
     scales = torch.cat([table, between, special, neighbours, torch.rand(5000) * 20])[None]
     for mine in (None, [0.5, 0.51, 0.52, 3.0, 200.0], [1.0]):
         ours, theirs = GaussianConditional(mine), peer.GaussianConditional(mine or table.tolist())
-        with as_in_version(1, ours):
+        with coding_by(of_image(1)):
             assert torch.equal(ours.build_indexes(scales), theirs.build_indexes(scales))
         indexes = ours.build_indexes(scales)
         assert indexes.dtype == torch.int32
@@ -131,7 +131,7 @@ def test_what_is_written_is_what_the_likelihoods_promise() -> None:
     promised = -model(y, scales, training=False)[1].log2().sum() / 8
     written = len(model.write(y, scales)[0])
     assert abs(written / promised - 1) < 0.002
-    with as_in_version(1, model):
+    with coding_by(of_image(1)):
         strings = model.write(y, scales)
         assert torch.equal(model.read(strings, scales), y.round())
     assert len(strings[0]) > written

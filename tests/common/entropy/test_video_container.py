@@ -68,10 +68,10 @@ def test_a_p_packet_has_four_bytes_beside_a_short_stream_and_five_beside_a_longe
 
 
 def test_the_bytes_are_those_of_the_format() -> None:
-    """Format 4 is fixed: other bytes are a new version."""
+    """Format 5 is fixed: other bytes are a new version."""
     data, ends = written([FramePacket(0, 0, [b"ab", b"c"])])
     start = read_header(data)[1]
-    assert data[:6] == b"LIC\x04V\x01" and data[6:11] == b"\x04ofmc" and data[11:17] == b"\x05bt709"
+    assert data[:6] == b"LIC\x05V\x01" and data[6:11] == b"\x04ofmc" and data[11:17] == b"\x05bt709"
     assert data[17:25] == b"12345678"
     assert data[25:35] == bytes([0xAB, 3, 0xF0, 1, 0xB0, 0xEA, 1, 0xE9, 7, 4]) and data[35:39] == bytes([1, 0, 0, 0])
     assert data[start : ends[0] - 2] == MARKER + bytes([0, 0, 5, 2]) + b"abc"
@@ -114,7 +114,7 @@ def test_a_cut_file_gives_all_whole_packets() -> None:
 def test_files_of_versions_before_are_read(version: int) -> None:
     chosen = [packet._replace(symbols=999 * packet.place) for packet in packets()]
     old = in_the_layout_before(HEADER, chosen, version)
-    assert read_header(old)[0] == HEADER._replace(frames=9) and read(old) == chosen
+    assert read_header(old)[0] == HEADER._replace(frames=9, version=version) and read(old) == chosen
     assert f"format version {version}" in describe_clip(Path("old.lic"), old)
     broken = bytearray(old)
     broken[-5] ^= 1  # within the streams of B7
