@@ -18,6 +18,7 @@ from rich.progress import track
 from common.coding import exact_convolutions, to_input, to_picture
 from common.data.naming import distinct_names, located
 from common.data.pictures import MOST_BITS, read_picture, write_picture
+from common.entropy.rules import coding_by
 from common.errors import LicError
 from common.metrics.complexity import gmacs
 from common.metrics.image import ms_ssim, psnr, rate
@@ -79,7 +80,8 @@ class ImageProtocol:
         decoded = files.decode(stream).rgb
         finished = time.perf_counter()
         figures = figures and self.keep_pictures
-        with exact_convolutions(), watching(files.codec) if figures else nullcontext(Seen()) as seen:
+        looking = watching(files.codec) if figures else nullcontext(Seen())
+        with coding_by(files.rules), exact_convolutions(), looking as seen:
             forward = files.codec(to_input(picture.rgb, files.codec.downsampling, files.device))
         # Single precision sums and logarithms differ in the last place with where memory lies; a result must not.
         exact = {name: p.double() for name, p in forward["likelihoods"].items()}

@@ -1,5 +1,6 @@
 """Photograph <-> .lic file. Padding, cropping, rounding to 8 bits and the container are done here, once."""
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ from compressai.models import CompressionModel
 from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_atomically, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
-from common.entropy.rules import coding_by, of_image
+from common.entropy.exact import NotExactError
+from common.entropy.rules import PRESENT, coding_by, of_image
 from common.entropy.streams import symbol_checksum
 from common.entropy.tables import TableModel
 from common.errors import LicError, StreamError
@@ -36,14 +38,32 @@ class ImageFiles(CodecFiles):
         if not all(isinstance(module, TableModel) for module in models):
             codec.update()  # entropy models of a user's own build their tables when told to
         super().__init__(codec, model)
+        self.rules = PRESENT._replace(exact=self._exact())
+
+    @torch.inference_mode()
+    def _exact(self) -> bool:
+        """Whether the codec's parameters can be computed in exact arithmetic, tried on the smallest picture."""
+        if getattr(self.codec, "parameter_networks", None) == ():  # a codec of ours
+            return True
+        step = self.codec.downsampling
+        try:
+            self.codec.compress(torch.zeros(1, 3, step, step, device=self.device))
+        except NotExactError as error:
+            warnings.warn(
+                f"'{self.model}' is coded in floating point, so that its files decode only on the kind of machine that "
+                f"wrote them: {error}",
+                stacklevel=4,
+            )
+            return False
+        return True
 
     @torch.inference_mode()
     def encode(self, rgb: np.ndarray, grey: bool = False) -> bytes:
         """uint8 (H, W, 3) -> the bytes of a .lic file."""
         height, width = rgb.shape[:2]
-        with symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(self.rules), symbol_checksum() as checksum, exact_convolutions():
             out = self.codec.compress(to_input(rgb, self.codec.downsampling, self.device))
-        header = Header(IMAGE, self.model, self.digest, width, height, grey)
+        header = Header(IMAGE, self.model, self.digest, width, height, grey, self.rules.exact)
         return pack(header, [strings[0] for strings in out["strings"]], checksum.value)
 
     @torch.inference_mode()
@@ -53,15 +73,15 @@ class ImageFiles(CodecFiles):
         self.check_writer(header.model, header.digest)
         step = self.codec.downsampling
         shape = (-(-header.height // step), -(-header.width // step))
-        with coding_by(of_image(version)), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_image(version, header.exact)), symbol_checksum() as checksum, exact_convolutions():
             try:
                 x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
             except (IndexError, AssertionError) as error:
                 raise StreamError(f"the file holds {len(streams)} streams, not what '{self.model}' writes.") from error
         if checksum.value != symbols:
             raise StreamError(
-                "the decoded symbols are not the ones that were written: the file is damaged, or this machine "
-                "computes differently from the one that wrote it (decode with the same device and torch)."
+                "the decoded symbols are not the ones that were written: the file is damaged"
+                + ("." if header.exact else _OR_FLOATS)
             )
         return Decoded(to_picture(x_hat, header.height, header.width), header.grey)
 
@@ -79,6 +99,12 @@ class ImageFiles(CodecFiles):
         decoded = self.decode(read_bytes(source), max_pixels)
         write_picture(target, decoded.rgb, decoded.grey)
         return [f"{target}: {decoded.rgb.shape[1]}x{decoded.rgb.shape[0]}"]
+
+
+_OR_FLOATS = (
+    ", or this machine computes differently from the one that wrote it, without exact arithmetic (decode with the same "
+    "device and torch)."
+)
 
 
 def read_bytes(path: Path) -> bytes:

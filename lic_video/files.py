@@ -17,7 +17,7 @@ from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
 from common.entropy.container import MAX_PIXELS, check_pixels
-from common.entropy.rules import coding_by, of_clip
+from common.entropy.rules import coding_by, of_clip, rules
 from common.entropy.streams import symbol_checksum
 from common.entropy.video_container import (
     Damage,
@@ -78,6 +78,7 @@ class VideoFiles(CodecFiles):
             gop.structure,
             info.conversion or "",
             frames=0,
+            exact=rules().exact,
         )
         packets, references, count = PacketFile(file, header), References(), 0
         for step in gop.order(frames):
@@ -134,7 +135,7 @@ class VideoFiles(CodecFiles):
     def _decode_frame(self, packet: FramePacket, references: References, header: VideoHeader) -> Tensor | None:
         """The decoded frame; None if it is damaged, or what it is predicted from is not at hand."""
         step = Step(packet.place, Kind(packet.kind), packet)
-        with coding_by(of_clip(header.version)), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_clip(header.version, header.exact)), symbol_checksum() as checksum, exact_convolutions():
             try:
                 if step.reference is None:
                     height, width = (side + -side % self.codec.downsampling for side in (header.height, header.width))
@@ -193,11 +194,15 @@ class VideoFiles(CodecFiles):
             kept = count - len(lost)
             said = f"frames {ranges(lost)} of {source} are lost" if lost else f"{source} ends early"
             raise StreamError(
-                f"{said}, because the file is damaged or this machine computes differently from the one that wrote it; "
+                f"{said}, because the file is damaged{_or_floats(header)}; "
                 f"{target} has the other {kept}, with the frame before in place of a lost one."
             )
         part = "" if frames == (0, None) else f", {ranges(list(range(frames[0], frames[0] + count)))} of the clip"
         return [f"{target}: {header.width}x{header.height}, {count} frames{part}"]
+
+
+def _or_floats(header: VideoHeader) -> str:
+    return "" if header.exact else " or this machine computes differently from the one that wrote it"
 
 
 def filled(frames: Iterable[tuple[int, np.ndarray | None]], lost: list[int]) -> Iterator[np.ndarray]:
@@ -214,7 +219,9 @@ def filled(frames: Iterable[tuple[int, np.ndarray | None]], lost: list[int]) -> 
         if before is not None:
             yield before
     if before is None:
-        raise StreamError("no frame of the clip can be decoded: it is damaged, or this machine computes differently.")
+        raise StreamError(
+            "no frame of the clip can be decoded: it is damaged, or of an old version that another machine wrote."
+        )
 
 
 def ranges(numbers: list[int]) -> str:

@@ -12,11 +12,12 @@ import torch
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
+from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional
-from common.entropy.packet import PacketReader, PacketWriter
+from common.entropy.walks import Visitor, WalkedLatents
 
 
-class HyperpriorLatents(nn.Module):
+class HyperpriorLatents(WalkedLatents, nn.Module):
     """Args: M channels of y, N of z and of the layers around it; `means`: whether z also tells the means."""
 
     def __init__(self, M: int, N: int, means: bool = False) -> None:
@@ -37,27 +38,20 @@ class HyperpriorLatents(nn.Module):
 
     def forward(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """y (B, M, h, w) -> noisy or rounded y, and the likelihoods of y and z."""
-        z_hat, z_likelihoods = self.entropy_bottleneck(self.hyper_analysis(y))
-        y_hat, y_likelihoods = self.gaussian_conditional(y, *self.parameters_of(z_hat, y.shape[-2:]))
-        return y_hat, {"y": y_likelihoods, "z": z_likelihoods}
-
-    def write(self, y: Tensor, packet: PacketWriter) -> Tensor:
-        """y (1, M, h, w) -> y_hat; what makes it is added to `packet`."""
-        z_hat = packet.channels(self.entropy_bottleneck, self.hyper_analysis(y))
-        return packet.gaussians(self.gaussian_conditional, y, *self.parameters_of(z_hat, y.shape[-2:]))
-
-    def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
-        """y_hat (1, M, *size), taken from `packet`."""
-        z_hat = packet.channels(self.entropy_bottleneck, [-(-side // 4) for side in size])
-        return packet.gaussians(self.gaussian_conditional, *self.parameters_of(z_hat, size))
+        return self.measured(y)
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
         return self.h_a(y if self.means else y.abs())  # type: ignore[no-any-return]
 
-    def parameters_of(self, z_hat: Tensor, size: tuple[int, ...]) -> list[Tensor]:
-        """Scales of y (B, M, *size), and means if there are any."""
-        told = self.h_s(z_hat)[..., : size[0], : size[1]]
-        return list(told.chunk(2, 1)) if self.means else [told]
+    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
+        h, w = visit.size
+        told = self.hyper_synthesis(z_hat)[..., :h, :w]
+        return visit(*(told.chunk(2, 1) if self.means else [told]))
+
+    @exact.parameters
+    def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
+        """Scales of y, and means if there are any, one after the other in channels."""
+        return self.h_s(z_hat)  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def start_from(self, deviations: Tensor) -> None:

@@ -82,11 +82,12 @@ class PacketWriter:
         y: Tensor,
         scales: Tensor,
         means: Tensor | None = None,
+        weights: Tensor | None = None,
         positions: Tensor | None = None,
     ) -> Tensor:
         """y (1, C, h, w) under N(means, scales) -> y_hat, everywhere; what is at `positions` goes into the stream.
 
-        These are bool (h, w), or None for all: there a reader will see the same.
+        These are bool (h, w), or None for all: there a reader will see the same. `weights` of one Gaussian say nothing.
         """
         symbols = (y if means is None else y - means).round()
         rows = model.build_indexes(scales)
@@ -127,7 +128,12 @@ class PacketReader:
         return self._symbols(indexes + self._models.first[id(model)]).to(medians) + medians
 
     def gaussians(
-        self, model: GaussianConditional, scales: Tensor, means: Tensor | None = None, positions: Tensor | None = None
+        self,
+        model: GaussianConditional,
+        scales: Tensor,
+        means: Tensor | None = None,
+        weights: Tensor | None = None,
+        positions: Tensor | None = None,
     ) -> Tensor:
         """y_hat (1, C, h, w) under N(means, scales) at `positions`, bool (h, w) or None for all; elsewhere the mean."""
         rows = model.build_indexes(scales)

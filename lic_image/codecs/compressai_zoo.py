@@ -1,79 +1,94 @@
 """CompressAI's own architectures, with our entropy coder and one definition of what is decoded.
 
-The networks, their parameters, their names and their forward pass are CompressAI's, so that its checkpoints load.
-The autoregressive ones are coded differently: CompressAI's forward pass reconstructs from round(y), its compress
-from round(y - mean) + mean, so that its decoded images are not the ones that its forward pass measures. Here
-round(y) is what is written, under a Gaussian of any mean, and what is decoded equals the forward pass.
+The networks, their parameters and their names are CompressAI's, so that its checkpoints load. The networks that tell
+the coder's parameters compute exactly in evaluation (`common.entropy.exact`). The autoregressive ones are coded
+differently: CompressAI's forward pass reconstructs from round(y), its compress from round(y - mean) + mean, so that its
+decoded images are not the ones that its forward pass measures. Here round(y) is what is written, under a Gaussian of
+any mean, and what is decoded equals the forward pass.
 """
 
 from typing import Any
 
 import torch
 from compressai import models
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
-from common.entropy import mixture
+from common.entropy import exact
+from common.entropy.mixture_packet import MixtureReader, MixtureWriter
 from common.entropy.models import adopt
-from common.entropy.tables import to_int32
+from common.entropy.raster import RasterLikelihoods, RasterReader, RasterWriter, raster, taps
+from common.entropy.rules import rules
+from common.entropy.walks import Visitor, WalkedLatents
 from common.errors import LicError
+from lic_image.codecs.raster_before import read_position_by_position
 
 
-class RasterCoder(models.JointAutoregressiveHierarchicalPriors):
-    """Codes y position by position in raster order, each given the 5x5 neighbourhood decoded before it.
+class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
+    """Codes y in raster order, each position given the 5x5 neighbourhood decoded before it.
 
-    D. Minnen, J. Ballé, G. Toderici, NeurIPS 2018. One position at a time: seconds per photograph.
+    D. Minnen, J. Ballé, G. Toderici, NeurIPS 2018.
     """
 
+    parameter_networks = ("h_s", "context_prediction", "entropy_parameters")
+
+    def hyper_analysis(self, y: Tensor) -> Tensor:
+        return self.h_a(y)  # type: ignore[no-any-return]
+
+    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
+        return raster(visit, self.h_s(z_hat), self.context_prediction, self._context_of(), self._predict)
+
+    def _context_of(self) -> Any:
+        """`context_prediction` of gathered neighbours, (n, M taps) -> (n, 2 M)."""
+        context = self.context_prediction
+        seen = context.weight.detach().flatten(2)[:, :, taps()].flatten(1)
+        layer = nn.utils.skip_init(nn.Linear, seen.shape[1], seen.shape[0], device=seen.device)
+        layer.weight, layer.bias = nn.Parameter(seen, requires_grad=False), context.bias
+        return exact.adopt_networks(layer.eval(), [""])
+
+    def _predict(self, side: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        scales, means = self.entropy_parameters(torch.cat([side, context], 1)).chunk(2, 1)
+        return scales, means
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        if self.training:
+            return super().forward(x)  # type: ignore[no-any-return]
+        y_hat, likelihoods = self.measured(self.g_a(x))
+        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
+
+    def likelihoods(self, y: Tensor) -> RasterLikelihoods:
+        return RasterLikelihoods(self.gaussian_conditional, y)
+
     def compress(self, x: Tensor) -> dict[str, Any]:
-        y = self.g_a(x)
-        z = self.h_a(y)
-        z_strings = self.entropy_bottleneck.compress(z)
-        side = self.h_s(self.entropy_bottleneck.decompress(z_strings, z.shape[-2:]))
-        symbols = y.round()
-        y_strings = []
-        for i in range(len(y)):
-            encoder = mixture.SequentialEncoder()
-            integers = to_int32(symbols[i])
-            # The mask hides what the decoder does not know yet, so that the whole of y can stand here already.
-            padded = F.pad(symbols[i : i + 1], (2, 2, 2, 2))
-            for h, w, scales, means in self._positions(padded, side[i : i + 1]):
-                encoder.encode(integers[:, h, w], scales, means)
-            y_strings.append(encoder.finish())
-        return {"strings": [y_strings, z_strings], "shape": z.shape[-2:]}
+        return self.compress_latents(self.g_a(x))
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
-        z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
-        side = self.h_s(z_hat)
-        decoded = []
-        for i, string in enumerate(strings[0]):
-            decoder = mixture.SequentialDecoder(string)
-            padded = F.pad(torch.zeros_like(side[i : i + 1, : self.M]), (2, 2, 2, 2))
-            for h, w, scales, means in self._positions(padded, side[i : i + 1]):
-                padded[0, :, h + 2, w + 2] = torch.from_numpy(decoder.decode(scales, means)).to(padded)
-            decoder.finish()
-            decoded.append(padded[:, :, 2:-2, 2:-2])
-        return {"x_hat": self.g_s(torch.cat(decoded)).clamp(0, 1)}
+        if rules().wavefronts:
+            y_hat = self.decompress_latents(strings, shape)
+        else:
+            y_hat = read_position_by_position(self, strings, shape)
+        return {"x_hat": exact.synthesis(self.g_s, y_hat).clamp(0, 1)}
 
-    def _positions(self, padded: Tensor, side: Tensor) -> Any:
-        """Yields (row, column, scales (1, M), means (1, M)) in raster order, read from `padded` as it then is."""
-        context = self.context_prediction
-        weight = context.weight * context.mask
-        for h in range(side.shape[2]):
-            for w in range(side.shape[3]):
-                seen = F.conv2d(padded[:, :, h : h + 5, w : w + 5], weight, context.bias)
-                both = torch.cat([side[:, :, h : h + 1, w : w + 1], seen], 1)
-                scales, means = self.entropy_parameters(both)[0, :, 0, 0].chunk(2)
-                yield h, w, scales[None].cpu().numpy(), means[None].cpu().numpy()
+    def new_writer(self) -> MixtureWriter:
+        return MixtureWriter()
+
+    def new_reader(self, string: bytes) -> MixtureReader:
+        return MixtureReader(string)
+
+    def writing(self, y: Tensor, writers: Any) -> RasterWriter:
+        return RasterWriter(y, writers)
+
+    def reading(self, size: tuple[int, int], readers: Any) -> RasterReader:
+        return RasterReader(self.M, size, readers)
 
 
 def adopted(model: models.CompressionModel) -> models.CompressionModel:
     """`model`, CompressAI's or a subclass, as codecs here are, in place.
 
-    It has our entropy models and the attribute `downsampling`; an autoregressive one that codes as CompressAI's does
-    codes what its forward pass measures.
+    It has our entropy models, exact parameters and the attribute `downsampling`; an autoregressive one that codes as
+    CompressAI's does codes what its forward pass measures.
     """
     adopt(model)
+    exact.adopt_networks(model)
     autoregressive = models.JointAutoregressiveHierarchicalPriors
     if isinstance(model, autoregressive) and type(model).compress is autoregressive.compress:
         own = type(model)
@@ -96,6 +111,7 @@ class RasterCoding(RasterCoder):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         adopt(self)
+        exact.adopt_networks(self)
 
 
 class JointAutoregressive(RasterCoding):

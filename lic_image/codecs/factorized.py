@@ -10,6 +10,7 @@ from typing import Any, Literal
 from compressai.models import CompressionModel
 from torch import Tensor
 
+from common.entropy import exact
 from common.entropy.models import EntropyBottleneck
 from common.layers.pyramid_start import optimal_step, start_as_pyramid
 from common.layers.strided import analysis, synthesis
@@ -54,4 +55,4 @@ class Factorized(CompressionModel):
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         y_hat = self.entropy_bottleneck.decompress(strings[0], shape)
-        return {"x_hat": self.g_s(y_hat).clamp(0, 1)}
+        return {"x_hat": exact.synthesis(self.g_s, y_hat).clamp(0, 1)}

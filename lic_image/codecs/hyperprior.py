@@ -17,7 +17,9 @@ from compressai.models import CompressionModel
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
+from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
+from common.entropy.walks import Visitor, WalkedLatents
 from common.errors import LicError
 from common.layers.pyramid_start import optimal_step, start_as_pyramid
 from common.layers.strided import analysis, synthesis
@@ -32,7 +34,7 @@ from lic_image.layers.blocks import (
 from lic_image.layers.gaussian_merge import GaussianMerge
 
 
-class Hyperprior(CompressionModel):
+class Hyperprior(WalkedLatents, CompressionModel):
     """Weights fit CompressAI's bmshj2018-hyperprior.
 
     Args:
@@ -110,26 +112,22 @@ class Hyperprior(CompressionModel):
     def hyper_analysis(self, y: Tensor) -> Tensor:
         return self.h_a(torch.abs(y))
 
+    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
+        told = dict(zip(("scales", "means", "weights"), self.hyper_synthesis(z_hat)))
+        return visit(**told)  # type: ignore[arg-type]
+
+    @exact.parameters
     def hyper_synthesis(self, z_hat: Tensor) -> tuple[Tensor, ...]:
         """z_hat (B, N, h/4, w/4) -> what the entropy model of y needs: scales, means, weights, as many as it has."""
         told = self.h_s(z_hat)
         return self.merge(told) if self.merge is not None else told.chunk(self.parameters_per_latent, 1)
 
     def forward(self, x: Tensor) -> dict[str, Any]:
-        y = self.g_a(x)
-        z_hat, z_likelihoods = self.entropy_bottleneck(self.hyper_analysis(y))
-        y_hat, y_likelihoods = self.gaussian_conditional(y, *self.hyper_synthesis(z_hat))
-        return {"x_hat": self.g_s(y_hat), "likelihoods": {"y": y_likelihoods, "z": z_likelihoods}}
+        y_hat, likelihoods = self.measured(self.g_a(x))
+        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
 
     def compress(self, x: Tensor) -> dict[str, Any]:
-        y = self.g_a(x)
-        z = self.hyper_analysis(y)
-        z_strings = self.entropy_bottleneck.compress(z)
-        z_hat = self.entropy_bottleneck.decompress(z_strings, z.shape[-2:])
-        y_strings = self.gaussian_conditional.write(y, *self.hyper_synthesis(z_hat))
-        return {"strings": [y_strings, z_strings], "shape": z.shape[-2:]}
+        return self.compress_latents(self.g_a(x))
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
-        z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
-        y_hat = self.gaussian_conditional.read(strings[0], *self.hyper_synthesis(z_hat))
-        return {"x_hat": self.g_s(y_hat).clamp(0, 1)}
+        return {"x_hat": exact.synthesis(self.g_s, self.decompress_latents(strings, shape)).clamp(0, 1)}

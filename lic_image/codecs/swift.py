@@ -14,7 +14,6 @@ far, low frequencies first, each slice in two checkerboard passes.
 """
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -23,20 +22,18 @@ from compressai.models import CompressionModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional
-from common.entropy.packet import PacketReader, PacketWriter, stack
-from common.errors import StreamError
+from common.entropy.packet import PacketReader, PacketWriter
+from common.entropy.walks import Visitor, WalkedLatents, phases
 from common.layers.pyramid_start import optimal_step
 from lic_image.layers.block_dct import BLOCK, block_dct
 from lic_image.layers.depthwise import DepthwiseBlock
 from lic_image.layers.lapped import across_edges, edge_filter
-from lic_image.layers.slice_context import SliceContext, even_positions, with_magnitude
-
-# Called for each part of the latents in coding order with (slice, mean, log scale, positions): the quantised part.
-Visit = Callable[[slice, Tensor, Tensor, Tensor], Tensor]
+from lic_image.layers.slice_context import SliceContext, with_magnitude
 
 
-class Swift(CompressionModel):
+class Swift(WalkedLatents, CompressionModel):
     """The codec.
 
     Args:
@@ -48,6 +45,7 @@ class Swift(CompressionModel):
     """
 
     downsampling = 4 * BLOCK
+    straight_through = True
 
     def __init__(
         self, M: int = 96, N: int = 48, Z: int = 16, blocks: int = 2, slices: tuple[int, ...] = (3, 9, 27)
@@ -125,112 +123,60 @@ class Swift(CompressionModel):
     def hyper_analysis(self, y: Tensor) -> Tensor:
         return self.h_a(torch.log(y.abs() + 0.3))
 
-    def walk(self, z_hat: Tensor, visit: Visit) -> Tensor:
-        """Go through y in coding order, asking `visit` for every part; returns all of y_hat (B, M, h, w)."""
-        side = self.h_s(z_hat)
-        even = even_positions(side.shape[2], side.shape[3], side.device)
-        gain = self.log_gain.detach().exp()
+    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
+        side, gain = self.hyper_synthesis(z_hat), self.gain()
+        even, odd = phases(*visit.size, 2, z_hat.device)
         done: list[Tensor] = []
         seen: list[Tensor] = []
         for part, context in zip(self.slices, self.contexts):
+            assert isinstance(context, SliceContext)
             g = gain[part]
-            h = context.base(side, torch.cat(seen, 1) if seen else None)  # type: ignore[operator]
-            mean, log_scale = context.head(h)  # type: ignore[operator]
-            first = visit(part, mean, log_scale, even) * even
-            h = h + context.neighbours(with_magnitude(first / g, first))  # type: ignore[operator]
-            mean, log_scale = context.head(h)  # type: ignore[operator]
-            second = visit(part, mean, log_scale, ~even) * ~even
+            h = context.base(side, torch.cat(seen, 1) if seen else None)
+            first = visit(*self.scaled(part, *context.head(h)), channels=part, positions=even) * even
+            h = context.joined(h, first / g, first)
+            second = visit(*self.scaled(part, *context.head(h)), channels=part, positions=odd) * odd
             done.append(first + second)
-            seen.append(with_magnitude(done[-1] / g, done[-1]))
+            seen.append(self.seen(done[-1] / g, done[-1]))
         return torch.cat(done, 1)
 
+    @exact.parameters
+    def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
+        """z_hat (B, Z, h/4, w/4) -> features (B, 2 N, h, w)."""
+        return self.h_s(z_hat)  # type: ignore[no-any-return]
+
+    @exact.parameters
+    def gain(self) -> Tensor:
+        """Of y's channels, (M, 1, 1); no gradient, as it is one of the context's inputs."""
+        return self.log_gain.detach().exp()
+
+    @exact.parameters
+    def seen(self, u_hat: Tensor, y_hat: Tensor) -> Tensor:
+        """What later slices see of an earlier one, (B, 2 C, h, w)."""
+        return with_magnitude(u_hat, y_hat)
+
+    @exact.parameters
     def scaled(self, part: slice, mean: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters of normalised latents -> mean and scale of y's channels `part`."""
+        """Parameters of normalised latents -> scale and mean of y's channels `part`."""
         gain = self.log_gain[part].exp()
-        return mean * gain, log_scale.exp() * gain
+        return log_scale.exp() * gain, mean * gain
 
     def forward(self, x: Tensor) -> dict[str, Any]:
-        y = self.g_a(x)
-        z = self.hyper_analysis(y)
-        z_hat, z_likelihoods = self.entropy_bottleneck(z)
-        if self.training:
-            z_hat = straight_through(z, self.entropy_bottleneck(z, training=False)[0])
-        likelihoods: list[Tensor] = []
-
-        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
-            mean, scale = self.scaled(part, mean, log_scale)
-            y_hat, p = self.gaussian_conditional(y[:, part], scale, means=mean)
-            likelihoods.append(torch.where(positions, p, 1.0))
-            if self.training:
-                y_hat = straight_through(y[:, part], (y[:, part] - mean).round() + mean)
-            return y_hat
-
-        x_hat = self.g_s(self.walk(z_hat, visit))
-        y_likelihoods = torch.cat([even * odd for even, odd in zip(likelihoods[::2], likelihoods[1::2])], 1)
-        return {"x_hat": x_hat, "likelihoods": {"y": y_likelihoods, "z": z_likelihoods}}
+        y_hat, likelihoods = self.measured(self.g_a(x))
+        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
 
     def compress(self, x: Tensor) -> dict[str, Any]:
-        if len(x) > 1:
-            return merge([self.compress(image[None]) for image in x])
-        of_y, of_z = (PacketWriter(stack([model])) for model in (self.gaussian_conditional, self.entropy_bottleneck))
-        self.write_latents(x, of_y, of_z)
-        step = self.downsampling
-        shape = (x.shape[2] // step, x.shape[3] // step)
-        return {"strings": [of_y.finish(), of_z.finish()], "shape": shape}
+        return self.compress_latents(self.g_a(x))
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
-        if len(strings) != 2:
-            raise StreamError(f"a picture holds {len(strings)} streams, where this codec writes 2.")
-        if len(strings[0]) > 1:
-            images = [self.decompress([[y], [z]], shape)["x_hat"] for y, z in zip(*strings, strict=True)]
-            return {"x_hat": torch.cat(images)}
-        models = self.gaussian_conditional, self.entropy_bottleneck
-        of_y, of_z = (PacketReader(stack([model]), streams) for model, streams in zip(models, strings))
-        y_hat = self.read_latents(shape, of_y, of_z)
-        of_y.finish()
-        of_z.finish()
-        return {"x_hat": self.decoded(y_hat)}
+        return {"x_hat": self.decoded(self.decompress_latents(strings, shape))}
 
     def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
         """x (1, 3, H, W) -> x_hat; what makes it goes into the one stream of `packet`, with what others write."""
-        return self.decoded(self.write_latents(x, packet, packet))
+        return self.decoded(self.write_latents(self.g_a(x), packet))
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """x_hat (1, 3, *size), taken from `packet`."""
-        step = self.downsampling
-        return self.decoded(self.read_latents((size[0] // step, size[1] // step), packet, packet))
-
-    def write_latents(self, x: Tensor, of_y: PacketWriter, of_z: PacketWriter) -> Tensor:
-        """x (1, 3, H, W) -> y_hat."""
-        y = self.g_a(x)
-        z_hat = of_z.channels(self.entropy_bottleneck, self.hyper_analysis(y))
-
-        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
-            mean, scale = self.scaled(part, mean, log_scale)
-            return of_y.gaussians(self.gaussian_conditional, y[:, part], scale, mean, positions)
-
-        return self.walk(z_hat, visit)
-
-    def read_latents(self, shape: tuple[int, int], of_y: PacketReader, of_z: PacketReader) -> Tensor:
-        """y_hat, for z of height and width `shape`."""
-        z_hat = of_z.channels(self.entropy_bottleneck, shape)
-
-        def visit(part: slice, mean: Tensor, log_scale: Tensor, positions: Tensor) -> Tensor:
-            mean, scale = self.scaled(part, mean, log_scale)
-            return of_y.gaussians(self.gaussian_conditional, scale, mean, positions)
-
-        return self.walk(z_hat, visit)
+        return self.decoded(self.read_latents((size[0] // BLOCK, size[1] // BLOCK), packet))
 
     def decoded(self, y_hat: Tensor) -> Tensor:
-        return self.g_s(y_hat).clamp(0, 1)
-
-
-def straight_through(y: Tensor, y_hat: Tensor) -> Tensor:
-    """The value of `y_hat` with the gradient of `y`."""
-    return y + (y_hat - y).detach()
-
-
-def merge(outputs: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `compress` gives for each image of a batch -> what it gives for the batch."""
-    strings = [[s for out in outputs for s in out["strings"][latent]] for latent in range(2)]
-    return {"strings": strings, "shape": outputs[0]["shape"]}
+        return exact.synthesis(self.g_s, y_hat).clamp(0, 1)

@@ -12,13 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.entropy import exact
+
 # Latents enter a network as they are and as log(1 + 3|y|): their size says more about scales than their sign.
 MAGNITUDE = 3.0
-
-
-def even_positions(h: int, w: int, device: torch.device) -> Tensor:
-    """bool (h, w): row + column even."""
-    return (torch.arange(h, device=device)[:, None] + torch.arange(w, device=device)) % 2 == 0
 
 
 def with_magnitude(u_hat: Tensor, y_hat: Tensor) -> Tensor:
@@ -48,9 +45,17 @@ class SliceContext(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
+    @exact.parameters
     def base(self, side: Tensor, earlier: Tensor | None) -> Tensor:
+        """What is known before the slice, (B, width, h, w)."""
         return self.enter(side if earlier is None else torch.cat([side, earlier], 1))
 
+    @exact.parameters
+    def joined(self, h: Tensor, u_hat: Tensor, y_hat: Tensor) -> Tensor:
+        """h, and what the slice's positions so far say; they are 0 elsewhere."""
+        return h + self.neighbours(with_magnitude(u_hat, y_hat))  # type: ignore[no-any-return]
+
+    @exact.parameters
     def head(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """-> mean and log scale of normalised latents, (B, channels, h, w) each."""
         mean, log_scale = self.leave(F.gelu(self.mix(self.spatial(F.gelu(h))))).chunk(2, 1)

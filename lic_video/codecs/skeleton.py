@@ -20,6 +20,7 @@ from compressai.entropy_models import EntropyBottleneck
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
+from common.entropy import exact
 from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
 from common.entropy.tables import TableModel
 from common.layers.pyramid_start import optimal_step
@@ -86,17 +87,19 @@ class PredictiveCodec(VideoCodec):
     def encode(self, frame: Tensor, reference: Tensor) -> Written:
         packet = PacketWriter(self._stack(self.motion_codec, self.residual_codec))
         flow_hat = self.motion_codec.write(self.motion_estimation(frame, reference), packet)
-        prediction = self.motion_compensation(reference, flow_hat).prediction
+        prediction = exact.synthesis(self.motion_compensation, reference, flow_hat).prediction
         residual_hat = self.residual_codec.write(frame - prediction, packet)
-        return Written(packet.finish(short=True), self.artifact_reduction(prediction, residual_hat).clamp(0, 1))
+        x_hat = exact.synthesis(self.artifact_reduction, prediction, residual_hat).clamp(0, 1)
+        return Written(packet.finish(short=True), x_hat)
 
     def decode(self, streams: list[bytes], reference: Tensor) -> Tensor:
         packet = PacketReader(self._stack(self.motion_codec, self.residual_codec), streams)
         size = (reference.shape[2], reference.shape[3])
-        prediction = self.motion_compensation(reference, self.motion_codec.read(size, packet)).prediction
+        flow_hat = self.motion_codec.read(size, packet)
+        prediction = exact.synthesis(self.motion_compensation, reference, flow_hat).prediction
         residual_hat = self.residual_codec.read(size, packet)
         packet.finish()
-        return self.artifact_reduction(prediction, residual_hat).clamp(0, 1)
+        return exact.synthesis(self.artifact_reduction, prediction, residual_hat).clamp(0, 1)
 
     def intra_encode(self, frame: Tensor) -> Written:
         packet = PacketWriter(self._stack(self.intra))

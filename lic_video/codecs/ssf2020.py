@@ -12,12 +12,15 @@ import torch
 from compressai.models.video import ScaleSpaceFlow
 from torch import Tensor, nn
 
+from common.entropy import exact
 from common.entropy.models import adopt
 from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
+from common.entropy.walks import Reader, Visitor, Writer
 from lic_video.codecs.contract import Coded, VideoCodec, Written
 from lic_video.gop import Gop
 
 PARTS = ("motion", "residual")
+TOLD = ("scale", "mean")  # what a hyperprior tells of a latent
 
 
 class SSF2020(VideoCodec):
@@ -35,7 +38,8 @@ class SSF2020(VideoCodec):
                 setattr(model, f"{name}_encoder", encoder(channels, N, M))
                 setattr(model, f"{name}_decoder", decoder(out, latents, N))
                 setattr(model, f"{name}_hyperprior", hyperprior(M, M))
-        self.model: Any = adopt(model)
+        decoders = [f"{part}_hyperprior.hyper_decoder_{told}" for part in ("img", "res", "motion") for told in TOLD]
+        self.model: Any = exact.adopt_networks(adopt(model), decoders)
         self._stacks = Stacks()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
@@ -55,7 +59,7 @@ class SSF2020(VideoCodec):
     def encode(self, frame: Tensor, reference: Tensor) -> Written:
         model, packet = self.model, PacketWriter(self._stack("motion", "res"))
         motion_hat = _write(model.motion_hyperprior, model.motion_encoder(torch.cat([frame, reference], 1)), packet)
-        prediction = model.forward_prediction(reference, model.motion_decoder(motion_hat))
+        prediction = self._predicted(reference, motion_hat)
         residual_hat = _write(model.res_hyperprior, model.res_encoder(frame - prediction), packet)
         return Written(packet.finish(short=True), self._decoded(prediction, residual_hat, motion_hat))
 
@@ -66,19 +70,23 @@ class SSF2020(VideoCodec):
             return self.model.decode_inter(reference, strings, dict.fromkeys(PARTS, shape)).clamp(0, 1)
         model, packet = self.model, PacketReader(self._stack("motion", "res"), streams)
         motion_hat = _read(model.motion_hyperprior, shape, packet)
-        prediction = model.forward_prediction(reference, model.motion_decoder(motion_hat))
+        prediction = self._predicted(reference, motion_hat)
         residual_hat = _read(model.res_hyperprior, shape, packet)
         packet.finish()
         return self._decoded(prediction, residual_hat, motion_hat)
 
+    def _predicted(self, reference: Tensor, motion_hat: Tensor) -> Tensor:
+        motion = exact.synthesis(self.model.motion_decoder, motion_hat)
+        return exact.synthesis(self.model.forward_prediction, reference, motion)  # type: ignore[no-any-return]
+
     def _decoded(self, prediction: Tensor, residual_hat: Tensor, motion_hat: Tensor) -> Tensor:
-        residual = self.model.res_decoder(torch.cat([residual_hat, motion_hat], 1))
+        residual = exact.synthesis(self.model.res_decoder, torch.cat([residual_hat, motion_hat], 1))
         return (prediction + residual).clamp(0, 1)  # type: ignore[no-any-return]
 
     def intra_encode(self, frame: Tensor) -> Written:
         packet = PacketWriter(self._stack("img"))
         y_hat = _write(self.model.img_hyperprior, self.model.img_encoder(frame), packet)
-        return Written(packet.finish(short=True), self.model.img_decoder(y_hat).clamp(0, 1))
+        return Written(packet.finish(short=True), exact.synthesis(self.model.img_decoder, y_hat).clamp(0, 1))
 
     def intra_decode(self, streams: list[bytes], size: tuple[int, int]) -> Tensor:
         if len(streams) == 2:  # as before format version 4
@@ -86,7 +94,7 @@ class SSF2020(VideoCodec):
         packet = PacketReader(self._stack("img"), streams)
         y_hat = _read(self.model.img_hyperprior, self._shape(size), packet)
         packet.finish()
-        return self.model.img_decoder(y_hat).clamp(0, 1)
+        return exact.synthesis(self.model.img_decoder, y_hat).clamp(0, 1)
 
     def _shape(self, size: tuple[int, int]) -> tuple[int, int]:
         """Height and width of the side information, of frames of `size`."""
@@ -103,17 +111,18 @@ class SSF2020(VideoCodec):
         return sum(self.model.aux_loss())
 
 
+def _walk(prior: Any, z_hat: Tensor, visit: Visitor) -> Tensor:
+    return visit(prior.hyper_decoder_scale(z_hat), prior.hyper_decoder_mean(z_hat))
+
+
 def _write(prior: Any, y: Tensor, packet: PacketWriter) -> Tensor:
     """y (1, M, h, w) -> y_hat, by one of CompressAI's hyperpriors; what makes it is added to `packet`."""
     z_hat = packet.channels(prior.entropy_bottleneck, prior.hyper_encoder(y))
-    return packet.gaussians(
-        prior.gaussian_conditional, y, prior.hyper_decoder_scale(z_hat), prior.hyper_decoder_mean(z_hat)
-    )
+    return _walk(prior, z_hat, Writer(prior.gaussian_conditional, y, [packet]))
 
 
 def _read(prior: Any, shape: tuple[int, int], packet: PacketReader) -> Tensor:
     """y_hat, taken from `packet`; `shape` is that of z."""
     z_hat = packet.channels(prior.entropy_bottleneck, shape)
-    return packet.gaussians(
-        prior.gaussian_conditional, prior.hyper_decoder_scale(z_hat), prior.hyper_decoder_mean(z_hat)
-    )
+    size = (8 * shape[0], 8 * shape[1])  # its hyperpriors have three strides
+    return _walk(prior, z_hat, Reader(prior.gaussian_conditional, size, [packet]))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from common.entropy import exact
 from common.entropy.hyperprior import HyperpriorLatents
 from common.entropy.packet import PacketReader, PacketWriter
 from common.layers.pyramid_start import start_as_pyramid
@@ -42,16 +43,16 @@ class MapCodec(nn.Module):
 
     def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
         """x (1, C, H, W) -> x_hat; what makes it is added to `packet`."""
-        return self.decoded(self.latents.write(self.g_a(x / self.unit), packet))
+        return self.decoded(self.latents.write_latents(self.g_a(x / self.unit), packet))
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """x_hat (1, C, *size), taken from `packet`."""
-        return self.decoded(self.latents.read((size[0] // STEP, size[1] // STEP), packet))
+        return self.decoded(self.latents.read_latents((size[0] // STEP, size[1] // STEP), packet))
 
     def decoded(self, y_hat: Tensor) -> Tensor:
         """The map that the latents (B, M, H/16, W/16) stand for."""
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)  # transposed convolutions are a quarter faster so
-        return self.g_s(y_hat) * self.unit  # type: ignore[no-any-return]
+        return exact.synthesis(self.g_s, y_hat) * self.unit  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def start_from(self, x: Tensor, step: float) -> None:

@@ -30,12 +30,12 @@ def test_two_latents_share_one_stream_and_come_back_as_the_forward_pass_has_them
     y = 4 * torch.randn(1, 12, 11, 9), 2 * torch.randn(1, 12, 5, 6)
     tables = stack(models(first, second))
     packet = PacketWriter(tables)
-    written = [part.write(x, packet) for part, x in zip((first, second), y)]
+    written = [part.write_latents(x, packet) for part, x in zip((first, second), y)]
     packet.attach([b"more", b""])
     streams = packet.finish()
     assert streams[1:] == [b"more", b""]
     reader = PacketReader(tables, streams)
-    read = [first.read((11, 9), reader), second.read((5, 6), reader)]
+    read = [first.read_latents((11, 9), reader), second.read_latents((5, 6), reader)]
     assert reader.attached() == [b"more", b""]
     reader.finish()
     for part, x, a, b in zip((first, second), y, written, read):
@@ -53,7 +53,7 @@ def test_the_stream_is_as_long_as_the_likelihoods_say_but_for_one_coder_state() 
     packet = PacketWriter(stack(models(first, second)))
     bits = 0.0
     for part, x in zip((first, second), y):
-        part.write(x, packet)
+        part.write_latents(x, packet)
         bits += sum(-p.double().log2().sum().item() for p in part(x)[1].values())
     (stream,) = packet.finish()
     assert abs(8 * len(stream) - bits) < 0.005 * bits + 64
@@ -67,9 +67,9 @@ def test_only_the_positions_asked_for_are_written() -> None:
     y, means, scales = 3 * torch.randn(1, 4, 6, 7), torch.randn(1, 4, 6, 7), 3 * torch.ones(1, 4, 6, 7)
     positions = torch.rand(6, 7) < 0.5
     writer = PacketWriter(tables)
-    y_hat = [writer.gaussians(model, y, scales, means, where) for where in (positions, ~positions)]
+    y_hat = [writer.gaussians(model, y, scales, means, None, where) for where in (positions, ~positions)]
     reader = PacketReader(tables, writer.finish())
-    read = [reader.gaussians(model, scales, means, where) for where in (positions, ~positions)]
+    read = [reader.gaussians(model, scales, means, None, where) for where in (positions, ~positions)]
     reader.finish()
     for a, b, where in zip(y_hat, read, (positions, ~positions)):
         assert torch.equal(a[..., where], b[..., where]) and torch.equal(b[..., ~where], means[..., ~where])
@@ -84,12 +84,12 @@ def test_a_short_stream_is_read_like_a_whole_one_and_is_some_four_bytes_shorter(
         torch.manual_seed(seed)
         y = torch.randn(1, 12, 3, 3)
         packet = PacketWriter(tables)
-        written = model.write(y, packet)
+        written = model.write_latents(y, packet)
         (whole,), (short,) = packet.finish(), packet.finish(short=True)
         saved.append(len(whole) - len(short))
         for stream in (whole, short):
             reader = PacketReader(tables, [stream])
-            assert torch.equal(model.read((3, 3), reader), written)
+            assert torch.equal(model.read_latents((3, 3), reader), written)
             reader.finish()
     assert 2.5 < sum(saved) / len(saved) < 4 and max(saved) < 8
 
@@ -124,15 +124,15 @@ def test_damaged_streams_are_refused() -> None:
     model = latents(False, 4)
     tables = stack(models(model))
     packet = PacketWriter(tables)
-    model.write(torch.randn(1, 12, 8, 8), packet)
+    model.write_latents(torch.randn(1, 12, 8, 8), packet)
     (stream,) = packet.finish()
     with pytest.raises(StreamError, match="no stream"):
         PacketReader(tables, [])
     with pytest.raises(StreamError):
         reader = PacketReader(tables, [stream[:-4]])
-        model.read((8, 8), reader)
+        model.read_latents((8, 8), reader)
         reader.finish()
     reader = PacketReader(tables, [stream, b"x"])
-    model.read((8, 8), reader)
+    model.read_latents((8, 8), reader)
     with pytest.raises(StreamError, match="more than its frame"):
         reader.finish()

@@ -1,11 +1,13 @@
 """swift: starts as a transform codec at the rate that λ asks for, and learns."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from support import textured
 
+from common.entropy.walks import Visitor
 from common.errors import StreamError
 from lic_image.codecs.swift import Swift
 
@@ -52,13 +54,16 @@ def test_the_decoder_sees_nothing_of_later_slices() -> None:
         generator = torch.Generator().manual_seed(1)
         asked = []
 
-        def visit(part: slice, mean: torch.Tensor, log_scale: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-            asked.append(mean * where)
-            y_hat = torch.randn(mean.shape, generator=generator)
-            return y_hat if len(asked) <= garbage_from else y_hat + 100
+        class Visit(Visitor):
+            size = (8, 8)
+
+            def __call__(self, scales: Any, means: Any = None, *args: Any, **of: Any) -> torch.Tensor:
+                asked.append(means * of["positions"])
+                y_hat = torch.randn(means.shape, generator=generator)
+                return y_hat if len(asked) <= garbage_from else y_hat + 100
 
         with torch.no_grad():
-            codec.walk(z_hat, visit)
+            codec.walk(z_hat, Visit())
         return asked
 
     whole, cut = parameters(99), parameters(3)

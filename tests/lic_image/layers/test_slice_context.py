@@ -3,11 +3,7 @@
 import torch
 
 from lic_image.layers.depthwise import DepthwiseBlock
-from lic_image.layers.slice_context import SliceContext, even_positions, with_magnitude
-
-
-def test_even_positions_by_hand() -> None:
-    assert even_positions(2, 3, torch.device("cpu")).tolist() == [[True, False, True], [False, True, False]]
+from lic_image.layers.slice_context import SliceContext, with_magnitude
 
 
 def test_magnitudes_stand_behind_the_latents() -> None:

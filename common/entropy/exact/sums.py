@@ -1,0 +1,225 @@
+"""Layers whose sums are exact: linear, convolutions, transposed convolutions, products of matrices.
+
+Every function takes what torch's of the same name takes, and gives float64. Operands come on the grids of `grids`, so
+that the order in which a library adds changes nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from common.entropy.exact.grids import (
+    BOUND,
+    INPUT_BITS,
+    INPUT_LIMIT,
+    Weights,
+    check,
+    exponents,
+    on_grid,
+    rescaled,
+    to_grid,
+)
+
+_kept: Any = WeakTensorKeyDictionary()  # parameter -> (what its values were, that of its bias, `Weights`)
+_seen: ContextVar[dict[int, Weights] | None] = ContextVar("weights_seen", default=None)
+_measured: ContextVar[bool] = ContextVar("measured", default=False)
+_shuffle: ContextVar[torch.Generator | None] = ContextVar("shuffle", default=None)
+
+
+@contextmanager
+def shuffled_sums(seed: int = 0) -> Iterator[None]:
+    """Inside, every sum adds its terms in another, random order: what is exact gives the same results.
+
+    For tests, and for `lic conform`.
+    """
+    token = _shuffle.set(torch.Generator().manual_seed(seed))
+    try:
+        yield
+    finally:
+        _shuffle.reset(token)
+
+
+@contextmanager
+def same_weights() -> Iterator[None]:
+    """Inside, weights do not change, so that each layer's are compared with those at hand once, not at every call."""
+    token = _seen.set(_seen.get() or {})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
+
+@contextmanager
+def measured_ranges() -> Iterator[None]:
+    """Inside, the grid of what enters a sum follows from the largest number of each sample, and nothing is clamped.
+
+    For syntheses, whose numbers may be large. What depends on parts of a latent must not depend on the rest of it, so
+    that parameters have grids that are fixed.
+    """
+    token = _measured.set(True)
+    try:
+        yield
+    finally:
+        _measured.reset(token)
+
+
+def weights_of(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights:
+    """`on_grid`, once for parameters that stay the same."""
+    if not isinstance(weight, nn.Parameter):
+        return on_grid(weight, bias, outputs)
+    seen = _seen.get()
+    if seen is not None and id(weight) in seen:
+        return seen[id(weight)]
+    kept = _kept.get(weight)
+    if kept is None or not (_same(kept[0], weight) and _same(kept[1], bias)):
+        copies = (p if p is None else p.detach().clone() for p in (weight, bias))
+        kept = _kept[weight] = (*copies, on_grid(weight, bias, outputs))
+    if seen is not None:
+        seen[id(weight)] = kept[2]
+    return kept[2]  # type: ignore[no-any-return]
+
+
+def _same(kept: Tensor | None, present: Tensor | None) -> bool:
+    if kept is None or present is None:
+        return kept is present
+    return kept.device == present.device and kept.shape == present.shape and torch.equal(kept, present)
+
+
+def _order(terms: int, device: torch.device) -> Tensor | None:
+    """A random order of so many terms within `shuffled_sums`, else None."""
+    generator = _shuffle.get()
+    return None if generator is None else torch.randperm(terms, generator=generator).to(device)
+
+
+def _layer(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    outputs: int,
+    channels: int,
+    sums: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """`sums` of x and the weights as integers, with the bias along dimension `channels` -> their values."""
+    weights = weights_of(weight, bias, outputs)
+    grid = weights.grid
+    shaped = [-1] + [1] * (x.ndim - 1 - channels % x.ndim)
+    if _measured.get():
+        bits = INPUT_BITS - exponents(x)
+        total = rescaled(sums(to_grid(x, bits, INPUT_LIMIT), weights.weight), bits + grid.w)
+        return total if bias is None else total + bias.detach().double().reshape(shaped)
+    total = sums(to_grid(x, grid.a, INPUT_LIMIT), weights.weight)
+    if weights.bias is not None:
+        total = total.round_() + weights.bias.reshape(shaped)
+    return rescaled(total, grid.a + grid.w)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (..., I), weight (O, I), bias (O,) -> (..., O)."""
+
+    def sums(x: Tensor, w: Tensor) -> Tensor:
+        order = _order(x.shape[-1], x.device)
+        return F.linear(x, w) if order is None else F.linear(x[..., order], w[:, order])
+
+    return _layer(x, weight, bias, 0, -1, sums)
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """As `torch.conv2d`."""
+
+    def sums(x: Tensor, w: Tensor) -> Tensor:
+        if groups == x.shape[1] == w.shape[0] and _all(1, stride, dilation) and not isinstance(padding, str):
+            return _depthwise(x, w, padding)
+        order = None if groups > 1 else _order(x.shape[1], x.device)
+        if order is not None:
+            x, w = x[:, order], w[:, order]
+        return F.conv2d(x, w, None, stride, padding, dilation, groups)
+
+    return _layer(x, weight, bias, 0, -3, sums)
+
+
+def _all(value: int, *settings: Any) -> bool:
+    return all(setting in (value, (value, value), [value, value]) for setting in settings)
+
+
+def _depthwise(x: Tensor, weight: Tensor, padding: Any) -> Tensor:
+    """One filter for each channel, with stride 1: shifted products, in half the time of torch's in float64."""
+    rows, columns = weight.shape[2:]
+    up, left = (padding, padding) if isinstance(padding, int) else padding
+    padded = F.pad(x, (left, left, up, up))
+    height, width = padded.shape[2] - rows + 1, padded.shape[3] - columns + 1
+    total = torch.zeros_like(padded[:, :, :height, :width])
+    order = _order(rows * columns, x.device)
+    for tap in range(rows * columns) if order is None else order.tolist():
+        i, j = divmod(tap, columns)
+        total.addcmul_(padded[:, :, i : i + height, j : j + width], weight[:, :, i, j].reshape(-1, 1, 1))
+    return total
+
+
+def conv_transpose2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """As `torch.conv_transpose2d`."""
+    if groups > 1:  # rows of the bound are output channels, which weights have in parts then
+        parts = zip(x.chunk(groups, 1), weight.chunk(groups), [None] * groups if bias is None else bias.chunk(groups))
+        return torch.cat(
+            [conv_transpose2d(p, w, b, stride, padding, output_padding, 1, dilation) for p, w, b in parts], 1
+        )
+
+    def sums(x: Tensor, w: Tensor) -> Tensor:
+        order = _order(x.shape[1], x.device)
+        if order is not None:
+            x, w = x[:, order], w[order]
+        return F.conv_transpose2d(x, w, None, stride, padding, output_padding, 1, dilation)
+
+    return _layer(x, weight, bias, 1, -3, sums)
+
+
+def matmul(a: Tensor, b: Tensor, limits: tuple[float, float] | None = None, row_sum: float | None = None) -> Tensor:
+    """a (..., n, k), b (..., k, m) -> (..., n, m): both are activations, clamped to `limits`, ±2^10 unless given.
+
+    `row_sum` bounds the L1 norm of a's rows, k times its limit unless told.
+    """
+    order = _order(a.shape[-1], a.device)
+    if order is not None:
+        a, b = a[..., order], b[..., order, :]
+    first, second = limits or (2.0**10, 2.0**10)
+    terms = max(a.shape[-1], 1)
+    if _measured.get() and a.ndim == b.ndim:
+        bits = _share(terms, 1.0)
+        bits_a, bits_b = (n - exponents(x) for n, x in zip(bits, (a, b)))
+        x, y = to_grid(a, bits_a, 2.0 ** bits[0]), to_grid(b, bits_b, 2.0 ** bits[1])
+        return rescaled(torch.matmul(x, y), bits_a + bits_b)
+    most = first * terms if row_sum is None else row_sum
+    bits = _share(most, second)
+    check(most * second * 2.0 ** sum(bits) + terms * second * 2.0 ** bits[1])
+    x, y = to_grid(a, bits[0], first * 2.0 ** bits[0]), to_grid(b, bits[1], second * 2.0 ** bits[1])
+    return rescaled(torch.matmul(x, y), sum(bits))
+
+
+def _share(first: float, second: float) -> tuple[int, int]:
+    """Bits behind the point for two factors whose product is to stay below `BOUND`, about as fine for each."""
+    bits = 0
+    while first * second * 2.0 ** (bits + 1) < BOUND / 2:
+        bits += 1
+    return bits - bits // 2, bits // 2

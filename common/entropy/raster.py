@@ -1,0 +1,131 @@
+"""Raster order: every position of a latent is predicted from those above it and left of it, within a window.
+
+D. Minnen, J. Ballé, G. Toderici: "Joint autoregressive and hierarchical priors for learned image compression",
+NeurIPS 2018. y_hat is round(y), so that nothing rounded depends on what is predicted. And what is predicted is exact
+(`common.entropy.exact`), so that one masked convolution over all of y_hat gives, to the last bit, what each position's
+neighbours alone give. Hence
+
+* likelihoods and writing take one pass;
+* reading goes by wavefronts. A window of radius r reaches r columns to the right in the rows above, so that all
+  positions with the same j + (r + 1) i have what they need at the same time: W + (r + 1) (H - 1) steps in place of
+  H W, each of a few products of matrices.
+
+Symbols are written in the order in which they are read: wave by wave, from the top, all channels of one position
+after the other.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common.entropy.exact.sums import same_weights
+from common.entropy.mixture_packet import MixtureReader, MixtureWriter
+from common.entropy.models import GaussianConditional, single
+from common.entropy.tables import to_int32
+from common.entropy.walks import Likelihoods, Visitor
+
+# context (B, C, 1, n) of positions, side information (B, S, 1, n) of the same -> scales and means (B, M, 1, n)
+Told = tuple[Tensor, Tensor]
+
+
+@lru_cache(maxsize=32)
+def wavefronts(h: int, w: int, radius: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """The positions i w + j, wave by wave and from the top, (h w,); and where each wave ends."""
+    rows, columns = np.divmod(np.arange(h * w), w)
+    wave = columns + (radius + 1) * rows
+    order = np.lexsort((rows, wave))
+    return order, np.flatnonzero(np.diff(wave[order], append=-1)) + 1
+
+
+def taps(radius: int = 2) -> np.ndarray:
+    """The positions of a window, as i (2 r + 1) + j, that come before its centre."""
+    return np.arange(2 * radius * (radius + 1))
+
+
+class RasterLikelihoods(Likelihoods):
+    """Measures round(y) under Gaussians of any mean."""
+
+    def __init__(self, model: GaussianConditional, y: Tensor) -> None:
+        super().__init__(model, y)
+        self.known = y.round()
+
+    def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
+        assert self.known is not None
+        found = self._model._likelihood(single(self.known), single(scales), means)
+        self._found[None, None] = self._model.likelihood_lower_bound(found)
+        return self.known
+
+
+class RasterWriter(Visitor):
+    """Writes round(y), each image into a writer of its own."""
+
+    def __init__(self, y: Tensor, writers: Sequence[MixtureWriter], radius: int = 2) -> None:
+        self.size = (y.shape[2], y.shape[3])
+        self.known, self._writers, self._radius = y.round(), writers, radius
+
+    def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
+        assert self.known is not None and means is not None
+        order, _ = wavefronts(*self.size, self._radius)
+        symbols = to_int32(self.known)
+        told = [p.float().cpu().numpy() for p in (scales, means)]
+        for i, writer in enumerate(self._writers):
+            rows = (a[i].reshape(len(a[i]), -1).T[order].reshape(-1) for a in (symbols, *told))
+            integers, scale, mean = rows
+            writer.symbols(integers, scale[None], mean[None])
+        return self.known
+
+
+class RasterReader(Visitor):
+    """Reads a latent of M channels, each image from a reader of its own."""
+
+    def __init__(self, M: int, size: tuple[int, int], readers: Sequence[MixtureReader]) -> None:
+        self.size, self.M, self._readers = size, M, readers
+
+    def wave(self, scales: Tensor, means: Tensor) -> Tensor:
+        """The next n positions' Gaussians (B, M, 1, n) -> their symbols, of the same shape."""
+        told = [p.float().squeeze(2).transpose(1, 2).contiguous().cpu().numpy() for p in (scales, means)]
+        read = [r.symbols(s.reshape(1, -1), m.reshape(1, -1)) for r, s, m in zip(self._readers, *told)]
+        symbols = torch.from_numpy(np.stack(read)).to(scales)
+        return symbols.unflatten(1, (-1, scales.shape[1])).transpose(1, 2).unsqueeze(2)
+
+
+def raster(
+    visit: Visitor,
+    side: Tensor,
+    context: Callable[[Tensor], Tensor],
+    context_of: Callable[[Tensor], Tensor],
+    predict: Callable[[Tensor, Tensor], Told],
+    radius: int = 2,
+) -> Tensor:
+    """A walk in raster order; returns y_hat (B, M, h, w).
+
+    Args:
+        side: side information of every position, (B, S, h, w).
+        context: y_hat -> what is seen of neighbours at every position, a masked convolution.
+        context_of: the same for neighbours that were gathered, (n, M taps) -> (n, C).
+        predict: of side information and context, position by position (1x1), the scales and means.
+        radius: of the window.
+    """
+    if visit.known is not None:
+        return visit(*predict(side, context(visit.known)))
+    assert isinstance(visit, RasterReader)
+    (h, w), B, M = visit.size, len(side), visit.M
+    wide = w + 2 * radius
+    padded = side.new_zeros(B, (h + radius) * wide, M)  # position by position, channels together
+    seen = torch.as_tensor(taps(radius), device=side.device)
+    reach = (seen // (2 * radius + 1) - radius) * wide + seen % (2 * radius + 1) - radius
+    order, ends = wavefronts(h, w, radius)
+    flat = side.flatten(2)
+    with same_weights():
+        for places in np.split(order, ends[:-1]):
+            here = torch.as_tensor(places, device=side.device)
+            at = (here // w + radius) * wide + here % w + radius
+            neighbours = padded[:, (at[:, None] + reach).flatten()].unflatten(1, (len(at), -1))  # (B, n, taps, M)
+            found = context_of(neighbours.flatten(0, 1).transpose(1, 2).flatten(1))
+            found = found.unflatten(0, (B, -1)).transpose(1, 2).unsqueeze(2)
+            padded[:, at] = visit.wave(*predict(flat[:, :, here].unsqueeze(2), found)).squeeze(2).transpose(1, 2)
+    inside = padded.unflatten(1, (h + radius, wide))[:, radius:, radius:-radius]
+    return inside.permute(0, 3, 1, 2).contiguous()
