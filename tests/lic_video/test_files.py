@@ -107,6 +107,7 @@ def test_files_of_version_3_decode_to_the_same_frames(ofmc: VideoCodec, monkeypa
         list(filled(files.decode(wrong), []))
 
 
+@pytest.mark.parametrize("structure", ["uni", "bi"])
 def test_a_flipped_bit_loses_the_rest_of_its_group_and_nothing_else(ofmc: VideoCodec, structure: str) -> None:
     files, data, expected = coded(ofmc, Gop(6, structure), 48, 32, 20)  # type: ignore[arg-type]
     start = read_header(data)[1]
