@@ -44,6 +44,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     **{name: getattr(functions, name) for name in ("silu", "elu", "rsqrt", "prelu")},
     "hardsigmoid": functions.hard_sigmoid,
     **dict.fromkeys(("pow", "__pow__"), functions.power),
+    **dict.fromkeys(("__rdiv__", "__rtruediv__"), lambda x, number: functions.divided(number, x)),
     "batch_norm": functions.batch_norm,
     "linspace": functions.linspace,
     "softmax": folds.softmax,
