@@ -125,6 +125,11 @@ _running: ContextVar[bool] = ContextVar("exact_running", default=False)
 _everywhere: ContextVar[bool] = ContextVar("exact_everywhere", default=False)
 
 
+def is_running() -> bool:
+    """Whether what is called here computes exactly."""
+    return _running.get()
+
+
 def run(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """`function` of tensors in exact arithmetic; what it returns has its float64 rounded to float32.
 
