@@ -135,3 +135,15 @@ def test_in_training_the_decoder_may_see_rounded_latents_with_the_gradient_of_y(
     seen.sum().backward()
     assert y.grad is not None and y.grad.tolist() == [[[[1.0, 1.0]]]]
     assert torch.equal(straight_through(y, y.round()), y.round())
+
+
+def test_all_three_hand_the_synthesis_the_same_layout() -> None:
+    """A synthesis may round otherwise for another layout: pixels would differ between writer and reader."""
+    walker = Stepwise().eval()
+    y = 4 * torch.randn(1, 6, 8, 12).contiguous(memory_format=torch.channels_last)
+    models = stack([walker.entropy_bottleneck, walker.gaussian_conditional])
+    packet = PacketWriter(models)
+    with torch.no_grad():
+        given = [walker.measured(y)[0], walker.write_latents(y, packet)]
+        given.append(walker.read_latents((8, 12), PacketReader(models, packet.finish(short=True))))
+    assert len({y_hat.stride() for y_hat in given}) == 1
