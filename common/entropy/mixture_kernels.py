@@ -106,40 +106,56 @@ def _round_parameters(begin, scale_bits, means, weights, m, level, w, window):  
 
     That is the mean in 1/256, the number of the scale and the weight, all of them 2^16 together.
     """
-    components = m.shape[0]
-    for b in range(m.shape[1]):
-        i = begin + b
-        total, heaviest = 0.0, 0
-        for k in range(components):
-            if (scale_bits[k, i] & 0x7FFFFFFF) > 0x7F800000 or not abs(means[k, i]) < np.inf:
-                return False
-            if not abs(weights[k, i]) < np.inf:
-                return False
-            total += float(max(weights[k, i], 0.0))
-            if weights[k, i] > weights[heaviest, i]:
-                heaviest = k
-        left = np.int64(1 << 16)
-        if components > 1:
-            for k in range(components):
-                w[k, b] = np.int64(float(max(weights[k, i], 0.0)) / total * 65536 + 0.5) if total > 0 else 0
-                left -= w[k, b]
-            left += w[heaviest, b]
-        w[heaviest, b] = left
-        lo, hi = np.int64(1) << 40, -(np.int64(1) << 40)
-        for k in range(components):
-            nearest = (np.int64(scale_bits[k, i]) + (1 << (SCALE_SHIFT - 1))) >> SCALE_SHIFT
-            level[k, b] = min(max(nearest - SCALE_FIRST, np.int64(0)), np.int64(SCALE_LAST - SCALE_FIRST))
-            mean = min(max(np.float64(means[k, i]), -(2.0**30)), 2.0**30)
-            m[k, b] = np.int64(math.floor(mean * 2**MEAN_BITS + 0.5))
+    n, components, finite = m.shape[1], m.shape[0], True
+    heaviest = np.empty(n, np.int64)
+    window[0, :n], window[1, :n] = np.int64(1) << 40, -(np.int64(1) << 40)
+    _round_weights(begin, weights, w, heaviest)
+    for k in range(components):
+        for b in range(n):
+            bits, mean = np.int64(scale_bits[k, begin + b]), np.float64(means[k, begin + b])
+            finite &= ((bits & 0x7FFFFFFF) <= 0x7F800000) & (abs(mean) < np.inf) & (w[k, b] >= 0)
+            nearest = ((bits + (1 << (SCALE_SHIFT - 1))) >> SCALE_SHIFT) - SCALE_FIRST
+            level[k, b] = min(max(nearest, np.int64(0)), np.int64(SCALE_LAST - SCALE_FIRST))
+            m[k, b] = np.int64(np.floor(min(max(mean, -(2.0**30)), 2.0**30) * 2**MEAN_BITS + 0.5))
             if w[k, b] > 0:
                 reach = REACH[_u(level[k, b])]
-                lo = min(lo, (m[k, b] - reach) >> MEAN_BITS)
-                hi = max(hi, ((m[k, b] + reach - 1) >> MEAN_BITS) + 2)
-        if hi - lo > MAX_WINDOW:
-            lo = (m[heaviest, b] >> MEAN_BITS) - MAX_WINDOW // 2
-            hi = lo + MAX_WINDOW
-        window[0, b], window[1, b] = lo, hi
-    return True
+                window[0, b] = min(window[0, b], (m[k, b] - reach) >> MEAN_BITS)
+                window[1, b] = max(window[1, b], ((m[k, b] + reach - 1) >> MEAN_BITS) + 2)
+    if finite and components > 1:
+        for b in range(n):
+            if window[1, b] - window[0, b] > MAX_WINDOW:
+                window[0, b] = (m[heaviest[b], b] >> MEAN_BITS) - MAX_WINDOW // 2
+                window[1, b] = window[0, b] + MAX_WINDOW
+    return finite
+
+
+@jit
+def _round_weights(begin, weights, w, heaviest):  # type: ignore[no-untyped-def]
+    """w (K, b), integers that are 2^16 together, for b elements from `begin` on; -1 if the weights are not finite.
+
+    heaviest (b,) are the first of the components with the largest weight, which take what rounding leaves.
+    """
+    components = w.shape[0]
+    if components == 1:
+        heaviest[:] = 0
+        for b in range(w.shape[1]):
+            w[0, b] = 1 << 16 if abs(weights[0, begin + b]) < np.inf else -1
+        return
+    for b in range(w.shape[1]):
+        total, most, first, finite = 0.0, weights[0, begin + b], 0, True
+        for k in range(components):
+            weight = weights[k, begin + b]
+            finite &= abs(weight) < np.inf
+            total += np.float64(weight) if weight > 0 else 0.0
+            if weight > most:
+                most, first = weight, k
+        left = np.int64(1 << 16)
+        for k in range(components):
+            weight = weights[k, begin + b]
+            w[k, b] = np.int64(np.float64(weight) / total * 65536 + 0.5) if finite and weight > 0 else 0
+            left -= w[k, b]
+        w[first, b] = w[first, b] + left if finite else -1
+        heaviest[b] = first
 
 
 @jit
@@ -228,8 +244,23 @@ def decode_mixtures(words, state, scale_bits, means, weights, symbols):  # type:
             z, middle = QUANTILE[_u(slot >> (16 - _PARTS_BITS))], np.int64(0)
             for k in range(components):
                 middle += w[k, b] * (m[k, b] + ((z * SPREAD[_u(level[k, b])]) >> _QUANTILE_BITS))
-            middle = min(max((middle + (1 << (15 + MEAN_BITS))) >> (16 + MEAN_BITS), lo), hi)
-            s, start, after, end, step = lo - 1, np.int64(0), hi + 1, np.int64(65536), 1
+            middle = min(max((middle + (1 << (15 + MEAN_BITS))) >> (16 + MEAN_BITS), lo), hi - 1)
+            below, up_to = np.int64(0), np.int64(0)
+            for k in range(components):
+                inverse = INVERSE[_u(level[k, b])]
+                below += w[k, b] * _normal(middle, m[k, b], inverse)
+                up_to += w[k, b] * _normal(middle + 1, m[k, b], inverse)
+            s, start, after, end = lo - 1, np.int64(0), hi + 1, np.int64(65536)
+            c, d = _slot(below, middle, lo, hi), _slot(up_to, middle + 1, lo, hi)
+            if c <= slot:
+                s, start = middle, c
+            else:
+                after, end, middle = middle, c, middle - 1
+            if d > slot and c <= slot:
+                after, end = middle + 1, d
+            elif d <= slot:
+                s, start, middle = middle + 1, d, middle + 2
+            step = 2
             while after - s > 1:
                 total = np.int64(0)
                 for k in range(components):
