@@ -355,6 +355,6 @@ def rounded(values, means, symbols):  # type: ignore[no-untyped-def]
 
 @jit
 def add_means(symbols, means, values):  # type: ignore[no-untyped-def]
-    """values = symbols + means, in float32."""
+    """values = symbols + means, in float32; `values` may be the memory of `symbols`."""
     for i in range(symbols.size):
         values[i] = np.float32(symbols[i]) + means[i]

@@ -142,11 +142,11 @@ def _round_weights(begin, weights, w, heaviest):  # type: ignore[no-untyped-def]
             w[0, b] = 1 << 16 if abs(weights[0, begin + b]) < np.inf else -1
         return
     for b in range(w.shape[1]):
-        total, most, first, finite = 0.0, weights[0, begin + b], 0, True
+        total, most, first, finite = np.float64(0), weights[0, begin + b], 0, True
         for k in range(components):
             weight = weights[k, begin + b]
             finite &= abs(weight) < np.inf
-            total += np.float64(weight) if weight > 0 else 0.0
+            total += np.float64(weight if weight > 0 else 0)
             if weight > most:
                 most, first = weight, k
         left = np.int64(1 << 16)

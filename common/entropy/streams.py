@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,23 @@ def symbol_checksum() -> Iterator[Checksum]:
 def crc(symbols: np.ndarray, value: int = 0) -> int:
     """The CRC-32 of int32 symbols that come behind others whose CRC-32 is `value`."""
     return zlib.crc32(np.ascontiguousarray(symbols, dtype="<i4").data, value)
+
+
+class _Memory(threading.local):
+    array = np.empty(0, np.int32)
+
+
+_memory = _Memory()
+_MOST_KEPT = 1 << 22  # numbers
+
+
+def scratch(size: int) -> np.ndarray:
+    """int32 (size,), in a thread the same memory each time, as new memory costs as much time as what it is used for."""
+    if size > _MOST_KEPT:
+        return np.empty(size, np.int32)
+    if size > _memory.array.size:
+        _memory.array = np.empty(size, np.int32)
+    return _memory.array[:size]
 
 
 def word_buffer(symbols: int) -> tuple[np.ndarray, int]:

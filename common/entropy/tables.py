@@ -19,6 +19,7 @@ from compressai.entropy_models.entropy_models import EntropyModel, pmf_to_quanti
 from torch import Tensor
 
 from common.entropy import kernels, rans
+from common.entropy.streams import scratch
 from common.errors import LicError
 from common.randomness import uniform_noise
 
@@ -180,7 +181,8 @@ class TableModel(EntropyModel):
 
     def _encode(self, inputs: Tensor, indexes: np.ndarray, means: Tensor | None) -> list[bytes]:
         tables = self.tables
-        return [rans.encode(s, i, tables) for s, i in zip(to_int32(inputs, means), indexes)]
+        symbols = to_int32(inputs, means, scratch(inputs.numel()).reshape(inputs.shape))
+        return [rans.encode(s, i, tables) for s, i in zip(symbols, indexes)]
 
     def _decode(self, strings: Sequence[bytes], indexes: np.ndarray) -> np.ndarray:
         """The symbols, int32 of the shape of `indexes` (B, ...), on the processor."""
@@ -198,13 +200,16 @@ def single(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def to_int32(values: Tensor, means: Tensor | None = None) -> np.ndarray:
-    """values - means, rounded, as an int32 array of the shape of `values`; raises `LicError` if one is no number."""
+def to_int32(values: Tensor, means: Tensor | None = None, out: np.ndarray | None = None) -> np.ndarray:
+    """values - means, rounded, as an int32 array of the shape of `values`; raises `LicError` if one is no number.
+
+    `out`, if given, is a contiguous array that takes them.
+    """
     values = single(values).detach().cpu()
     if means is not None and not (_match(values, means) and values.dtype == means.dtype):
         values, means = values.clone().sub_(single(means).cpu()), None
     array = np.ascontiguousarray(values.numpy())
-    symbols = np.empty(array.shape, dtype=np.int32)
+    symbols = np.empty(array.shape, dtype=np.int32) if out is None else out
     around = np.empty(0, array.dtype) if means is None else np.ascontiguousarray(means.detach().numpy())
     if not kernels.rounded(array.reshape(-1), around.reshape(-1), symbols.reshape(-1)):
         raise LicError("The latent holds NaN, infinite or huge values and cannot be coded: the training diverged.")
@@ -212,12 +217,14 @@ def to_int32(values: Tensor, means: Tensor | None = None) -> np.ndarray:
 
 
 def to_values(symbols: np.ndarray, means: Tensor) -> Tensor:
-    """symbols + means: the inverse of `to_int32`, of the type of `means`, which broadcast."""
+    """symbols + means: the inverse of `to_int32`, of the type of `means`, which broadcast.
+
+    They may take the memory of `symbols`, which is of no use then.
+    """
     integers = torch.from_numpy(symbols)
     if not _match(integers, means):
         return integers.to(means) + means
-    values = np.empty(symbols.shape, dtype=np.float32)
-    around = np.ascontiguousarray(means.detach().numpy())
+    around, values = np.ascontiguousarray(means.detach().numpy()), symbols.view(np.float32)
     kernels.add_means(symbols.reshape(-1), around.reshape(-1), values.reshape(-1))
     return torch.from_numpy(values)
 
