@@ -28,7 +28,7 @@ def to_picture(x_hat: Tensor, height: int, width: int) -> np.ndarray:
     return pixels.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def exact_convolutions() -> AbstractContextManager[None]:
+def repeatable_convolutions() -> AbstractContextManager[None]:
     """On GPUs, the same numbers from the same convolution every time: the decoder must repeat the encoder's."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 

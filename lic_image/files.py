@@ -9,7 +9,7 @@ import torch
 from compressai.entropy_models import EntropyModel
 from compressai.models import CompressionModel
 
-from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
+from common.coding import CodecFiles, repeatable_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_atomically, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
 from common.entropy.exact import NotExactError
@@ -61,7 +61,7 @@ class ImageFiles(CodecFiles):
     def encode(self, rgb: np.ndarray, grey: bool = False) -> bytes:
         """uint8 (H, W, 3) -> the bytes of a .lic file."""
         height, width = rgb.shape[:2]
-        with coding_by(self.rules), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(self.rules), symbol_checksum() as checksum, repeatable_convolutions():
             out = self.codec.compress(to_input(rgb, self.codec.downsampling, self.device))
         header = Header(IMAGE, self.model, self.digest, width, height, grey, self.rules.exact)
         return pack(header, [strings[0] for strings in out["strings"]], checksum.value)
@@ -73,7 +73,7 @@ class ImageFiles(CodecFiles):
         self.check_writer(header.model, header.digest)
         step = self.codec.downsampling
         shape = (-(-header.height // step), -(-header.width // step))
-        with coding_by(of_image(version, header.exact)), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_image(version, header.exact)), symbol_checksum() as checksum, repeatable_convolutions():
             try:
                 x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
             except (IndexError, AssertionError) as error:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
+from common.coding import CodecFiles, repeatable_convolutions, to_input, to_picture
 from common.data.clip_display import FLAGGED
 from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
@@ -94,7 +94,7 @@ class VideoFiles(CodecFiles):
     @torch.inference_mode()
     def _encode_frame(self, rgb: np.ndarray, reference: Tensor | None) -> Written:
         x = to_input(rgb, self.codec.downsampling, self.device)
-        with exact_convolutions():
+        with repeatable_convolutions():
             return self.codec.intra_encode(x) if reference is None else self.codec.encode(x, reference)
 
     def decode(
@@ -135,7 +135,7 @@ class VideoFiles(CodecFiles):
     def _decode_frame(self, packet: FramePacket, references: References, header: VideoHeader) -> Tensor | None:
         """The decoded frame; None if it is damaged, or what it is predicted from is not at hand."""
         step = Step(packet.place, Kind(packet.kind), packet)
-        with coding_by(of_clip(header.version, header.exact)), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_clip(header.version, header.exact)), symbol_checksum() as checksum, repeatable_convolutions():
             try:
                 if step.reference is None:
                     height, width = (side + -side % self.codec.downsampling for side in (header.height, header.width))
