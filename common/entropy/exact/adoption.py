@@ -11,7 +11,7 @@ from typing import Any
 from compressai.entropy_models import EntropyModel
 from torch import nn
 
-from common.entropy.exact.mode import run, wanted
+from common.entropy.exact.mode import apart, wanted
 
 FLOAT = frozenset(("g_a", "h_a", "g_s"))  # from picture to symbols, and from symbols to picture
 
@@ -51,7 +51,7 @@ class ExactForward(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         forward = super().forward
-        return run(forward, *args, **kwargs) if wanted(self) else forward(*args, **kwargs)
+        return apart(forward, *args, **kwargs) if wanted(self) else forward(*args, **kwargs)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """A copy or pickle names the class that was there before."""

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.entropy.exact.ieee import divide, sqrt
+
 _LN2_HIGH, _LN2_LOW = (
     0.6931471803691238,
     1.9082149292705877e-10,
@@ -72,7 +74,8 @@ def log(x: Tensor) -> Tensor:
     mantissa = torch.where(upper, mantissa * 0.5, mantissa)
     power = (exponent + upper).double()
     s = (mantissa - 1) / (mantissa + 1)
-    return power * _LN2_HIGH + (power * _LN2_LOW + s * _polynomial(s * s, _LOG))
+    found = power * _LN2_HIGH + (power * _LN2_LOW + s * _polynomial(s * s, _LOG))
+    return torch.where(x.isnan(), x, found)  # a NaN's bits are the processor's choice
 
 
 def log1p(x: Tensor) -> Tensor:
@@ -82,7 +85,7 @@ def log1p(x: Tensor) -> Tensor:
 
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + e^-x)."""
-    return 1 / (1 + exp(-x))
+    return divide(1, 1 + exp(-x))
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -94,14 +97,14 @@ def tanh(x: Tensor) -> Tensor:
 def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
     scaled = x * beta
-    smooth = (scaled.clamp_min(0) + log1p(exp(-scaled.abs()))) / beta
+    smooth = divide(scaled.clamp_min(0) + log1p(exp(-scaled.abs())), beta)
     return torch.where(scaled > threshold, x, smooth)
 
 
 def normal_below(x: Tensor) -> Tensor:
     """The standard normal distribution's mass below x."""
     z = (x.abs() * math.sqrt(0.5)).clamp_max(26.0)
-    t = 3 / (3 + z)
+    t = divide(3, 3 + z)
     tail = 0.5 * (_polynomial(t, _ERFC) * t * exp(-(z * z)))
     return torch.where(x < 0, tail, 1 - tail)
 
@@ -123,6 +126,21 @@ def silu(x: Tensor) -> Tensor:
     return x * sigmoid(x)
 
 
+def hard_swish(x: Tensor) -> Tensor:
+    """x · hard_sigmoid(x)."""
+    return x * hard_sigmoid(x)
+
+
+def mish(x: Tensor) -> Tensor:
+    """x · tanh(softplus(x))."""
+    return x * tanh(softplus(x))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log(sigmoid(x))."""
+    return -softplus(-x)
+
+
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """x, and alpha (e^x - 1) where x is negative."""
     return torch.where(x > 0, x, alpha * (exp(x.clamp_max(0)) - 1))
@@ -130,7 +148,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 def rsqrt(x: Tensor) -> Tensor:
     """1 / √x."""
-    return 1 / x.sqrt()
+    return divide(1, sqrt(x))
 
 
 def power(x: Tensor, exponent: float) -> Tensor:
@@ -146,13 +164,13 @@ def power(x: Tensor, exponent: float) -> Tensor:
     result = torch.ones_like(x)
     for _ in range(whole):
         result = result * x
-    result = result * x.sqrt() if half else result
-    return 1 / result if exponent < 0 else result
+    result = result * sqrt(x) if half else result
+    return divide(1, result) if exponent < 0 else result
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
     """clamp(x + 3, 0, 6) / 6, as `torch.nn.functional.hardsigmoid`."""
-    return (x + 3).clamp(0, 6) / 6
+    return divide((x + 3).clamp(0, 6), 6)
 
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
@@ -178,12 +196,19 @@ def batch_norm(
     def channels(values: Tensor) -> Tensor:
         return values.double().reshape(-1, *[1] * (x.ndim - 2))
 
-    x = (x - channels(running_mean)) / (channels(running_var) + eps).sqrt()
+    x = (x - channels(running_mean)) / sqrt(channels(running_var) + eps)
     x = x if weight is None else x * channels(weight)
     return x if bias is None else x + channels(bias)
 
 
-def linspace(start: float, end: float, steps: int, **kwargs: Any) -> Tensor:
+def linspace(start: float, end: float, steps: int, device: Any = None) -> Tensor:
     """As `torch.linspace`."""
-    place = torch.arange(steps, dtype=torch.float64, device=kwargs.get("device"))
+    place = torch.arange(steps, dtype=torch.float64, device=device)
     return place * ((end - start) / max(steps - 1, 1)) + start
+
+
+def arange(start: float, end: float | None = None, step: float = 1, device: Any = None) -> Tensor:
+    """As `torch.arange` of floats."""
+    first, last = (0, start) if end is None else (start, end)
+    count = max(math.ceil((last - first) / step), 0)
+    return torch.arange(count, dtype=torch.float64, device=device) * step + first

@@ -56,10 +56,14 @@ def unit(bits: int | Tensor) -> float | Tensor:
     return power_of_two(bits) if isinstance(bits, Tensor) else 2.0**bits
 
 
-def exponents(x: Tensor) -> Tensor:
-    """The least e with |x| <= 2^e of each sample, int (B, 1, ...)."""
-    largest = x.double().abs().flatten(1).amax(1) if x[0].numel() else x.new_zeros(len(x))
-    return largest.clamp(2.0**-100, 2.0**100).frexp().exponent.reshape(-1, *[1] * (x.ndim - 1))
+def exponents(x: Tensor, together: bool = False) -> Tensor:
+    """The least e with |x| <= 2^e of each sample, int (B, 1, ...), or of all `together`, int ()."""
+    size = x.double().abs().nan_to_num(0.0)
+    largest = size.new_zeros(() if together else len(x))
+    if x.numel():
+        largest = size.amax() if together else size.flatten(1).amax(1)
+    e = largest.clamp(2.0**-100, 2.0**100).frexp().exponent
+    return e if together else e.reshape(-1, *[1] * (x.ndim - 1))
 
 
 def on_grid(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights:
