@@ -8,10 +8,11 @@ other names says so itself, by an attribute `parameter_networks` with the names 
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from compressai.entropy_models import EntropyModel
 from torch import nn
 
-from common.entropy.exact.mode import apart, wanted
+from common.entropy.exact.mode import NotExactError, apart, wanted
 
 FLOAT = frozenset(("g_a", "h_a", "g_s"))  # from picture to symbols, and from symbols to picture
 
@@ -51,7 +52,11 @@ class ExactForward(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         forward = super().forward
-        return apart(forward, *args, **kwargs) if wanted(self) else forward(*args, **kwargs)
+        if not wanted(self):
+            return forward(*args, **kwargs)
+        if any(isinstance(module, torch.jit.ScriptModule) for module in self.modules()):
+            raise NotExactError("A network in TorchScript has no exact form: its functions cannot be exchanged.")
+        return apart(forward, *args, **kwargs)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """A copy or pickle names the class that was there before."""

@@ -108,6 +108,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     if not {*left, *right} <= {*output}:
         raise NotImplementedError(f"of {equation!r}, which sums over an index of one tensor alone,")
     sides = {i: side for n, x in zip(names, tensors) for i, side in zip(n, x.shape)}
+    if any([sides[i] for i in n] != list(x.shape) for n, x in zip(names, tensors)):
+        raise NotImplementedError(f"of {equation!r} and tensors whose sides are not so")
 
     def matrices(x: Tensor, name: str, rows: list[str], columns: list[str]) -> Tensor:
         shape = [math.prod(sides[i] for i in part) for part in (both, rows, columns)]

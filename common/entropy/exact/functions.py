@@ -138,7 +138,7 @@ def mish(x: Tensor) -> Tensor:
 
 def log_sigmoid(x: Tensor) -> Tensor:
     """log(sigmoid(x))."""
-    return -softplus(-x)
+    return x.clamp_max(0) - log1p(exp(-x.abs()))
 
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:

@@ -15,7 +15,8 @@ def divide(a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
     """a / b, of tensors and numbers, one of them a tensor."""
     if rounding_mode is not None:
         raise NotImplementedError(f"division with rounding_mode={rounding_mode!r}")
-    device = next(v.device for v in (a, b) if isinstance(v, Tensor) and (v.ndim or not isinstance(b, Tensor)))
+    tensors = [v for v in (a, b) if isinstance(v, Tensor)]
+    device = max(tensors, key=lambda v: (v.ndim, v.device.type != "cpu")).device
     return torch.true_divide(*(_tensor(v, device) for v in (a, b)))
 
 

@@ -61,6 +61,8 @@ class Exact(TorchFunctionMode):
 
     def _tabled(self, func: Any, stem: str, in_place: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         place = INPLACE_AT.get(stem, len(args))
+        if kwargs.get("out", self) is None:
+            del kwargs["out"]
         asked = (kwargs.pop("inplace", False), *args[place : place + 1])
         in_place = in_place or any(asked)
         first, args = args[:1], args[:place]

@@ -60,7 +60,9 @@ def same_weights() -> Iterator[None]:
 
 @contextmanager
 def measured_ranges() -> Iterator[None]:
-    """Inside, the grid of what enters a sum follows from the largest number of each sample, and nothing is clamped.
+    """Inside, the grid of what enters a sum follows from its largest number, and nothing is clamped.
+
+    That is of a row, of each factor of a product of matrices, and of a sample, in convolutions.
 
     For syntheses, whose numbers may be large. What depends on parts of a latent must not depend on the rest of it, so
     that parameters have grids that are fixed.
@@ -116,7 +118,7 @@ def _layer(
     grid = weights.grid
     shaped = [-1] + [1] * (x.ndim - 1 - channels % x.ndim)
     if _measured.get():
-        bits = INPUT_BITS - exponents(x, x.ndim < 2)
+        bits = INPUT_BITS - exponents(x, (-1,) if channels == -1 else (1, 2, 3))
         total = rescaled(sums(to_grid(x, bits, INPUT_LIMIT), weights.weight), bits + grid.w)
         return total if bias is None else total + bias.detach().double().reshape(shaped)
     total = sums(to_grid(x, grid.a, INPUT_LIMIT), weights.weight)
@@ -223,8 +225,8 @@ def matmul(a: Tensor, b: Tensor, limits: tuple[float, float] | None = None, row_
     first, second = limits or (2.0**10, 2.0**10)
     terms = max(a.shape[-1], 1)
     if _measured.get():
-        bits, rank = _share(terms, 1.0), max(a.ndim, b.ndim, 3)
-        bits_a, bits_b = (n - exponents(x, x.ndim < rank) for n, x in zip(bits, (a, b)))
+        bits = _share(terms, 1.0)
+        bits_a, bits_b = bits[0] - exponents(a, (-1,)), bits[1] - exponents(b, (-2,))
         x, y = to_grid(a, bits_a, 2.0 ** bits[0]), to_grid(b, bits_b, 2.0 ** bits[1])
         return rescaled(torch.matmul(x, y), bits_a + bits_b)
     most = first * terms if row_sum is None else row_sum

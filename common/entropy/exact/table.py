@@ -17,7 +17,7 @@ TABLE: dict[str, Callable[..., Any]] = {
     **{name: getattr(functions, name) for name in ("gelu", "silu", "mish", "elu", "rsqrt", "prelu", "batch_norm")},
     "hardsigmoid": functions.hard_sigmoid,
     "hardswish": functions.hard_swish,
-    "logsigmoid": functions.log_sigmoid,
+    **dict.fromkeys(("log_sigmoid", "logsigmoid"), functions.log_sigmoid),
     **dict.fromkeys(("pow", "__pow__"), functions.power),
     **{name: getattr(functions, name) for name in ("linspace", "arange")},
     "sum": folds.total,
