@@ -19,7 +19,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from common.entropy.exact.functions import power_of_two
+from common.entropy.exact import kernels
+from common.entropy.exact.functions import compiled, flat, power_of_two
+from common.entropy.exact.threads import in_parts
 from common.errors import LicError
 
 CLAMP_BITS = 15  # activations beyond ±2^15 are clamped
@@ -49,6 +51,14 @@ class Weights(NamedTuple):
 
 def to_grid(x: Tensor, bits: int | Tensor, limit: float) -> Tensor:
     """x, of any shape, as integers in units of 2^-bits: float64, within ±limit. NaN becomes 0."""
+    if isinstance(bits, int) and compiled(x) and x.dtype in (torch.float32, torch.float64):
+        out = torch.empty_like(x, dtype=torch.float64)
+        if out.stride() != x.stride():
+            x = x.contiguous()
+            out = torch.empty_like(x, dtype=torch.float64)
+        numbers, integers, scale = flat(x), flat(out), 2.0**bits
+        in_parts(x.numel(), x.numel(), lambda a, b: kernels.to_grid(numbers[a:b], scale, limit, integers[a:b]))
+        return out
     return (x.double() * unit(bits)).round_().clamp_(-limit, limit).nan_to_num_(0.0)
 
 

@@ -4,6 +4,7 @@ Every function takes what torch's of the same name takes, and gives float64. Ope
 that the order in which a library adds changes nothing.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from common.entropy.exact import kernels
+from common.entropy.exact.functions import compiled
 from common.entropy.exact.grids import (
     BOUND,
     INPUT_BITS,
@@ -25,8 +28,10 @@ from common.entropy.exact.grids import (
     rescaled,
     to_grid,
 )
+from common.entropy.exact.threads import in_parts
 
 FEW = 256  # positions
+_NO_BIAS = torch.empty(0, dtype=torch.float64)
 _kept: Any = WeakTensorKeyDictionary()  # parameter -> (`outputs`, what its values were, those of its bias, `Weights`)
 _Key = tuple[int, int, int]
 _seen: ContextVar[dict[_Key, tuple[Any, Weights]] | None] = ContextVar("weights_seen", default=None)
@@ -122,6 +127,12 @@ def _layer(
         total = rescaled(sums(to_grid(x, bits, INPUT_LIMIT), weights.weight), bits + grid.w)
         return total if bias is None else total + bias.detach().double().reshape(shaped)
     total = sums(to_grid(x, grid.a, INPUT_LIMIT), weights.weight)
+    if compiled(total) and total.is_contiguous():
+        rows = total.view(-1, total.shape[channels], math.prod(total.shape[channels:][1:])).numpy()
+        shifts = (_NO_BIAS if weights.bias is None else weights.bias).numpy()
+        scale = 2.0 ** -(grid.a + grid.w)
+        in_parts(rows.size, rows.shape[1], lambda a, b: kernels.values(rows[:, a:b], shifts[a:b], scale))
+        return total
     if weights.bias is not None:
         total = total.round_() + weights.bias.reshape(shaped)
     return rescaled(total, grid.a + grid.w)
@@ -177,8 +188,17 @@ def _depthwise(x: Tensor, weight: Tensor, padding: Any) -> Tensor:
     up, left = (padding, padding) if isinstance(padding, int) else padding
     padded = F.pad(x, (left, left, up, up))
     height, width = padded.shape[2] - rows + 1, padded.shape[3] - columns + 1
-    total = torch.zeros_like(padded[:, :, :height, :width])
     order = _order(rows * columns, x.device)
+    if order is None and compiled(padded):
+        out = x.new_empty(*x.shape[:2], height, width)
+        source, filters, sums = (t.contiguous().numpy() for t in (padded, weight, out))
+        in_parts(
+            source.size,
+            len(filters),
+            lambda a, b: kernels.depthwise(source[:, a:b], filters[a:b], sums[:, a:b]),
+        )
+        return out
+    total = torch.zeros_like(padded[:, :, :height, :width])
     for tap in range(rows * columns) if order is None else order.tolist():
         i, j = divmod(tap, columns)
         total.addcmul_(padded[:, :, i : i + height, j : j + width], weight[:, :, i, j].reshape(-1, 1, 1))

@@ -93,6 +93,22 @@ def test_vectors_and_single_numbers_are_computed_alike() -> None:
         assert torch.equal(together, function(x.abs().repeat(3, 1).t()[:, 1]))
 
 
+@pytest.mark.parametrize("function", [functions.exp, functions.log, functions.normal_below])
+def test_compiled_functions_are_the_others_to_the_bit(
+    function: Callable[[Tensor], Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On GPUs, and where gradients are, they are not compiled."""
+    ends = torch.tensor(
+        [torch.nan, torch.inf, -torch.inf, -0.0, 1e-320, 2.0**-1022, 1e308, -1e308], dtype=torch.float64
+    )
+    x = torch.cat([X, ends])
+    compiled = [function(x), function(x.abs()), function(x.reshape(-1, 1)[1::2])]
+    monkeypatch.setattr(functions, "compiled", lambda x: False)
+    others = [function(x), function(x.abs()), function(x.reshape(-1, 1)[1::2])]
+    for one, other in zip(compiled, others):
+        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
 def test_other_powers_are_refused() -> None:
     for exponent in (0.3, 9, torch.tensor(2.0)):
         with pytest.raises(NotImplementedError):
