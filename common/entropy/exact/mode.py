@@ -101,7 +101,7 @@ def _doubled_input(value: Any) -> Any:
 
 
 _running: ContextVar[bool] = ContextVar("exact_running", default=False)
-_everywhere: ContextVar[bool] = ContextVar("exact_everywhere", default=False)
+_everywhere: ContextVar[list[Any] | None] = ContextVar("exact_everywhere", default=None)
 
 
 def run(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -162,17 +162,34 @@ def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 @contextmanager
 def everywhere() -> Iterator[None]:
-    """Inside, `synthesis` is exact, too: the same pixels on every machine, slowly."""
-    token = _everywhere.set(True)
+    """Inside, `synthesis` is exact, too: the same pixels on every machine, slowly.
+
+    Raises:
+        NotExactError: at the end, if nothing was synthesised by `synthesis`, so that pixels are those of floats.
+    """
+    done: list[Any] = []
+    token = _everywhere.set(done)
     try:
         yield
     finally:
         _everywhere.reset(token)
+    if not done:
+        raise NotExactError(
+            "This codec does not say which of its networks make pixels, so that they cannot compute exactly: call its "
+            "synthesis g_s, or name its networks in an attribute synthesis_networks."
+        )
 
 
 def synthesis(function: Callable[..., T], *args: Any) -> T:
     """`function` of decoded values, as it is, or within `everywhere` in exact arithmetic."""
-    if not _everywhere.get():
+    done = _everywhere.get()
+    if done is None:
         return function(*args)
+    done.append(True)
+    return _synthesised(function, *args)
+
+
+@torch.compiler.disable
+def _synthesised(function: Callable[..., T], *args: Any) -> T:
     with sums.measured_ranges():
         return run(function, *args)
