@@ -13,6 +13,7 @@ from torch import nn
 
 from common.entropy import exact
 from common.entropy.exact import NotExactError
+from common.entropy.rules import PRESENT
 from common.files import main as command
 from common.files import parser
 from lic_image.files import ImageFiles
@@ -71,6 +72,16 @@ def check(files: ImageFiles, threads: Callable[[int], None]) -> None:
     assert np.abs(in_floats.astype(int) - found).max() <= 1
     threads(1)
     files.codec.to(memory_format=torch.channels_last)
+    with exact.shuffled_sums():
+        assert np.array_equal(files.decode(data, exact=True).rgb, found)
+
+
+def test_files_whose_parameters_are_floats_have_exact_pixels_too() -> None:
+    files = ImageFiles(image_codec("swift"), "test")
+    files.rules = PRESENT._replace(exact=False)
+    data = files.encode(textured(64, 64))
+    found = files.decode(data, exact=True).rgb
+    assert np.abs(files.decode(data).rgb.astype(int) - found).max() <= 1
     with exact.shuffled_sums():
         assert np.array_equal(files.decode(data, exact=True).rgb, found)
 

@@ -29,7 +29,7 @@ def test_clips_decode_to_the_same_pixels_in_any_order(system: str) -> None:
                 parameter.normal_(std=0.01)
     files, file = VideoFiles(codec, "test"), io.BytesIO()
     side = codec.downsampling
-    info = VideoInfo(side + 9, side - 5, Fraction(25))
+    info = VideoInfo(side + 9, side - 5, Fraction(25), None, None)
     assert len(list(files.encode(moving(info.width, info.height, 3), info, file))) == 3
 
     def decoded(exact: bool) -> np.ndarray:
