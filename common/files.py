@@ -57,6 +57,12 @@ def parser() -> argparse.ArgumentParser:
     two.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     two.add_argument("--max-pixels", type=int, help=f"refuse larger pictures, or frames (default {2**28})")
     two.add_argument("--frames", type=_span, metavar="A:B", help="only frames A to before B of a clip, counted from 0")
+    two.add_argument(
+        "--exact",
+        action="store_const",
+        const=True,
+        help="pixels in exact arithmetic, too: the same on every machine, slowly (for archives)",
+    )
     for verb in (one, two):
         verb.add_argument(
             "--overwrite", action="store_true", help="replace what is in the folder (a single file is replaced unasked)"

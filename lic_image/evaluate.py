@@ -15,7 +15,7 @@ import torch
 from compressai.models import CompressionModel
 from rich.progress import track
 
-from common.coding import exact_convolutions, to_input, to_picture
+from common.coding import repeatable_convolutions, to_input, to_picture
 from common.data.naming import distinct_names, located
 from common.data.pictures import MOST_BITS, read_picture, write_picture
 from common.entropy.rules import coding_by
@@ -81,7 +81,7 @@ class ImageProtocol:
         finished = time.perf_counter()
         figures = figures and self.keep_pictures
         looking = watching(files.codec) if figures else nullcontext(Seen())
-        with coding_by(files.rules), exact_convolutions(), looking as seen:
+        with coding_by(files.rules), repeatable_convolutions(), looking as seen:
             forward = files.codec(to_input(picture.rgb, files.codec.downsampling, files.device))
         # Single precision sums and logarithms differ in the last place with where memory lies; a result must not.
         exact = {name: p.double() for name, p in forward["likelihoods"].items()}

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from common.baselines.conditions import Conditions
 from common.baselines.video_measure import Timed, VideoSequence, conditioned
-from common.coding import exact_convolutions, to_input, to_picture
+from common.coding import repeatable_convolutions, to_input, to_picture
 from common.data.pictures import write_picture
 from common.data.sequences import notes_on
 from common.data.video_files import VideoInfo
@@ -143,7 +143,7 @@ class VideoProtocol:
         """A frame's record: its bits, those of an ideal coder, and what its prediction is worth."""
         height, width = frame.rgb.shape[:2]
         x = to_input(frame.rgb, files.codec.downsampling, files.device)
-        with exact_convolutions():
+        with repeatable_convolutions():
             coded = files.codec.intra_forward(x) if frame.reference is None else files.codec(x, frame.reference)
         if not (to_picture(coded.x_hat, height, width) == frame.decoded).all():
             raise LicError(

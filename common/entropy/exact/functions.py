@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from common.entropy.exact import kernels
+from common.entropy.exact.ieee import divide, sqrt
 from common.entropy.exact.threads import in_parts
 
 # erfc(z) exp(z²) / t as a polynomial in t = 3 / (3 + z), interpolated at Chebyshev's points of 0 <= z <= 30.
@@ -72,11 +73,6 @@ def power_of_two(exponent: Tensor) -> Tensor:
     return ((exponent.long() + 1023) << 52).view(torch.float64)
 
 
-def divided(number: float, x: Tensor) -> Tensor:
-    """number / x, by one division: torch's own multiplies by 1 / x."""
-    return torch.full_like(x, number) / x
-
-
 def exp(x: Tensor) -> Tensor:
     """e^x; beyond ±700 that of ±700."""
     if compiled(x):
@@ -90,7 +86,7 @@ def exp(x: Tensor) -> Tensor:
 def log(x: Tensor) -> Tensor:
     """The natural logarithm; of numbers below 2^-1022, that of 2^-1022."""
     if compiled(x):
-        return _by(kernels.log, x.clamp_min(2.0**-1022))
+        return _by(kernels.log, x)
     bits = x.clamp_min(2.0**-1022).view(torch.int64)
     exponent = (bits >> 52) - 1023
     mantissa = ((bits & ((1 << 52) - 1)) | (1023 << 52)).view(torch.float64)
@@ -98,7 +94,8 @@ def log(x: Tensor) -> Tensor:
     mantissa = torch.where(upper, mantissa * 0.5, mantissa)
     power = (exponent + upper).double()
     s = (mantissa - 1) / (mantissa + 1)
-    return power * kernels.LN2_HIGH + (power * kernels.LN2_LOW + s * _polynomial(s * s, kernels.LOG.tolist()))
+    found = power * kernels.LN2_HIGH + (power * kernels.LN2_LOW + s * _polynomial(s * s, kernels.LOG.tolist()))
+    return torch.where(x.isnan(), x, found)  # a NaN's bits are the processor's choice
 
 
 def log1p(x: Tensor) -> Tensor:
@@ -108,7 +105,7 @@ def log1p(x: Tensor) -> Tensor:
 
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + e^-x)."""
-    return divided(1.0, 1 + exp(-x))
+    return divide(1, 1 + exp(-x))
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -120,7 +117,7 @@ def tanh(x: Tensor) -> Tensor:
 def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
     scaled = x * beta
-    smooth = (scaled.clamp_min(0) + log1p(exp(-scaled.abs()))) / beta
+    smooth = divide(scaled.clamp_min(0) + log1p(exp(-scaled.abs())), beta)
     return torch.where(scaled > threshold, x, smooth)
 
 
@@ -129,7 +126,7 @@ def normal_below(x: Tensor) -> Tensor:
     if compiled(x):
         return _by(kernels.normal_below, x, np.array(_ERFC))
     z = (x.abs() * math.sqrt(0.5)).clamp_max(26.0)
-    t = divided(3.0, 3 + z)
+    t = divide(3, 3 + z)
     tail = 0.5 * (_polynomial(t, _ERFC) * t * exp(-(z * z)))
     return torch.where(x < 0, tail, 1 - tail)
 
@@ -151,6 +148,21 @@ def silu(x: Tensor) -> Tensor:
     return x * sigmoid(x)
 
 
+def hard_swish(x: Tensor) -> Tensor:
+    """x · hard_sigmoid(x)."""
+    return x * hard_sigmoid(x)
+
+
+def mish(x: Tensor) -> Tensor:
+    """x · tanh(softplus(x))."""
+    return x * tanh(softplus(x))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log(sigmoid(x))."""
+    return x.clamp_max(0) - log1p(exp(-x.abs()))
+
+
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """x, and alpha (e^x - 1) where x is negative."""
     return torch.where(x > 0, x, alpha * (exp(x.clamp_max(0)) - 1))
@@ -158,7 +170,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 def rsqrt(x: Tensor) -> Tensor:
     """1 / √x."""
-    return divided(1.0, x.sqrt())
+    return divide(1, sqrt(x))
 
 
 def power(x: Tensor, exponent: float) -> Tensor:
@@ -174,13 +186,13 @@ def power(x: Tensor, exponent: float) -> Tensor:
     result = torch.ones_like(x)
     for _ in range(whole):
         result = result * x
-    result = result * x.sqrt() if half else result
-    return divided(1.0, result) if exponent < 0 else result
+    result = result * sqrt(x) if half else result
+    return divide(1, result) if exponent < 0 else result
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
     """clamp(x + 3, 0, 6) / 6, as `torch.nn.functional.hardsigmoid`."""
-    return (x + 3).clamp(0, 6) / 6
+    return divide((x + 3).clamp(0, 6), 6)
 
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
@@ -206,12 +218,19 @@ def batch_norm(
     def channels(values: Tensor) -> Tensor:
         return values.double().reshape(-1, *[1] * (x.ndim - 2))
 
-    x = (x - channels(running_mean)) / (channels(running_var) + eps).sqrt()
+    x = (x - channels(running_mean)) / sqrt(channels(running_var) + eps)
     x = x if weight is None else x * channels(weight)
     return x if bias is None else x + channels(bias)
 
 
-def linspace(start: float, end: float, steps: int, **kwargs: Any) -> Tensor:
+def linspace(start: float, end: float, steps: int, device: Any = None) -> Tensor:
     """As `torch.linspace`."""
-    place = torch.arange(steps, dtype=torch.float64, device=kwargs.get("device"))
+    place = torch.arange(steps, dtype=torch.float64, device=device)
     return place * ((end - start) / max(steps - 1, 1)) + start
+
+
+def arange(start: float, end: float | None = None, step: float = 1, device: Any = None) -> Tensor:
+    """As `torch.arange` of floats."""
+    first, last = (0, start) if end is None else (start, end)
+    count = max(math.ceil((last - first) / step), 0)
+    return torch.arange(count, dtype=torch.float64, device=device) * step + first

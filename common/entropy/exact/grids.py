@@ -67,10 +67,12 @@ def unit(bits: int | Tensor) -> float | Tensor:
     return power_of_two(bits) if isinstance(bits, Tensor) else 2.0**bits
 
 
-def exponents(x: Tensor) -> Tensor:
-    """The least e with |x| <= 2^e of each sample, int (B, 1, ...)."""
-    largest = x.double().abs().flatten(1).amax(1) if x[0].numel() else x.new_zeros(len(x))
-    return largest.clamp(2.0**-100, 2.0**100).frexp().exponent.reshape(-1, *[1] * (x.ndim - 1))
+def exponents(x: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """The least e with |x| <= 2^e along the dimensions `dims`, which are kept with size 1: int."""
+    if not x.numel():
+        return x.new_zeros([1] * x.ndim, dtype=torch.int32)
+    largest = x.double().abs().nan_to_num(0.0).amax(dims, keepdim=True)
+    return largest.clamp(2.0**-100, 2.0**100).frexp().exponent
 
 
 def on_grid(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights:

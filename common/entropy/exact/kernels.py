@@ -38,14 +38,14 @@ def _polynomial(x, coefficients, total, n):  # type: ignore[no-untyped-def]
 def _exp(x, rest, bits, power, out, n):  # type: ignore[no-untyped-def]
     """out[i] = e^x[i]; `power` is the memory of `bits` as floats."""
     for i in range(n):
-        v = min(max(x[i], -700.0), 700.0)
+        v = 0.0 if x[i] != x[i] else min(max(x[i], -700.0), 700.0)
         e = np.rint(v * PER_LN2)
         high = v - e * LN2_HIGH
         rest[i] = high - e * LN2_LOW
         bits[i] = np.int64(np.int32(e) + np.int32(1023)) << np.int64(52)
     _polynomial(rest, EXP, out, n)
     for i in range(n):
-        out[i] = out[i] * power[i]
+        out[i] = out[i] * power[i] if x[i] == x[i] else x[i]
 
 
 @jit
@@ -59,16 +59,17 @@ def exp(x, out):  # type: ignore[no-untyped-def]
 
 @jit
 def log(x, out):  # type: ignore[no-untyped-def]
-    """x is positive and not denormal."""
-    bits_of = x.view(np.int64)
-    bits = np.empty(_BLOCK, np.int64)
-    mantissa = bits.view(np.float64)
+    """Of numbers below 2^-1022, that of 2^-1022."""
+    above, bits = np.empty(_BLOCK), np.empty(_BLOCK, np.int64)
+    mantissa, bits_of = bits.view(np.float64), above.view(np.int64)
     s, squared, series, power = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
     one, low = np.int64(1023) << np.int64(52), (np.int64(1) << np.int64(52)) - np.int64(1)
     for begin in range(0, x.size, _BLOCK):
         n = min(_BLOCK, x.size - begin)
         for i in range(n):
-            b = bits_of[begin + i]
+            above[i] = x[begin + i] if x[begin + i] > 2.0**-1022 else 2.0**-1022
+        for i in range(n):
+            b = bits_of[i]
             power[i] = np.float64((b >> np.int64(52)) - np.int64(1023))
             bits[i] = (b & low) | one
         for i in range(n):
@@ -83,7 +84,8 @@ def log(x, out):  # type: ignore[no-untyped-def]
             product = s[i] * series[i]
             small = power[i] * LN2_LOW
             small = small + product
-            out[begin + i] = power[i] * LN2_HIGH + small
+            v = x[begin + i]
+            out[begin + i] = power[i] * LN2_HIGH + small if v == v else v
 
 
 @jit
@@ -104,7 +106,8 @@ def normal_below(x, erfc, out):  # type: ignore[no-untyped-def]
             tail = series[i] * t[i]
             tail = tail * decay[i]
             tail = 0.5 * tail
-            out[begin + i] = tail if x[begin + i] < 0.0 else 1.0 - tail
+            v = x[begin + i]
+            out[begin + i] = (tail if v < 0.0 else 1.0 - tail) if v == v else v
 
 
 @jit
@@ -112,8 +115,7 @@ def to_grid(x, unit, limit, out):  # type: ignore[no-untyped-def]
     """x, of any float type, times `unit`, rounded, within ±limit; NaN gives 0."""
     for i in range(x.size):
         v = np.rint(np.float64(x[i]) * unit)
-        v = min(max(v, -limit), limit)
-        out[i] = v if v == v else 0.0
+        out[i] = min(max(v, -limit), limit) if v == v else 0.0
 
 
 @jit
