@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from old_files.systems import codec_of
+from .systems import codec_of
 
 HERE = Path(__file__).parent
 
