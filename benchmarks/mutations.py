@@ -24,7 +24,7 @@ def mutated(data: bytes, others: list[bytes], random: np.random.Generator) -> Mu
     """`data`, or a splice of it with one of `others` (of the same codec), damaged in one of many ways."""
     ways = CLIP_WAYS if data[4:5] == CLIP else IMAGE_WAYS
     name = str(random.choice(list(ways)))
-    made = ways[name](data, others, random)
+    made: bytes | Mutated = ways[name](data, others, random)  # type: ignore[assignment]
     return made if isinstance(made, Mutated) else Mutated(made, name)
 
 
