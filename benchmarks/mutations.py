@@ -149,9 +149,7 @@ def _lying_header(data: bytes, others: list[bytes], random: np.random.Generator)
     numbers[int(random.integers(0, 5))] = int(random.choice(SIDES))
     numbers[int(random.integers(0, 2))] = int(random.choice(SIDES))
     size = len(b"".join(map(varint, [header.width, header.height, *header.rate.as_integer_ratio(), header.gop])))
-    frames = (
-        header.frames if random.random() < 0.7 else int(random.choice((0, 1, 4, 1000, 1000 * len(data), 2**32 - 1)))
-    )
+    frames = header.frames if random.random() < 0.7 else int(random.choice((0, 1, 4, 1000, 100 * len(data), 2**32 - 1)))
     head = data[: at - 8 - size] + b"".join(map(varint, numbers)) + frames.to_bytes(4, "little")
     return Mutated(signed(head) + data[at:], "lying header", other=True)
 
