@@ -155,11 +155,10 @@ def open_files(checkpoint: str | Path, device: str = "cpu") -> Any:
 
     Arguments and errors are those of `trained_network`; `LicError`, too, where the run's network codes nothing.
     """
-    from hydra.utils import instantiate
-
+    from common.launch.targets import instantiate_harmless
     from common.launch.weights import trained_network
 
     codec, cfg = trained_network(checkpoint, device)
     if "files" not in cfg:
         raise LicError(f"{checkpoint} is a run of {cfg.system}, which codes nothing: give a codec's run.")
-    return instantiate(cfg.files, codec=codec, model=cfg.system)
+    return instantiate_harmless(cfg.files, codec=codec, model=cfg.system)

@@ -17,7 +17,7 @@ from rich.progress import track
 
 from common.coding import repeatable_convolutions, to_input, to_picture
 from common.data.naming import distinct_names, located
-from common.data.pictures import MOST_BITS, read_picture, write_picture
+from common.data.pictures import MOST_BITS, read_picture, write_atomically, write_picture
 from common.entropy.rules import coding_by
 from common.errors import LicError
 from common.metrics.complexity import gmacs
@@ -92,7 +92,7 @@ class ImageProtocol:
             write_picture(out / "pictures" / f"{name}.png", decoded)
             bits, most = bit_picture(forward, height, width)
             write_picture(out / "bits" / f"{name}.png", bits, text={MOST_BITS: f"{most:.3g}"})
-            (out / "streams" / f"{name}.lic").write_bytes(stream)
+            write_atomically(out / "streams" / f"{name}.lic", stream)
             write_figures(seen, picture.rgb, forward["x_hat"].shape[-2:], name, out)
         x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture.rgb, decoded))
         return {

@@ -23,7 +23,7 @@ from torch import Tensor
 from common.baselines.conditions import Conditions
 from common.baselines.video_measure import Timed, VideoSequence, conditioned
 from common.coding import repeatable_convolutions, to_input, to_picture
-from common.data.pictures import write_picture
+from common.data.pictures import write_picture, written_whole
 from common.data.sequences import notes_on
 from common.data.video_files import VideoInfo
 from common.errors import LicError
@@ -104,7 +104,7 @@ class VideoProtocol:
             place.mkdir(exist_ok=True)
             path = place / f"{sequence.name}.lic"
             source = Timed(conditioned(sequence, self.conditions))
-            with path.open("wb") as file:
+            with written_whole(path) as beside, beside.open("wb") as file:
                 coder = Timed(files.encode(source, info, file))
                 for frame in coder:
                     digests[frame.place] = digest(frame.decoded)

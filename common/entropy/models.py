@@ -27,6 +27,7 @@ from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
 from common.entropy import kernels, mixture
+from common.entropy.room import check_room
 from common.entropy.rules import rules
 from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, single, to_int32, to_values
 
@@ -80,6 +81,7 @@ class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
     @torch.no_grad()
     def decompress(self, strings: Sequence[bytes], size: Sequence[int]) -> Tensor:
         """B strings and the spatial size -> (B, C, *size); raises `StreamError` for damaged strings."""
+        check_room(self.tables, size, min(map(len, strings), default=0))
         symbols = self._decode(strings, self._channel_indexes((len(strings), self.channels, *size)))
         return to_values(symbols, self._medians_like(symbols).detach())
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from common.entropy import rans
 from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.room import check_room
 from common.entropy.tables import TableModel, to_int32, to_values
 from common.errors import StreamError
 
@@ -112,11 +113,13 @@ class PacketReader:
             raise StreamError("The packet holds no stream: it was not written by this program.")
         self._models = models
         common = streams[0] if models.parts else rans.NOTHING
+        self._size = len(common)
         self._decoder = rans.SequentialDecoder(common, models.tables, short=True)
         self._attached = list(streams[1:] if models.parts else streams)
 
     def channels(self, model: EntropyBottleneck, size: Sequence[int]) -> Tensor:
         """z_hat (1, C, *size)."""
+        check_room(model.tables, size, self._size, short=True)
         indexes = model._channel_indexes((1, model.channels, *size))
         return to_values(self._decode(model, indexes), model._medians_like(indexes))
 

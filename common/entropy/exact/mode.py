@@ -42,6 +42,8 @@ class Exact(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = func.__name__
+        if name == "__set__" and isinstance(args[1], Tensor):  # `weight.data = weight.data * mask` keeps its type
+            return func(args[0], args[1].to(args[0].dtype))
         stem = IN_PLACE.get(name) or (name if name.startswith("__") else name.rstrip("_"))
         in_place = stem != name
         if not _any_float((args, kwargs)):

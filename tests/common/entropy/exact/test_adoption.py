@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 from compressai.entropy_models import EntropyBottleneck
+from compressai.layers import MaskedConv2d
 from compressai.models import Cheng2020Anchor, CompressionModel, MeanScaleHyperprior
 from torch import nn
 
@@ -78,3 +79,11 @@ def test_torchscript_cannot_be_seen_into_and_is_refused() -> None:
     exact.adopt_networks(codec)
     with pytest.raises(exact.NotExactError, match="TorchScript"):
         codec.h_s(z())
+
+
+def test_a_layer_that_masks_its_own_weights_keeps_their_type() -> None:
+    layer = MaskedConv2d(2, 2, 5, padding=2).eval()
+    exact.adopt_networks(layer, [""])
+    with torch.inference_mode():
+        layer(torch.ones(1, 2, 3, 3))
+    assert layer.weight.dtype == torch.float32 and not (layer.weight * (1 - layer.mask)).any()
