@@ -21,9 +21,9 @@ def divide(a: Any, b: Any, rounding_mode: str | None = None) -> Tensor:
 
 
 def _tensor(value: Any, device: torch.device) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.double() if value.ndim else value.double().to(device)
-    return torch.full((), float(value), dtype=torch.float64, device=device)
+    if not isinstance(value, Tensor):
+        return torch.scalar_tensor(value, dtype=torch.float64, device=device)
+    return value.double() if value.ndim else value.double().to(device)
 
 
 def sqrt(x: Tensor) -> Tensor:

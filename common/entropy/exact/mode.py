@@ -46,9 +46,9 @@ class Exact(TorchFunctionMode):
             return func(args[0], args[1].to(args[0].dtype))
         stem = IN_PLACE.get(name) or (name if name.startswith("__") else name.rstrip("_"))
         in_place = stem != name
-        if not _any_float((args, kwargs)):
+        if not _any_float(args) and not (kwargs and _any_float(kwargs.values())):
             result = func(*args, **kwargs)
-            if not _any_float(result):
+            if not _any_float((result,)):
                 return result
             if stem in MOVING:
                 return tree_map(_doubled, result)
@@ -58,7 +58,7 @@ class Exact(TorchFunctionMode):
         if stem in MOVING or (stem in ARITHMETIC and (in_place or name.startswith("__i"))):
             return func(*args, **kwargs)
         if stem in ARITHMETIC:
-            return func(*tree_map(_doubled, args), **tree_map(_doubled, kwargs))
+            return func(*_each(_doubled, args), **dict(zip(kwargs, _each(_doubled, kwargs.values()))))
         raise NotExactError(f"{resolve_name(func) or name} {_NO_FORM}")
 
     def _tabled(self, func: Any, stem: str, in_place: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -69,7 +69,7 @@ class Exact(TorchFunctionMode):
         in_place = in_place or any(asked)
         first, args = args[:1], args[:place]
         doubled = _doubled_input if stem in WITH_WEIGHTS else _doubled
-        args, kwargs = tree_map(doubled, args), {k: doubled(v) for k, v in kwargs.items() if k not in _NO_MATTER}
+        args, kwargs = _each(doubled, args), {k: doubled(v) for k, v in kwargs.items() if k not in _NO_MATTER}
         try:
             result = TABLE[stem](*args, **kwargs)
         except (NotImplementedError, TypeError) as error:
@@ -83,8 +83,21 @@ _NO_MATTER = ("dtype", "_stacklevel", "layout", "requires_grad")  # how torch co
 
 def _any_float(values: Any) -> bool:
     """Whether any number in the tensors among them is a float."""
-    tensors = (value for value in tree_leaves(values) if isinstance(value, Tensor))
-    return any(tensor.is_floating_point() or tensor.is_complex() for tensor in tensors)
+    for value in values:
+        if isinstance(value, Tensor):
+            if value.dtype.is_floating_point or value.dtype.is_complex:
+                return True
+        elif isinstance(value, list | tuple) and _any_float(value):
+            return True
+    return False
+
+
+def _each(change: Callable[[Any], Any], values: Any) -> tuple[Any, ...]:
+    """`change` of every tensor among them."""
+    return tuple(
+        change(v) if isinstance(v, Tensor) else _each(change, v) if isinstance(v, list | tuple) and v else v
+        for v in values
+    )
 
 
 def _doubled(value: Any) -> Any:

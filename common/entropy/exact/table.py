@@ -66,7 +66,7 @@ MOVING = frozenset(
     unflatten flatten reshape view view_as permute transpose swapaxes movedim moveaxis squeeze unsqueeze expand
     expand_as repeat repeat_interleave tile narrow select index_select gather take_along_dim __getitem__ __setitem__
     roll flip rot90 pad constant_pad_nd pixel_shuffle pixel_unshuffle channel_shuffle unfold t contiguous clone detach
-    copy diagonal tril triu meshgrid broadcast_to broadcast_tensors as_strided zeros_like ones_like empty_like
+    copy diagonal tril triu meshgrid broadcast_to broadcast_tensors zeros_like ones_like empty_like
     full_like new_zeros new_ones new_empty new_full new_tensor fill zero bool cpu cuda item tolist size dim numel
     stride is_contiguous is_floating_point is_complex element_size storage_offset __len__ __bool__ __int__ __float__
     __index__ __iter__ __format__ __repr__ __hash__ __reversed__ requires_grad is_inference __get__ __set__ get_device
