@@ -207,7 +207,7 @@ def to_int32(values: Tensor, means: Tensor | None = None, out: np.ndarray | None
     """
     values = single(values).detach().cpu()
     if means is not None and not (_match(values, means) and values.dtype == means.dtype):
-        values, means = values.clone().sub_(single(means).cpu()), None
+        values, means = values.clone().sub_(single(means).detach().cpu()), None
     array = np.ascontiguousarray(values.numpy())
     symbols = np.empty(array.shape, dtype=np.int32) if out is None else out
     around = np.empty(0, array.dtype) if means is None else np.ascontiguousarray(means.detach().numpy())
