@@ -36,7 +36,7 @@ from lic_video.files import VideoFiles
 from lic_video.gop import Gop
 
 SYSTEMS, GROUPS, LEVELS = ("ofmc", "dvc"), (12, 48), (1e-6, 1e-5)
-SIDES, FRAMES = (128, 192), 48
+SIDES, FRAMES = (64, 96), 48
 
 
 def clip(folder: Path | None, frames: int) -> list[np.ndarray]:
