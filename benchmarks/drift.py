@@ -36,7 +36,7 @@ from lic_video.files import VideoFiles
 from lic_video.gop import Gop
 
 SYSTEMS, GROUPS, LEVELS = ("ofmc", "dvc"), (12, 48), (1e-6, 1e-5)
-SIDES, FRAMES = (128, 192), 48
+SIDES, FRAMES = (64, 96), 48
 
 
 def clip(folder: Path | None, frames: int) -> list[np.ndarray]:
@@ -125,28 +125,24 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=FRAMES)
     arguments = parser.parse_args()
     frames = clip(arguments.folder, arguments.frames)
-    table = Table(
-        "codec", "frames a group", "noise", "frame", "rms", "largest", "PSNR dB", "largest, 8 bits", "pixels off"
-    )
-    figures: dict[str, float] = {}
+    console, figures = Console(width=130), {}
+    console.print("Drift in levels of 255; every symbol was the same.")
     for system in SYSTEMS:
         files = coder(system, frames)
         for group in GROUPS:
+            table = Table("noise", "frame", "rms", "largest", "PSNR dB", "largest, 8 bits", "pixels off")
+            table.title = f"{system}, {group} frames a group"
             for level, (errors, levels) in measure(files, frames, group).items():
                 for place in sorted({0, 1, len(frames) // 4 - 1, len(frames) // 2 - 1, len(frames) - 1}):
                     (rms, most), (step, share) = errors[place], levels[place]
                     psnr = 20 * np.log10(255 / max(rms, 1e-12))
-                    table.add_row(
-                        *(system, str(group), f"{level:.0e}", str(place), f"{rms:.2e}", f"{most:.2e}", f"{psnr:.1f}"),
-                        *(f"{step:.0f}", f"{100 * share:.3f} %"),
-                    )
+                    row = (f"{level:.0e}", str(place), f"{rms:.2e}", f"{most:.2e}", f"{psnr:.1f}", f"{step:.0f}")
+                    table.add_row(*row, f"{100 * share:.3f} %")
                 name = f"{system}_{group}_{level:.0e}"
                 figures[f"{name}_last_rms"] = float(errors[-1, 0])
                 figures[f"{name}_largest"] = float(errors[:, 1].max())
                 figures[f"{name}_largest_8_bits"] = float(levels[:, 0].max())
-    console = Console(width=130)
-    console.print("Drift in levels of 255; every symbol was the same.")
-    console.print(table)
+            console.print(table)
     print(json.dumps(figures))
 
 
