@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from common.allocator import keep_freed_memory
 from common.cpus import sleep_while_waiting
 from common.errors import LicError
 
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
     sleep_while_waiting()
+    keep_freed_memory()
     verb = arguments[0]
     if verb not in VERBS:
         from common.launch.spelling import nearest
