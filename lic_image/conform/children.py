@@ -1,7 +1,9 @@
 """A function in a forked process: what crashes or hangs there is an outcome, not the end of the command."""
 
+import faulthandler
 import os
 import pickle
+import resource
 import select
 import signal
 import time
@@ -46,6 +48,8 @@ def _serve(function: Callable[[], Any], writing: int) -> None:
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
+        faulthandler.disable()  # it writes past these
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         torch.set_num_threads(1)
         try:
             answer = Outcome(value=function())

@@ -30,9 +30,7 @@ code that you trust."""
 def parser() -> argparse.ArgumentParser:
     one = argparse.ArgumentParser("lic conform", description=DESCRIPTION, epilog=EPILOG)
     one.add_argument("target", nargs="?", metavar="MODULE:CLASS", help="as in my_package.codec:MyCodec")
-    one.add_argument(
-        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="constructor arguments: N=128"
-    )
+    one.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="constructor arguments: N=128")
     one.add_argument("--weights", type=Path, metavar="FILE", help="a state dict for the class")
     one.add_argument("--checkpoint", type=Path, metavar="RUN", help="a finished run, in place of a class")
     one.add_argument("--picture", type=Path, metavar="FILE", help="a photograph (default: astronaut of scikit-image)")
