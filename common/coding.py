@@ -1,7 +1,7 @@
 """What stands between pictures or clips and any codec's networks, once: whose file it is, padding, cropping, 8 bits."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy.container import weights_digest
+from common.entropy.exact import everywhere
 from common.errors import StreamError
 
 
@@ -28,9 +29,14 @@ def to_picture(x_hat: Tensor, height: int, width: int) -> np.ndarray:
     return pixels.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
-def exact_convolutions() -> AbstractContextManager[None]:
+def repeatable_convolutions() -> AbstractContextManager[None]:
     """On GPUs, the same numbers from the same convolution every time: the decoder must repeat the encoder's."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+
+
+def arithmetic(exact_pixels: bool) -> AbstractContextManager[None]:
+    """Within which a file is decoded: its pixels in exact arithmetic, or in floating point."""
+    return everywhere() if exact_pixels else nullcontext()
 
 
 def taking_strings(method: Callable[..., list[str]]) -> Callable[..., list[str]]:

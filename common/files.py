@@ -57,6 +57,12 @@ def parser() -> argparse.ArgumentParser:
     two.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     two.add_argument("--max-pixels", type=int, help=f"refuse larger pictures, or frames (default {2**28})")
     two.add_argument("--frames", type=_span, metavar="A:B", help="only frames A to before B of a clip, counted from 0")
+    two.add_argument(
+        "--exact",
+        action="store_const",
+        const=True,
+        help="pixels in exact arithmetic, too: the same on every machine, slowly (for archives)",
+    )
     for verb in (one, two):
         verb.add_argument(
             "--overwrite", action="store_true", help="replace what is in the folder (a single file is replaced unasked)"
@@ -149,11 +155,10 @@ def open_files(checkpoint: str | Path, device: str = "cpu") -> Any:
 
     Arguments and errors are those of `trained_network`; `LicError`, too, where the run's network codes nothing.
     """
-    from hydra.utils import instantiate
-
+    from common.launch.targets import instantiate_harmless
     from common.launch.weights import trained_network
 
     codec, cfg = trained_network(checkpoint, device)
     if "files" not in cfg:
         raise LicError(f"{checkpoint} is a run of {cfg.system}, which codes nothing: give a codec's run.")
-    return instantiate(cfg.files, codec=codec, model=cfg.system)
+    return instantiate_harmless(cfg.files, codec=codec, model=cfg.system)

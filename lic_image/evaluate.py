@@ -15,9 +15,9 @@ import torch
 from compressai.models import CompressionModel
 from rich.progress import track
 
-from common.coding import exact_convolutions, to_input, to_picture
+from common.coding import repeatable_convolutions, to_input, to_picture
 from common.data.naming import distinct_names, located
-from common.data.pictures import MOST_BITS, read_picture, write_picture
+from common.data.pictures import MOST_BITS, read_picture, write_atomically, write_picture
 from common.entropy.rules import coding_by
 from common.errors import LicError
 from common.metrics.complexity import gmacs
@@ -81,7 +81,7 @@ class ImageProtocol:
         finished = time.perf_counter()
         figures = figures and self.keep_pictures
         looking = watching(files.codec) if figures else nullcontext(Seen())
-        with coding_by(files.rules), exact_convolutions(), looking as seen:
+        with coding_by(files.rules), repeatable_convolutions(), looking as seen:
             forward = files.codec(to_input(picture.rgb, files.codec.downsampling, files.device))
         # Single precision sums and logarithms differ in the last place with where memory lies; a result must not.
         exact = {name: p.double() for name, p in forward["likelihoods"].items()}
@@ -92,7 +92,7 @@ class ImageProtocol:
             write_picture(out / "pictures" / f"{name}.png", decoded)
             bits, most = bit_picture(forward, height, width)
             write_picture(out / "bits" / f"{name}.png", bits, text={MOST_BITS: f"{most:.3g}"})
-            (out / "streams" / f"{name}.lic").write_bytes(stream)
+            write_atomically(out / "streams" / f"{name}.lic", stream)
             write_figures(seen, picture.rgb, forward["x_hat"].shape[-2:], name, out)
         x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture.rgb, decoded))
         return {

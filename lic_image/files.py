@@ -9,7 +9,7 @@ import torch
 from compressai.entropy_models import EntropyModel
 from compressai.models import CompressionModel
 
-from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
+from common.coding import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
 from common.data.pictures import read_picture, write_atomically, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
 from common.entropy.exact import NotExactError
@@ -61,21 +61,25 @@ class ImageFiles(CodecFiles):
     def encode(self, rgb: np.ndarray, grey: bool = False) -> bytes:
         """uint8 (H, W, 3) -> the bytes of a .lic file."""
         height, width = rgb.shape[:2]
-        with coding_by(self.rules), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(self.rules), symbol_checksum() as checksum, repeatable_convolutions():
             out = self.codec.compress(to_input(rgb, self.codec.downsampling, self.device))
         header = Header(IMAGE, self.model, self.digest, width, height, grey, self.rules.exact)
         return pack(header, [strings[0] for strings in out["strings"]], checksum.value)
 
     @torch.inference_mode()
-    def decode(self, data: bytes, max_pixels: int = MAX_PIXELS) -> Decoded:
-        """The bytes of a .lic file -> the picture; raises StreamError for anything but a whole file of this model."""
+    def decode(self, data: bytes, max_pixels: int = MAX_PIXELS, exact: bool = False) -> Decoded:
+        """The bytes of a .lic file -> the picture; raises StreamError for anything but a whole file of this model.
+
+        `exact`: its pixels in exact arithmetic, the same on every machine, slowly.
+        """
         header, streams, symbols, version = unpack(data, max_pixels)
         self.check_writer(header.model, header.digest)
         step = self.codec.downsampling
         shape = (-(-header.height // step), -(-header.width // step))
-        with coding_by(of_image(version, header.exact)), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_image(version, header.exact)), symbol_checksum() as checksum, repeatable_convolutions():
             try:
-                x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
+                with arithmetic(exact):
+                    x_hat = self.codec.decompress([[stream] for stream in streams], shape)["x_hat"]
             except (IndexError, AssertionError) as error:
                 raise StreamError(f"the file holds {len(streams)} streams, not what '{self.model}' writes.") from error
         if checksum.value != symbols:
@@ -94,9 +98,11 @@ class ImageFiles(CodecFiles):
         size = f"{target}: {width}x{height}, {len(data)} bytes, {8 * len(data) / (width * height):.4f} bpp"
         return [*picture.notes, size]
 
-    def decompress_file(self, source: Path, target: Path, max_pixels: int = MAX_PIXELS) -> list[str]:
-        """Write the picture in `source` to `target` (a lossless format)."""
-        decoded = self.decode(read_bytes(source), max_pixels)
+    def decompress_file(
+        self, source: Path, target: Path, max_pixels: int = MAX_PIXELS, exact: bool = False
+    ) -> list[str]:
+        """Write the picture in `source` to `target` (a lossless format); `exact` as in `decode`."""
+        decoded = self.decode(read_bytes(source), max_pixels, exact)
         write_picture(target, decoded.rgb, decoded.grey)
         return [f"{target}: {decoded.rgb.shape[1]}x{decoded.rgb.shape[0]}"]
 

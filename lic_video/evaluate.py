@@ -22,8 +22,8 @@ from torch import Tensor
 
 from common.baselines.conditions import Conditions
 from common.baselines.video_measure import Timed, VideoSequence, conditioned
-from common.coding import exact_convolutions, to_input, to_picture
-from common.data.pictures import write_picture
+from common.coding import repeatable_convolutions, to_input, to_picture
+from common.data.pictures import write_picture, written_whole
 from common.data.sequences import notes_on
 from common.data.video_files import VideoInfo
 from common.errors import LicError
@@ -104,7 +104,7 @@ class VideoProtocol:
             place.mkdir(exist_ok=True)
             path = place / f"{sequence.name}.lic"
             source = Timed(conditioned(sequence, self.conditions))
-            with path.open("wb") as file:
+            with written_whole(path) as beside, beside.open("wb") as file:
                 coder = Timed(files.encode(source, info, file))
                 for frame in coder:
                     digests[frame.place] = digest(frame.decoded)
@@ -143,7 +143,7 @@ class VideoProtocol:
         """A frame's record: its bits, those of an ideal coder, and what its prediction is worth."""
         height, width = frame.rgb.shape[:2]
         x = to_input(frame.rgb, files.codec.downsampling, files.device)
-        with exact_convolutions():
+        with repeatable_convolutions():
             coded = files.codec.intra_forward(x) if frame.reference is None else files.codec(x, frame.reference)
         if not (to_picture(coded.x_hat, height, width) == frame.decoded).all():
             raise LicError(

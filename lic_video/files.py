@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.coding import CodecFiles, exact_convolutions, to_input, to_picture
+from common.coding import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
 from common.data.clip_display import FLAGGED
 from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
@@ -94,15 +94,21 @@ class VideoFiles(CodecFiles):
     @torch.inference_mode()
     def _encode_frame(self, rgb: np.ndarray, reference: Tensor | None) -> Written:
         x = to_input(rgb, self.codec.downsampling, self.device)
-        with exact_convolutions():
+        with repeatable_convolutions():
             return self.codec.intra_encode(x) if reference is None else self.codec.encode(x, reference)
 
     def decode(
-        self, data: bytes | mmap, first: int = 0, stop: int | None = None, max_pixels: int = MAX_PIXELS
+        self,
+        data: bytes | mmap,
+        first: int = 0,
+        stop: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+        exact: bool = False,
     ) -> Iterator[tuple[int, np.ndarray | None]]:
         """Frames `first` to before `stop` of a file, in the order of the clip, from the I frame before them on.
 
         Gives (place, uint8 (H, W, 3)), and None for a frame that is lost: damaged, or predicted from one that is.
+        `exact`: pixels in exact arithmetic, the same on every machine, slowly.
 
         Raises:
             StreamError: the header is not that of a clip of this model, or tells frames of more than `max_pixels`, or
@@ -124,7 +130,7 @@ class VideoFiles(CodecFiles):
                 continue
             if packet.kind == Kind.INTRA:
                 yield from order.skip_to(min(packet.place - behind, stop))
-            x_hat = self._decode_frame(packet, references, header)
+            x_hat = self._decode_frame(packet, references, header, exact)
             if x_hat is not None:
                 references.keep(packet.place, packet.kind, x_hat)
                 if first <= packet.place < stop:
@@ -132,19 +138,23 @@ class VideoFiles(CodecFiles):
         yield from order.skip_to(stop if header.frames else order.end)
 
     @torch.inference_mode()
-    def _decode_frame(self, packet: FramePacket, references: References, header: VideoHeader) -> Tensor | None:
+    def _decode_frame(
+        self, packet: FramePacket, references: References, header: VideoHeader, exact: bool
+    ) -> Tensor | None:
         """The decoded frame; None if it is damaged, or what it is predicted from is not at hand."""
         step = Step(packet.place, Kind(packet.kind), packet)
-        with coding_by(of_clip(header.version, header.exact)), symbol_checksum() as checksum, exact_convolutions():
+        with coding_by(of_clip(header.version, header.exact)), symbol_checksum() as checksum, repeatable_convolutions():
             try:
                 if step.reference is None:
                     height, width = (side + -side % self.codec.downsampling for side in (header.height, header.width))
-                    x_hat = self.codec.intra_decode(packet.streams, (height, width))
+                    with arithmetic(exact):
+                        x_hat = self.codec.intra_decode(packet.streams, (height, width))
                 else:
                     reference = references.get(step.reference)
                     if reference is None:
                         return None
-                    x_hat = self.codec.decode(packet.streams, reference)
+                    with arithmetic(exact):
+                        x_hat = self.codec.decode(packet.streams, reference)
             except StreamError:
                 return None
         return x_hat if packet.symbols in (None, checksum.value & 0xFFFF) else None
@@ -175,11 +185,17 @@ class VideoFiles(CodecFiles):
         return [*clip.notes, *damage, f"{target}: {width}x{height}, {count} frames, {held} bytes, {figures}"]
 
     def decompress_file(
-        self, source: Path, target: Path, frames: tuple[int, int | None] = (0, None), max_pixels: int = MAX_PIXELS
+        self,
+        source: Path,
+        target: Path,
+        frames: tuple[int, int | None] = (0, None),
+        max_pixels: int = MAX_PIXELS,
+        exact: bool = False,
     ) -> list[str]:
         """Write the clip in `source`, or its frames from the first of `frames` to before the second, to `target`.
 
         See `write_clip` for what that may be. Frames are counted from 0, and numbered in a folder as in the clip.
+        `exact` is as in `decode`.
 
         Raises:
             LicError: frames are lost; all others are in `target`, and in the lost ones' places those before them.
@@ -187,7 +203,7 @@ class VideoFiles(CodecFiles):
         lost: list[int] = []
         with mapped(source) as data:
             header, _ = read_header(data)
-            shown = filled(self.decode(data, *frames, max_pixels), lost)
+            shown = filled(self.decode(data, *frames, max_pixels, exact), lost)
             count = write_clip(target, shown, header.rate, first_number=frames[0])
             cut = header.frames == 0
         if lost or cut:

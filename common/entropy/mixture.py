@@ -39,8 +39,8 @@ def encode(symbols: np.ndarray, scales: np.ndarray, means: np.ndarray, weights: 
     parameters = _parameters(scales, means, weights)
     if parameters[1].shape[1] != symbols.size:
         raise ValueError(f"{symbols.size} symbols, {parameters[1].shape[1]} mixtures")
-    words = word_buffer(symbols.size)
-    status, begin = kernels.encode_mixtures(symbols, *parameters, words)
+    words, split_at = word_buffer(symbols.size)
+    status, begin = kernels.encode_mixtures(symbols, *parameters, words, split_at)
     return close_encoder(status, begin, words, symbols)
 
 

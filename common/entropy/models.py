@@ -27,8 +27,9 @@ from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
 from common.entropy import kernels, mixture
+from common.entropy.room import check_room
 from common.entropy.rules import rules
-from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, single, to_int32
+from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, single, to_int32, to_values
 
 
 class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
@@ -65,7 +66,7 @@ class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
         with torch.autocast(inputs.device.type, enabled=False):  # differences of half-precision sigmoids are noise
             return super()._logits_cumulative(single(inputs), stop_gradient)
 
-    def _medians_like(self, x: Tensor) -> Tensor:
+    def _medians_like(self, x: Tensor | np.ndarray) -> Tensor:
         return self._get_medians().reshape(1, -1, *[1] * (x.ndim - 2))
 
     def _channel_indexes(self, shape: Sequence[int]) -> np.ndarray:
@@ -80,9 +81,9 @@ class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
     @torch.no_grad()
     def decompress(self, strings: Sequence[bytes], size: Sequence[int]) -> Tensor:
         """B strings and the spatial size -> (B, C, *size); raises `StreamError` for damaged strings."""
+        check_room(self.tables, size, min(map(len, strings), default=0))
         symbols = self._decode(strings, self._channel_indexes((len(strings), self.channels, *size)))
-        medians = self._medians_like(symbols).detach()
-        return symbols.to(medians.device).type_as(medians) + medians
+        return to_values(symbols, self._medians_like(symbols).detach())
 
 
 class GaussianConditional(TableModel, peer.GaussianConditional):
@@ -139,9 +140,13 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
         """
         values = np.ascontiguousarray(scales.float().cpu().numpy()).view(np.int32)
         table = tuple(self.scale_table.tolist())
-        lowest, bounds, first = _search_table(float(self.scale_bound), table, rules().nearest_scale)
+        lowest = np.float32(float(self.scale_bound)).view(np.int32)
+        bounds, shift, answers = _search_table(table, rules().nearest_scale)
         indexes = np.empty(values.shape, dtype=np.int32)
-        kernels.scale_indexes(values.reshape(-1), lowest, bounds, first, indexes.reshape(-1))
+        if shift:
+            kernels.scale_indexes(values.reshape(-1), lowest, shift, answers, indexes.reshape(-1))
+        else:
+            indexes[...] = np.searchsorted(bounds, np.maximum(values, lowest))
         return torch.from_numpy(indexes).to(scales.device)
 
     @torch.no_grad()
@@ -160,8 +165,10 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
         means: Tensor | None = None,
     ) -> Tensor:
         """B strings, indexes (B, ...) -> values of that shape; raises `StreamError` for damaged strings."""
-        symbols = self._decode(strings, indexes.int().cpu().numpy()).to(indexes.device)
-        return self.dequantize(symbols, None if means is None else single(means), dtype)
+        symbols = self._decode(strings, indexes.int().cpu().numpy())
+        if means is not None:
+            return to_values(symbols, single(means))
+        return torch.from_numpy(symbols).to(indexes.device, dtype)
 
     def write(self, y: Tensor, scales: Tensor, means: Tensor | None = None) -> list[bytes]:
         """y (B, ...) under the Gaussians that `forward` would be given -> B strings."""
@@ -173,13 +180,18 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
 
 
 @lru_cache(maxsize=8)
-def _search_table(lowest: float, table: tuple[float, ...], nearest: bool) -> tuple[np.int32, np.ndarray, np.ndarray]:
-    """What `kernels.scale_indexes` needs: the lowest scale, the bounds, and the answers to start from."""
+def _search_table(table: tuple[float, ...], nearest: bool) -> tuple[np.ndarray, int, np.ndarray]:
+    """The bounds between scales, as the bits of float32, then what `kernels.scale_indexes` needs to find them.
+
+    That is the number of lower bits that do not tell bounds apart, 0 if only most of them do, and the answers.
+    """
     scales = np.array(table)
-    ascending = (np.sqrt(scales[:-1] * scales[1:]) if nearest else scales[:-1]).astype(np.float32)
-    keys = (np.arange(1 << 12, dtype=np.int32) << 19).view(np.float32)
-    bits = np.append(ascending.view(np.int32), np.int32(2**31 - 1)).astype(np.int32)
-    return np.float32(lowest).view(np.int32), bits, np.searchsorted(ascending, keys).astype(np.int32)
+    bounds = (np.sqrt(scales[:-1] * scales[1:]) if nearest else scales[:-1]).astype(np.float32).view(np.int32)
+    shift = next((n for n in range(19, 10, -1) if (np.diff(bounds >> n) > 0).all()), 0)
+    keys = np.arange(1 << (31 - shift) if shift else 0, dtype=np.int64) << shift
+    below = np.searchsorted(bounds, keys)
+    left = np.minimum(np.append(bounds, 2**31 - 1).astype(np.int64)[below] - keys, (1 << shift) - 1)
+    return bounds, shift, ((below + 1 << shift) - 1 - left).astype(np.uint32)
 
 
 class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureConditional):
@@ -216,7 +228,7 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
         """One string for each image; raises `LicError` if anything is not finite."""
         if self.K == 1:
             return super().write(y, scales, means)
-        symbols = to_int32(y.round())
+        symbols = to_int32(y)
         return [mixture.encode(*row) for row in zip(symbols, *self._per_component(scales, means, weights))]
 
     @torch.no_grad()

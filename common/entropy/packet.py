@@ -15,7 +15,8 @@ from torch import Tensor
 
 from common.entropy import rans
 from common.entropy.models import EntropyBottleneck, GaussianConditional
-from common.entropy.tables import TableModel, to_int32
+from common.entropy.room import check_room
+from common.entropy.tables import TableModel, to_int32, to_values
 from common.errors import StreamError
 
 
@@ -32,16 +33,10 @@ class Stack(NamedTuple):
 
 def stack(models: Sequence[TableModel]) -> Stack:
     """The present tables of `models`, one after the other."""
-    if not models:
-        none = np.empty(0, np.int32)
-        return Stack(rans.Tables(none.reshape(0, 1), none, none, np.empty((0, 1), np.uint64)), {}, ())
     parts = tuple(model.tables for model in models)
-    width = max(part.cdf.shape[1] for part in parts)
-    cdf = np.concatenate([np.pad(part.cdf, ((0, 0), (0, width - part.cdf.shape[1]))) for part in parts])
-    length, offset, lookup = (np.concatenate([part[i] for part in parts]) for i in (1, 2, 3))
-    rows = np.cumsum([0, *(len(part.cdf) for part in parts[:-1])])
+    rows = np.cumsum([0, *(len(part.cdf) for part in parts)])
     first = {id(model): int(row) for model, row in zip(models, rows)}
-    return Stack(rans.Tables(cdf, length, offset, lookup), first, parts)
+    return Stack(rans.stacked(parts), first, parts)
 
 
 class Stacks:
@@ -72,9 +67,9 @@ class PacketWriter:
     def channels(self, model: EntropyBottleneck, z: Tensor) -> Tensor:
         """z (1, C, h, w) -> z_hat, as a reader of the stream will see it."""
         medians = model._medians_like(z)
-        symbols = (z - medians).round()
-        self._encoder.encode(to_int32(symbols), model._channel_indexes(z.shape) + self._models.first[id(model)])
-        return symbols + medians
+        symbols = to_int32(z, medians)
+        self._encode(model, symbols, model._channel_indexes(z.shape))
+        return to_values(symbols, medians)
 
     def gaussians(
         self,
@@ -89,16 +84,16 @@ class PacketWriter:
 
         These are bool (h, w), or None for all: there a reader will see the same. `weights` of one Gaussian say nothing.
         """
-        symbols = (y if means is None else y - means).round()
-        rows = model.build_indexes(scales)
+        symbols, rows = to_int32(y, means), model.build_indexes(scales).cpu().numpy()
         if positions is None:
             self._encode(model, symbols, rows)
         else:
-            self._encode(model, symbols[..., positions], rows[..., positions])
-        return symbols if means is None else symbols + means
+            coded = positions.cpu().numpy()
+            self._encode(model, symbols[..., coded], rows[..., coded])
+        return torch.from_numpy(symbols).to(y) if means is None else to_values(symbols, means)
 
-    def _encode(self, model: TableModel, symbols: Tensor, rows: Tensor) -> None:
-        self._encoder.encode(to_int32(symbols), rows.cpu().numpy() + self._models.first[id(model)])
+    def _encode(self, model: TableModel, symbols: np.ndarray, rows: np.ndarray) -> None:
+        self._encoder.encode(symbols, rows + self._models.first[id(model)])
 
     def attach(self, streams: Sequence[bytes]) -> None:
         """Add streams that a codec has written by itself."""
@@ -118,14 +113,15 @@ class PacketReader:
             raise StreamError("The packet holds no stream: it was not written by this program.")
         self._models = models
         common = streams[0] if models.parts else rans.NOTHING
+        self._size = len(common)
         self._decoder = rans.SequentialDecoder(common, models.tables, short=True)
         self._attached = list(streams[1:] if models.parts else streams)
 
     def channels(self, model: EntropyBottleneck, size: Sequence[int]) -> Tensor:
         """z_hat (1, C, *size)."""
+        check_room(model.tables, size, self._size, short=True)
         indexes = model._channel_indexes((1, model.channels, *size))
-        medians = model._medians_like(torch.empty(indexes.shape))
-        return self._symbols(indexes + self._models.first[id(model)]).to(medians) + medians
+        return to_values(self._decode(model, indexes), model._medians_like(indexes))
 
     def gaussians(
         self,
@@ -136,16 +132,18 @@ class PacketReader:
         positions: Tensor | None = None,
     ) -> Tensor:
         """y_hat (1, C, h, w) under N(means, scales) at `positions`, bool (h, w) or None for all; elsewhere the mean."""
-        rows = model.build_indexes(scales)
+        rows = model.build_indexes(scales).cpu().numpy()
         if positions is None:
-            symbols = self._decode(model, rows).to(scales)
+            symbols = self._decode(model, rows)
         else:
-            symbols = torch.zeros_like(scales)
-            symbols[..., positions] = self._decode(model, rows[..., positions]).to(scales)
-        return symbols if means is None else symbols + means
+            coded = positions.cpu().numpy()
+            symbols = np.zeros_like(rows)
+            symbols[..., coded] = self._decode(model, rows[..., coded])
+        return torch.from_numpy(symbols).to(scales) if means is None else to_values(symbols, means)
 
-    def _decode(self, model: TableModel, rows: Tensor) -> Tensor:
-        return self._symbols(rows.cpu().numpy() + self._models.first[id(model)])
+    def _decode(self, model: TableModel, rows: np.ndarray) -> np.ndarray:
+        """int32 of the shape of `rows`."""
+        return self._decoder.decode(rows + self._models.first[id(model)]).reshape(rows.shape)
 
     @property
     def has_attached(self) -> bool:
@@ -162,6 +160,3 @@ class PacketReader:
         self._decoder.finish()
         if self._attached:
             raise StreamError("The packet holds more than its frame: it was not written by this program.")
-
-    def _symbols(self, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(self._decoder.decode(rows).reshape(rows.shape))

@@ -7,6 +7,7 @@ no value is ever lost. How the streams are made is in `kernels`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,9 @@ class Tables(NamedTuple):
     cdf: np.ndarray  # int32 (T, L): row t begins with 0 and ends, at length[t] - 1, with 2^16
     length: np.ndarray  # int32 (T,)
     offset: np.ndarray  # int32 (T,): the value of a row's first symbol
-    lookup: np.ndarray  # uint64 (T, 256): where to look for the owner of a slot, see `kernels.fill_lookup`
+    lookup: np.ndarray  # uint64 (256 T,): where to look for the owner of a slot, see `kernels.fill_lookup`
+    rows: np.ndarray  # int64 (2 T,) and
+    codes: np.ndarray  # uint64 (2 sum(length - 1),): what encodes without a division, see `kernels.fill_codes`
 
 
 def make_tables(cdf: np.ndarray, length: np.ndarray, offset: np.ndarray) -> Tables:
@@ -40,9 +43,25 @@ def make_tables(cdf: np.ndarray, length: np.ndarray, offset: np.ndarray) -> Tabl
     inside = np.arange(1, cdf.shape[1]) < length[:, None]
     if cdf[:, 0].any() or (np.diff(cdf)[inside] < 1).any() or (cdf[np.arange(len(cdf)), length - 1] != 1 << 16).any():
         raise ValueError("a table does not rise from 0 to 2^16")
+    return _prepared(cdf, length, offset)
+
+
+def stacked(parts: Sequence[Tables]) -> Tables:
+    """The tables of `parts`, one after the other; of no parts, none."""
+    width = max([part.cdf.shape[1] for part in parts], default=1)
+    wide = [np.pad(part.cdf, ((0, 0), (0, width - part.cdf.shape[1]))) for part in parts]
+    cdf = np.concatenate([np.empty((0, width), np.int32), *wide])
+    length, offset = (np.concatenate([np.empty(0, np.int32), *(part[i] for part in parts)]) for i in (1, 2))
+    return _prepared(cdf, length, offset)
+
+
+def _prepared(cdf: np.ndarray, length: np.ndarray, offset: np.ndarray) -> Tables:
     lookup = np.empty((len(cdf), 1 << (16 - kernels.BUCKET_BITS)), dtype=np.uint64)
     kernels.fill_lookup(cdf, lookup)
-    return Tables(cdf, length, offset, lookup)
+    rows = np.stack([offset.astype(np.int64) << 32 | length - 2, np.cumsum(length - 1) - (length - 1)], 1)
+    codes = np.empty((int((length - 1).sum()), 2), dtype=np.uint64)
+    kernels.fill_codes(cdf, rows, codes)
+    return Tables(cdf, length, offset, lookup.reshape(-1), rows.reshape(-1), codes.reshape(-1))
 
 
 def _int32(values: np.ndarray) -> np.ndarray:
@@ -59,20 +78,22 @@ def encode(symbols: np.ndarray, indexes: np.ndarray, tables: Tables, short: bool
     symbols, indexes = _int32(symbols), _int32(indexes)
     if symbols.size != indexes.size:
         raise ValueError(f"{symbols.size} symbols, {indexes.size} indexes")
-    words = word_buffer(symbols.size)
+    words, split_at = word_buffer(symbols.size)
     first = short_state(crc(symbols)) if short else kernels.FIRST_STATE
-    status, begin = kernels.encode_tables(symbols, indexes, tables.cdf, tables.length, tables.offset, words, first)
+    status, begin = kernels.encode_tables(symbols, indexes, tables.rows, tables.codes, words, first, split_at)
     stream = close_encoder(status, begin, words, symbols)
     return shortened(stream) if short else stream
 
 
-def decode(stream: bytes, indexes: np.ndarray, tables: Tables, short: bool = False) -> np.ndarray:
+def decode(
+    stream: bytes, indexes: np.ndarray, tables: Tables, short: bool = False, out: np.ndarray | None = None
+) -> np.ndarray:
     """The int32 symbols (n,); raises `StreamError` if it is not a stream of n symbols with these tables.
 
-    `short`: it may be a short one, see `encode`.
+    `short`: it may be a short one, see `encode`. `out` is a contiguous array that takes them.
     """
     decoder = SequentialDecoder(stream, tables, short)
-    symbols = decoder.decode(indexes)
+    symbols = decoder.decode(indexes, out)
     decoder.finish()
     return symbols
 
@@ -106,12 +127,12 @@ class SequentialDecoder:
         self._reader = Reader(stream, short)
         self._tables = tables
 
-    def decode(self, indexes: np.ndarray) -> np.ndarray:
-        """The next int32 symbols (k,), given the tables `indexes` (k,) they were coded with."""
+    def decode(self, indexes: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """The next int32 symbols (k,), given the tables `indexes` (k,) they were coded with, in `out` if given."""
         indexes = _int32(indexes)
-        symbols = np.empty(indexes.size, dtype=np.int32)
+        symbols = np.empty(indexes.size, dtype=np.int32) if out is None else out.reshape(-1)
         r, t = self._reader, self._tables
-        status = kernels.decode_tables(r.words, r.state, indexes, t.cdf, t.length, t.offset, t.lookup, symbols)
+        status = kernels.decode_tables(r.words, r.state, indexes, t.cdf, t.rows, t.lookup, symbols)
         return r.took(status, symbols)
 
     def finish(self) -> None:

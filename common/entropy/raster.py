@@ -95,22 +95,20 @@ class RasterReader(Visitor):
 def raster(
     visit: Visitor,
     side: Tensor,
-    context: Callable[[Tensor], Tensor],
-    context_of: Callable[[Tensor], Tensor],
     predict: Callable[[Tensor, Tensor], Told],
+    predict_at: Callable[[Tensor, Tensor], Told],
     radius: int = 2,
 ) -> Tensor:
     """A walk in raster order; returns y_hat (B, M, h, w).
 
     Args:
         side: side information of every position, (B, S, h, w).
-        context: y_hat -> what is seen of neighbours at every position, a masked convolution.
-        context_of: the same for neighbours that were gathered, (n, M taps) -> (n, C).
-        predict: of side information and context, position by position (1x1), the scales and means.
+        predict: side and y_hat (B, M, h, w) -> scales and means of every position, by a masked convolution.
+        predict_at: the same for n positions, side (B, S, 1, n) and gathered neighbours (B n, M taps) -> (B, M, 1, n).
         radius: of the window.
     """
     if visit.known is not None:
-        return visit(*predict(side, context(visit.known)))
+        return visit(*predict(side, visit.known))
     assert isinstance(visit, RasterReader)
     (h, w), B, M = visit.size, len(side), visit.M
     wide = w + 2 * radius
@@ -124,8 +122,8 @@ def raster(
             here = torch.as_tensor(places, device=side.device)
             at = (here // w + radius) * wide + here % w + radius
             neighbours = padded[:, (at[:, None] + reach).flatten()].unflatten(1, (len(at), -1))  # (B, n, taps, M)
-            found = context_of(neighbours.flatten(0, 1).transpose(1, 2).flatten(1))
-            found = found.unflatten(0, (B, -1)).transpose(1, 2).unsqueeze(2)
-            padded[:, at] = visit.wave(*predict(flat[:, :, here].unsqueeze(2), found)).squeeze(2).transpose(1, 2)
+            gathered = neighbours.flatten(0, 1).transpose(1, 2).flatten(1)
+            told = predict_at(flat[:, :, here].unsqueeze(2), gathered)
+            padded[:, at] = visit.wave(*told).squeeze(2).transpose(1, 2)
     inside = padded.unflatten(1, (h + radius, wide))[:, radius:, radius:-radius]
     return inside.permute(0, 3, 1, 2).contiguous()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from common.entropy import kernels
+from common.entropy.rules import rules
 from common.errors import LicError, StreamError
 
 
@@ -60,9 +62,30 @@ def crc(symbols: np.ndarray, value: int = 0) -> int:
     return zlib.crc32(np.ascontiguousarray(symbols, dtype="<i4").data, value)
 
 
-def word_buffer(symbols: int) -> np.ndarray:
-    """Room for any `symbols` symbols: an escaped one takes at most 16 + 6 + 34 bits, less than two words."""
-    return np.empty(2 * symbols + 4, dtype=np.uint32)
+class _Memory(threading.local):
+    array = np.empty(0, np.int32)
+
+
+_memory = _Memory()
+_MOST_KEPT = 1 << 22  # numbers
+
+
+def scratch(size: int) -> np.ndarray:
+    """int32 (size,), in a thread the same memory each time, as new memory costs as much time as what it is used for."""
+    if size > _MOST_KEPT:
+        return np.empty(size, np.int32)
+    if size > _memory.array.size:
+        _memory.array = np.empty(size, np.int32)
+    return _memory.array[:size]
+
+
+def word_buffer(symbols: int) -> tuple[np.ndarray, int]:
+    """Room for any `symbols` symbols, and where in it the encoder's lanes begin (0 if the rules are without).
+
+    An escaped symbol takes at most 16 + 6 + 34 bits, less than two words, and the states less than 16 words.
+    """
+    words = np.empty(2 * symbols + 16, dtype=np.uint32)
+    return words, max(words.size - kernels.TAIL - 3, 0) if rules().lanes else 0
 
 
 def close_encoder(status: int, begin: int, words: np.ndarray, symbols: np.ndarray) -> bytes:
@@ -119,11 +142,13 @@ class Reader:
         if len(stream) < 8 or len(stream) % 4:
             raise StreamError(f"A stream of {len(stream)} bytes is too short or cut: the file is damaged.")
         least = kernels.SHORT_STATE if short else kernels.FIRST_STATE
-        self.words = np.frombuffer(stream, dtype="<u4").astype(np.uint32, copy=False)
+        self.words = np.frombuffer(stream, dtype="<u4").astype(np.uint32)  # a copy, as lanes give words back
         first = int(self.words[0]) | int(self.words[1]) << 32
         if not least <= first < 1 << 63:
             raise StreamError("The stream begins with a state that no encoder writes: it is damaged.")
-        self.state = np.array([first, 2, least], dtype=np.uint64)
+        self.state = np.array([first, 0, 0, 0, 2, self.words.size, least, 0], dtype=np.uint64)
+        if rules().lanes and self.words.size - 2 >= kernels.TAIL + 3:
+            check(kernels.open_lanes(self.words, self.state))
         self._short, self._crc, self._checksum = short, 0, _checksum.get()
 
     def took(self, status: int, symbols: np.ndarray) -> np.ndarray:
@@ -136,7 +161,7 @@ class Reader:
     def finish(self) -> None:
         """Raises `StreamError` unless all words were used and the state is what the encoder began with."""
         ends = (kernels.FIRST_STATE, short_state(self._crc)) if self._short else (kernels.FIRST_STATE,)
-        if self.state[0] not in ends or self.state[1] != self.words.size:
+        if self.state[0] not in ends or self.state[kernels.AT] != self.words.size:
             raise StreamError(
                 "The stream does not end where it should: it is damaged, or was written by another model."
             )

@@ -18,7 +18,8 @@ import torch
 from compressai.entropy_models.entropy_models import EntropyModel, pmf_to_quantized_cdf
 from torch import Tensor
 
-from common.entropy import rans
+from common.entropy import kernels, rans
+from common.entropy.streams import scratch
 from common.errors import LicError
 from common.randomness import uniform_noise
 
@@ -179,20 +180,19 @@ class TableModel(EntropyModel):
         return super().quantize(inputs, mode, None if means is None else single(means))
 
     def _encode(self, inputs: Tensor, indexes: np.ndarray, means: Tensor | None) -> list[bytes]:
-        inputs = single(inputs)
-        symbols = to_int32(inputs.round() if means is None else inputs.clone().sub_(single(means)).round_())
         tables = self.tables
+        symbols = to_int32(inputs, means, scratch(inputs.numel()).reshape(inputs.shape))
         return [rans.encode(s, i, tables) for s, i in zip(symbols, indexes)]
 
-    def _decode(self, strings: Sequence[bytes], indexes: np.ndarray) -> Tensor:
+    def _decode(self, strings: Sequence[bytes], indexes: np.ndarray) -> np.ndarray:
         """The symbols, int32 of the shape of `indexes` (B, ...), on the processor."""
         if not isinstance(strings, list | tuple) or len(strings) != len(indexes):
             raise ValueError(f"strings must be a list of {len(indexes)} byte strings, one for each image")
         tables = self.tables
         symbols = np.empty(indexes.shape, dtype=np.int32)
         for string, rows, out in zip(strings, indexes, symbols):
-            out[...] = rans.decode(string, rows, tables).reshape(out.shape)
-        return torch.from_numpy(symbols)
+            rans.decode(string, rows, tables, out=out)
+        return symbols
 
 
 def single(x: Tensor) -> Tensor:
@@ -200,10 +200,35 @@ def single(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def to_int32(rounded: Tensor) -> np.ndarray:
-    """Integer-valued floats of any shape as an int32 array; raises `LicError` if one is none."""
-    if rounded.numel():
-        low, high = rounded.aminmax()
-        if not (low >= -(2**31) and high < 2**31):
-            raise LicError("The latent holds NaN, infinite or huge values and cannot be coded: the training diverged.")
-    return rounded.int().cpu().numpy()
+def to_int32(values: Tensor, means: Tensor | None = None, out: np.ndarray | None = None) -> np.ndarray:
+    """values - means, rounded, as an int32 array of the shape of `values`; raises `LicError` if one is no number.
+
+    `out`, if given, is a contiguous array that takes them.
+    """
+    values = single(values).detach().cpu()
+    if means is not None and not (_match(values, means) and values.dtype == means.dtype):
+        values, means = values.clone().sub_(single(means).detach().cpu()), None
+    array = np.ascontiguousarray(values.numpy())
+    symbols = np.empty(array.shape, dtype=np.int32) if out is None else out
+    around = np.empty(0, array.dtype) if means is None else np.ascontiguousarray(means.detach().numpy())
+    if not kernels.rounded(array.reshape(-1), around.reshape(-1), symbols.reshape(-1)):
+        raise LicError("The latent holds NaN, infinite or huge values and cannot be coded: the training diverged.")
+    return symbols
+
+
+def to_values(symbols: np.ndarray, means: Tensor) -> Tensor:
+    """symbols + means: the inverse of `to_int32`, of the type of `means`, which broadcast.
+
+    They may take the memory of `symbols`, which is of no use then.
+    """
+    integers = torch.from_numpy(symbols)
+    if not _match(integers, means):
+        return integers.to(means) + means
+    around, values = np.ascontiguousarray(means.detach().numpy()), symbols.view(np.float32)
+    kernels.add_means(symbols.reshape(-1), around.reshape(-1), values.reshape(-1))
+    return torch.from_numpy(values)
+
+
+def _match(values: Tensor, means: Tensor) -> bool:
+    """Whether the kernels take `means` as they are."""
+    return means.dtype == torch.float32 and means.device.type == "cpu" and means.shape == values.shape

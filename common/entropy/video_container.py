@@ -44,7 +44,7 @@ MARKER = b"\xffIFR"
 STRUCTURES = ("uni", "bi")
 _HEAD = 1 << 12  # bytes that a header, or what stands before a packet's streams, may have at most
 _STREAMS = 64  # of a packet, at most
-_FRAMES = 1000  # a byte, at most: more than what a cut file may have lost, less than what a false one could ask for
+_FRAMES = 100  # a byte, at most: more than what a cut file may have lost, less than what a false one could ask for
 _SEARCH = 16  # how often a file's bytes are gone over, at most, to find packets behind damaged ones
 _CRC = 0xFFFF  # what it begins with
 

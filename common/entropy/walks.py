@@ -183,6 +183,11 @@ class WalkedLatents:
         """Goes through y in coding order, handing `visit` every part; returns all of y_hat (B, M, h, w)."""
         raise NotImplementedError
 
+    def walked(self, z_hat: Tensor, visit: Visitor) -> Tensor:
+        """`walk`; in evaluation contiguous, as a synthesis may round otherwise for another layout in memory."""
+        y_hat = self.walk(z_hat, visit)
+        return y_hat if self.training else y_hat.contiguous()
+
     def measured(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """y (B, M, h, w) -> noisy or rounded y, and the likelihoods of y and z."""
         z = self.hyper_analysis(y)
@@ -190,7 +195,7 @@ class WalkedLatents:
         if self.straight_through and self.training:
             z_hat = straight_through(z, self.entropy_bottleneck(z, training=False)[0])
         visit = self.likelihoods(y)
-        y_hat = self.walk(z_hat, visit)
+        y_hat = self.walked(z_hat, visit)
         return y_hat, {"y": visit.all(), "z": of_z}
 
     def likelihoods(self, y: Tensor) -> Likelihoods:
@@ -199,12 +204,12 @@ class WalkedLatents:
     def write_latents(self, y: Tensor, packet: PacketWriter) -> Tensor:
         """y (1, M, h, w) -> y_hat; what makes it goes into the one stream of `packet`, with what others write."""
         z_hat = packet.channels(self.entropy_bottleneck, self.hyper_analysis(y))
-        return self.walk(z_hat, Writer(self.gaussian_conditional, y, [packet]))
+        return self.walked(z_hat, Writer(self.gaussian_conditional, y, [packet]))
 
     def read_latents(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """y_hat (1, M, *size), taken from `packet`."""
         z_hat = packet.channels(self.entropy_bottleneck, [-(-side // self.hyper_step) for side in size])
-        return self.walk(z_hat, Reader(self.gaussian_conditional, size, [packet]))
+        return self.walked(z_hat, Reader(self.gaussian_conditional, size, [packet]))
 
     def compress_latents(self, y: Tensor) -> dict[str, Any]:
         """y (B, M, h, w) -> the strings of y and z, as CompressAI has them, and the shape of z."""
@@ -212,7 +217,7 @@ class WalkedLatents:
         of_z = self.entropy_bottleneck.compress(z)
         z_hat = self.entropy_bottleneck.decompress(of_z, z.shape[-2:])
         writers = [self.new_writer() for _ in y]
-        self.walk(z_hat, self.writing(y, writers))
+        self.walked(z_hat, self.writing(y, writers))
         return {"strings": [[writer.finish()[0] for writer in writers], of_z], "shape": z.shape[-2:]}
 
     def decompress_latents(self, strings: list[list[bytes]], shape: Sequence[int]) -> Tensor:
@@ -222,7 +227,7 @@ class WalkedLatents:
         z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
         readers = [self.new_reader(string) for string in strings[0]]
         size = (shape[0] * self.hyper_step, shape[1] * self.hyper_step)
-        y_hat = self.walk(z_hat, self.reading(size, readers))
+        y_hat = self.walked(z_hat, self.reading(size, readers))
         for reader in readers:
             reader.finish()
         return y_hat

@@ -5,7 +5,11 @@ most clusters, the move is a copy, and a kill or a full disk in the middle leave
 """
 
 import contextlib
+import re
+import shlex
+from functools import lru_cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -48,16 +52,58 @@ def refusal(error: BaseException) -> OSError:
     return cause
 
 
-def load_whole(path: Path, advice: str = START_AGAIN) -> Any:
-    """What `save_whole` wrote, on the CPU.
+def load_whole(path: Path, advice: str = START_AGAIN, trusted: bool = False) -> Any:
+    """What `save_whole`, or anybody's `torch.save`, wrote, on the CPU; unpickling it runs no code unless `trusted`.
 
     Raises:
-        LicError: it is damaged; the sentence ends in `advice`.
+        LicError: it is damaged, and the sentence ends in `advice`; or it holds objects that may run code.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=False)
+        with torch.serialization.safe_globals([] if trusted else harmless()):
+            return torch.load(path, map_location="cpu", weights_only=not trusted)
     except Exception as error:
+        if isinstance(error, UnpicklingError) and (found := re.search(r"GLOBAL (\S+) (?:was|whose)", str(error))):
+            name = found[1].replace("__builtin__.", "builtins.")
+            raise LicError(
+                f"{path} holds {name} beside tensors, which may run code when read: it was not read. If you trust "
+                f"whoever made it, convert it: python -m common.launch.convert {shlex.quote(str(path))} NEW.ckpt"
+            ) from error
         raise LicError(f"{path} is not a readable checkpoint ({type(error).__name__}): {advice}") from error
+
+
+@lru_cache(maxsize=1)
+def harmless() -> list[Any]:
+    """What checkpoints of training scripts hold beside tensors, none of which does more than hold values."""
+    import argparse
+    import pathlib
+    from collections import defaultdict
+
+    import numpy as np
+    from numpy.core.multiarray import _reconstruct, scalar  # type: ignore[attr-defined]
+    from omegaconf import DictConfig, ListConfig
+    from omegaconf.base import ContainerMetadata, Metadata
+    from omegaconf.nodes import AnyNode
+
+    arrays = [
+        (f, f"numpy.{core}.multiarray.{f.__name__}") for f in (_reconstruct, scalar) for core in ("core", "_core")
+    ]
+    dtypes = [type(np.dtype(code)) for code in "?bBhHiIlLqQefdSU"]
+    paths = [pathlib.PosixPath, pathlib.PurePosixPath]
+    settings = [
+        DictConfig,
+        ListConfig,
+        ContainerMetadata,
+        Metadata,
+        AnyNode,
+        (Any, "typing.Any"),
+        defaultdict,
+        dict,
+        list,
+        int,
+        str,
+        float,
+    ]
+    return [*arrays, np.ndarray, np.dtype, *dtypes, *paths, *settings, argparse.Namespace]
 
 
 def never_averaged(checkpoint: dict[str, Any]) -> bool:

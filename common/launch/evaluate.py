@@ -39,15 +39,14 @@ def evaluate_run(folder: RunFolder, loggers: "Sequence[Logger]") -> None:
 
 def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: "Sequence[Logger]") -> None:
     """Measure the network that `cfg` describes, tell `loggers`, and write result.json and timing.json into `folder`."""
-    from hydra.utils import instantiate
-
+    from common.launch.targets import instantiate_harmless
     from common.launch.track import track_result
     from common.launch.weights import load_weights, network_name
 
-    data, protocol = instantiate(cfg.data), instantiate(cfg.protocol)
+    data, protocol = instantiate_harmless(cfg.data), instantiate_harmless(cfg.protocol)
     check_kind(protocol, data)
     data.check()
-    network = instantiate(cfg.model[network_name(cfg.model)])
+    network = instantiate_harmless(cfg.model[network_name(cfg.model)])
     if weights is not None:
         load_weights(network, weights, cfg)
     network.to(device(cfg))

@@ -100,7 +100,10 @@ def fit(folder: RunFolder, loggers: list[Logger], request: Request | None) -> No
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in chosen),
         default_root_dir=str(folder.path),
         # Inside a SLURM allocation Lightning would take ranks that are ours for srun's.
-        plugins=[WholeCheckpoints(), *([TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else [])],
+        plugins=[
+            WholeCheckpoints(folder.checkpoint),
+            *([TorchElasticEnvironment()] if TorchElasticEnvironment.detect() else []),
+        ],
     )
     checkpoint = folder.checkpoint if folder.checkpoint.exists() else extended(cfg, folder)
     if checkpoint is None:
@@ -109,7 +112,8 @@ def fit(folder: RunFolder, loggers: list[Logger], request: Request | None) -> No
     if trainer.is_global_zero:
         log.info("%s: %.2f M parameters, %d steps", cfg.system, parameters / 1e6, cfg.trainer.max_steps)
     track_configuration(loggers, cfg, parameters)
-    before = checkpoint_step(checkpoint) if checkpoint else 0
+    own = checkpoint == folder.checkpoint
+    before = checkpoint_step(checkpoint, trusted=own) if checkpoint else 0
     try:
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=False)
     except SystemExit:
@@ -120,7 +124,7 @@ def fit(folder: RunFolder, loggers: list[Logger], request: Request | None) -> No
     if trainer.is_global_zero:
         network = getattr(module, network_name(cfg.model))
         if checkpoint and not trained_on:  # Lightning puts averaged weights in place only when it has trained
-            load_weights(network, checkpoint)
+            load_weights(network, checkpoint, trusted=own)
         save_weights(network, folder.weights, cfg.system)
 
 

@@ -18,7 +18,6 @@ slurm.json          which job of a cluster works on it, and where that writes it
 """
 
 import fcntl
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -32,7 +31,7 @@ from yaml import YAMLError
 from common.errors import LicError
 from common.launch.names import OWN_ROOTS, below, by_value
 from common.launch.resolvers import ATTEMPT
-from common.rd.points import write_json
+from common.rd.points import write_json, write_text
 
 # Settings that may change between two attempts at the same run: they do not change what it computes.
 FREE = (
@@ -84,9 +83,7 @@ class RunFolder:
             self.check_same(new)
             if self.result.exists() and self.config_file.exists():
                 return
-        part = self.path / f".config.{os.getpid()}.part"
-        OmegaConf.save(OmegaConf.create(new), part)  # type: ignore[arg-type]
-        part.replace(self.config_file)
+        write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(new)))
 
     def check_same(self, new: Any) -> None:
         """Raises `LicError` if the folder has a configuration, and that of another job than `new` describes."""
@@ -132,7 +129,7 @@ class RunFolder:
         for name in ("checkpoints", "pictures", *FIGURES, "streams", "submission", "tensorboard", "wandb"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         attempt = self.path / ATTEMPT
-        attempt.write_text(str(int(attempt.read_text()) + 1 if attempt.exists() else 1))
+        write_text(attempt, str(int(attempt.read_text()) + 1 if attempt.exists() else 1))
 
     def finish(self, result: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         write_json(self.path / "timing.json", timing)

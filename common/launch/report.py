@@ -99,20 +99,19 @@ def measure_baselines(folders: Sequence[Path], out: Path, console: Console) -> l
 
 def benches(each: Evaluated, codecs: list[Any], place: Path) -> "list[Bench]":
     """The measurements of `codecs`, in `place`, on what `each` was evaluated on."""
-    from hydra.utils import instantiate
-
     from common.baselines.benches import of_clips, of_pictures
     from common.baselines.conditions import Conditions
+    from common.launch.targets import instantiate_harmless
 
     result = each.result
-    metrics = instantiate(each.metrics)
+    metrics = instantiate_harmless(OmegaConf.create(each.metrics))
     if "conditions" not in result:
         sources = [Path(image["source"]) for image in result["images"]]
         return of_pictures(codecs, sources, result["dataset"], place, metrics=metrics)
     conditions = Conditions(**result["conditions"])
 
     def clips() -> list[Any]:
-        data = instantiate(each.folder.config().data)
+        data = instantiate_harmless(each.folder.config().data)
         if data.identity() != result["dataset"]:
             raise LicError(f"the clips that {each.folder.path} was evaluated on have changed since.")
         return data.sequences(conditions.conversion)  # type: ignore[no-any-return]

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from common.errors import LicError
-from common.launch.checkpoints import never_averaged
+from common.launch.checkpoints import load_whole, never_averaged
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +36,15 @@ class Found(NamedTuple):
     tensors: Mapping[str, Tensor]
 
 
-def read_state(path: Path, network: nn.Module) -> dict[str, Tensor]:
-    """What the file at `path` holds for `network`, under the network's names.
+def read_state(path: Path, network: nn.Module, trusted: bool = False) -> dict[str, Tensor]:
+    """What the file at `path` holds for `network`, under the network's names; `trusted` as in `load_whole`.
 
     Tables of an entropy coder that the file lacks are the network's own, which are stale then and built anew.
 
     Raises:
         LicError: there is no such file, or it holds nothing of this network.
     """
-    content = read_checkpoint(path)
+    content = read_checkpoint(path, trusted)
     if isinstance(content, dict) and never_averaged(content):
         content = content["current_model_state"]
     known = network.state_dict()
@@ -69,33 +68,28 @@ def read_state(path: Path, network: nn.Module) -> dict[str, Tensor]:
     return {**state, **{name: known[name] for name in missing}}
 
 
-def read_checkpoint(path: Path) -> Any:
+def read_checkpoint(path: Path, trusted: bool = False) -> Any:
     """The content of a file of torch's, or of a `.safetensors` file.
 
     Raises:
-        LicError: there is no such file, or it cannot be read.
+        LicError: there is no such file, or it cannot be read, or only by running code that is in it.
     """
     if not path.is_file():
         raise LicError(f"there are no weights at {path}; give a run folder, a weights.ckpt or a published checkpoint.")
+    if path.suffix != ".safetensors":
+        return load_whole(path, "it is damaged or of another kind; copy it again, or train again.", trusted)
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+        from safetensors.torch import load_file
 
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=False)
+        return load_file(path)
     except ModuleNotFoundError as error:
         raise LicError(f"{path} needs the package {error.name} to be read: pip install {error.name}.") from error
     except Exception as error:
-        raise LicError(
-            f"{path} is not a readable checkpoint ({type(error).__name__}): it is damaged or of another kind; "
-            "copy it again, or train again."
-        ) from error
+        raise LicError(f"{path} is damaged ({type(error).__name__}): copy it again.") from error
 
 
 def _mappings(content: Any, place: str = "") -> Iterator[tuple[str, Mapping[str, Tensor]]]:
     """Every mapping from names to tensors inside `content`, and where it is; `state_dict` before its neighbours."""
-    if isinstance(content, nn.Module):
-        content = content.state_dict()
     if not isinstance(content, Mapping):
         return
     tensors = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, Tensor)}

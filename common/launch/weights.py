@@ -16,6 +16,7 @@ from common.launch.names import slug
 from common.launch.quiet import quiet
 from common.launch.spelling import nearest
 from common.launch.states import read_state
+from common.launch.targets import instantiate_harmless
 from common.launch.widths import fitting, misfit
 
 log = logging.getLogger(__name__)
@@ -31,17 +32,18 @@ def save_weights(network: nn.Module, path: str | Path, system: str) -> None:
     save_whole({"system": system, "state_dict": network.state_dict()}, Path(path))
 
 
-def checkpoint_step(path: str | Path) -> int:
-    """The optimiser steps behind a Lightning checkpoint."""
-    return int(load_whole(Path(path))["global_step"])
+def checkpoint_step(path: str | Path, trusted: bool = False) -> int:
+    """The optimiser steps behind a Lightning checkpoint; `trusted` as in `load_whole`."""
+    return int(load_whole(Path(path), trusted=trusted)["global_step"])
 
 
-def load_weights(network: nn.Module, path: str | Path, cfg: DictConfig | None = None) -> None:
+def load_weights(network: nn.Module, path: str | Path, cfg: DictConfig | None = None, trusted: bool = False) -> None:
     """Load `path`, a weights file of ours, of Lightning's or a published one, into `network`.
 
     Args:
         network: of a codec, CompressAI's entropy models become ours.
         cfg: the configuration that `network` is made from, to say which settings would fit the file.
+        trusted: whether the file may run code, as the checkpoint may that this run has written itself.
 
     Raises:
         LicError: the file cannot be read, or a parameter is missing or of another shape.
@@ -51,7 +53,7 @@ def load_weights(network: nn.Module, path: str | Path, cfg: DictConfig | None = 
         from common.entropy.models import adopt
 
         adopt(network)
-    state = read_state(path, network)
+    state = read_state(path, network, trusted)
     if different := misfit(network, state):
         settings = fitting(cfg, network_name(cfg.model), state) if cfg is not None else None
         general = "give the settings it was trained with (size, and of a codec lmbda, choose the widths)"
@@ -75,8 +77,6 @@ def trained_network(checkpoint: str | Path, device: str = "cpu") -> tuple[nn.Mod
     Raises:
         LicError: there is no such run, it is not finished, or there is no such device.
     """
-    from hydra.utils import instantiate
-
     checkpoint = Path(checkpoint).expanduser()
     quiet()
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
@@ -86,7 +86,7 @@ def trained_network(checkpoint: str | Path, device: str = "cpu") -> tuple[nn.Mod
     if not checkpoint.exists():
         raise LicError(missing(checkpoint, "the folder of a finished run, or a weights.ckpt inside one"))
     cfg = run_of(checkpoint).config()
-    network: nn.Module = instantiate(cfg.model[network_name(cfg.model)])
+    network: nn.Module = instantiate_harmless(cfg.model[network_name(cfg.model)])
     load_weights(network, weights_file(checkpoint))
     return network.to(device).eval(), cfg
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from common.data.naming import recorded_name
-from common.data.pictures import read_picture
+from common.data.pictures import read_picture, written_whole
 from common.errors import LicError
 from common.rd.curves import Curve, Point
 
@@ -117,7 +117,8 @@ def save_stacked(pictures: Sequence[Image.Image], path: Path) -> Path:
         sheet.paste(picture, (0, top))
         top += picture.height
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    with written_whole(path) as beside:
+        sheet.save(beside, "PNG")
     return path
 
 

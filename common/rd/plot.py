@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from common.data.pictures import written_whole
 from common.rd.curves import Curve
 from common.rd.measures import Measure
 
@@ -64,7 +65,8 @@ def rd_figure(
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(_FILES):
         for kind in (path.suffix, *(VECTOR if vector else ())):  # as wide as the names need
-            figure.savefig(path.with_suffix(kind), bbox_inches="tight", metadata=_METADATA[kind])
+            with written_whole(path.with_suffix(kind)) as beside:
+                figure.savefig(beside, format=kind[1:], bbox_inches="tight", metadata=_METADATA[kind])
     return path
 
 

@@ -7,11 +7,13 @@ decoded images are not the ones that its forward pass measures. Here round(y) is
 any mean, and what is decoded equals the forward pass.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 from compressai import models
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from common.entropy import exact
 from common.entropy.mixture_packet import MixtureReader, MixtureWriter
@@ -35,17 +37,20 @@ class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
         return self.h_a(y)  # type: ignore[no-any-return]
 
     def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
-        return raster(visit, self.h_s(z_hat), self.context_prediction, self._context_of(), self._predict)
+        seen = self.context_prediction.weight.detach().flatten(2)[:, :, taps()].flatten(1)
+        weight = nn.Parameter(seen, requires_grad=False)  # one for all waves: its grid is kept with it
+        return raster(visit, self.h_s(z_hat), self._predict, partial(self._predict_at, weight))
 
-    def _context_of(self) -> Any:
-        """`context_prediction` of gathered neighbours, (n, M taps) -> (n, 2 M)."""
-        context = self.context_prediction
-        seen = context.weight.detach().flatten(2)[:, :, taps()].flatten(1)
-        layer = nn.utils.skip_init(nn.Linear, seen.shape[1], seen.shape[0], device=seen.device)
-        layer.weight, layer.bias = nn.Parameter(seen, requires_grad=False), context.bias
-        return exact.adopt_networks(layer.eval(), [""])
+    @exact.parameters
+    def _predict(self, side: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
+        return self._told(side, self.context_prediction(y_hat))
 
-    def _predict(self, side: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    @exact.parameters
+    def _predict_at(self, weight: Tensor, side: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+        context = F.linear(neighbours, weight, self.context_prediction.bias)
+        return self._told(side, context.unflatten(0, (len(side), -1)).transpose(1, 2).unsqueeze(2))
+
+    def _told(self, side: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         scales, means = self.entropy_parameters(torch.cat([side, context], 1)).chunk(2, 1)
         return scales, means
 

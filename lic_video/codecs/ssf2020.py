@@ -67,7 +67,9 @@ class SSF2020(VideoCodec):
         shape = self._shape((reference.shape[2], reference.shape[3]))
         if len(streams) == 4:  # as before format version 4
             strings = {part: [[stream] for stream in streams[2 * i : 2 * i + 2]] for i, part in enumerate(PARTS)}
-            return self.model.decode_inter(reference, strings, dict.fromkeys(PARTS, shape)).clamp(0, 1)
+            motion_hat = self.model.motion_hyperprior.decompress(strings["motion"], shape)
+            residual_hat = self.model.res_hyperprior.decompress(strings["residual"], shape)
+            return self._decoded(self._predicted(reference, motion_hat), residual_hat, motion_hat)
         model, packet = self.model, PacketReader(self._stack("motion", "res"), streams)
         motion_hat = _read(model.motion_hyperprior, shape, packet)
         prediction = self._predicted(reference, motion_hat)
@@ -90,7 +92,8 @@ class SSF2020(VideoCodec):
 
     def intra_decode(self, streams: list[bytes], size: tuple[int, int]) -> Tensor:
         if len(streams) == 2:  # as before format version 4
-            return self.model.decode_keyframe([[stream] for stream in streams], self._shape(size)).clamp(0, 1)
+            y_hat = self.model.img_hyperprior.decompress([[stream] for stream in streams], self._shape(size))
+            return exact.synthesis(self.model.img_decoder, y_hat).clamp(0, 1)
         packet = PacketReader(self._stack("img"), streams)
         y_hat = _read(self.model.img_hyperprior, self._shape(size), packet)
         packet.finish()

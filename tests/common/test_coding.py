@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.coding import exact_convolutions, to_input, to_picture
+from common.coding import repeatable_convolutions, to_input, to_picture
 
 
 def test_a_picture_becomes_a_batch_of_one_between_0_and_1() -> None:
@@ -52,6 +52,6 @@ def test_every_8_bit_picture_of_any_size_comes_back() -> None:
 def test_convolutions_on_gpus_repeat_themselves_inside_and_are_as_before_outside() -> None:
     flags = torch.backends.cudnn
     before = flags.enabled, flags.benchmark, flags.deterministic, flags.allow_tf32
-    with exact_convolutions():
+    with repeatable_convolutions():
         assert (flags.enabled, flags.benchmark, flags.deterministic, flags.allow_tf32) == (True, False, True, False)
     assert (flags.enabled, flags.benchmark, flags.deterministic, flags.allow_tf32) == before

@@ -142,7 +142,7 @@ def test_moving_average_of_the_weights(lic: Lic, tmp_path: Path) -> None:
     assert lic("train", *budget, "name=average", "callbacks=ema", "callbacks.ema.decay=0.999999") == 0
     assert lic("train", *budget, "name=last") == 0
     begin, average, last = (
-        torch.load(next(tmp_path.glob(f"runs/{name}/*/weights.ckpt")), weights_only=False)["state_dict"]["g_a.0.weight"]
+        torch.load(next(tmp_path.glob(f"runs/{name}/*/weights.ckpt")), weights_only=True)["state_dict"]["g_a.0.weight"]
         for name in ("begin", "average", "last")
     )
     assert torch.allclose(average, begin, atol=1e-4) and not torch.allclose(last, begin, atol=1e-3)

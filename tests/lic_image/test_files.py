@@ -171,7 +171,7 @@ def test_a_forged_checksum_does_not_get_pixels_out(
 def compose_digest(run_folder: Path) -> bytes:
     from common.entropy.container import weights_digest
 
-    return weights_digest(torch.load(run_folder / "weights.ckpt", weights_only=False)["state_dict"])
+    return weights_digest(torch.load(run_folder / "weights.ckpt", weights_only=True)["state_dict"])
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_a_run_interrupted_in_the_middle_of_a_pass_ends_like_an_undisturbed_one(
     monkeypatch.setattr(ImageCodec, "training_step", original)
     assert lic("train", *point, "name=cut") == 0
     a, b = (
-        torch.load(next((tmp_path / "runs" / name).glob("*/weights.ckpt")), weights_only=False)["state_dict"]
+        torch.load(next((tmp_path / "runs" / name).glob("*/weights.ckpt")), weights_only=True)["state_dict"]
         for name in ("whole", "cut")
     )
     assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)

@@ -9,14 +9,10 @@ import numpy as np
 import pytest
 import torch
 from support.clips import moving, video_codec
-from support.old_clips import in_the_layout_before
 
-from common.coding import to_input, to_picture
+from common.coding import to_input
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
-from common.entropy.packet import PacketWriter
-from common.entropy.rules import coding_by, of_clip
-from common.entropy.streams import symbol_checksum
 from common.entropy.video_container import FramePacket, read_header, read_packets
 from common.errors import LicError, StreamError
 from lic_video.codecs.contract import VideoCodec
@@ -78,33 +74,6 @@ def test_files_are_as_long_as_estimated(system: str, size: tuple[int, int]) -> N
 
 def packets(data: bytes) -> list[FramePacket]:
     return [p for p in read_packets(data) if isinstance(p, FramePacket)]
-
-
-@torch.inference_mode()
-def test_files_of_version_3_decode_to_the_same_frames(ofmc: VideoCodec, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the intra codec's streams came apart, P streams whole, and each frame had a checksum of its symbols."""
-    files, data, _ = coded(ofmc, Gop(3), 48, 32, 5)
-    finish = PacketWriter.finish
-    monkeypatch.setattr(PacketWriter, "finish", lambda self, short=False: finish(self))
-    old, expected, x_hat = [], [], None
-    for place, rgb in enumerate(moving(48, 32, 5)):
-        x = to_input(rgb, ofmc.downsampling)
-        with torch.inference_mode(), coding_by(of_clip(3)), symbol_checksum() as checksum:
-            if place % 3 == 0:
-                streams = [strings[0] for strings in ofmc.intra.compress(x)["strings"]]  # type: ignore[union-attr, operator]
-                x_hat = ofmc.intra_forward(x).x_hat.clamp(0, 1)
-            else:
-                streams, x_hat = ofmc.encode(x, x_hat)  # type: ignore[arg-type]
-        old.append(FramePacket(place, int(place % 3 > 0), streams, checksum.value & 0xFFFF))
-        expected.append(to_picture(x_hat, 32, 48))
-    header = read_header(data)[0]._replace(exact=False)
-    before = in_the_layout_before(header, old, 3)
-    found = dict(files.decode(before))
-    assert all(np.array_equal(found[place], frame) for place, frame in enumerate(expected))  # type: ignore[arg-type]
-    assert len(data) < len(before) - 5 * 5
-    wrong = in_the_layout_before(header, [p._replace(symbols=(p.symbols or 0) ^ 1) for p in old], 3)
-    with pytest.raises(StreamError, match="no frame"):
-        list(filled(files.decode(wrong), []))
 
 
 @pytest.mark.parametrize("structure", ["uni", "bi"])

@@ -111,13 +111,13 @@ def test_a_run_that_goes_on_in_the_middle_of_a_clip_sees_the_frames_it_would_hav
 
     def weights(name: str) -> dict[str, torch.Tensor]:
         (file,) = tmp_path.glob(f"runs/{name}/*/weights.ckpt")
-        return torch.load(file, weights_only=False)["state_dict"]  # type: ignore[no-any-return]
+        return torch.load(file, weights_only=True)["state_dict"]  # type: ignore[no-any-return]
 
     assert lic("train", *RUN, "name=whole", "trainer.max_steps=7") == 0
     assert lic("train", *RUN, "name=again", "trainer.max_steps=7") == 0
     (path,) = tmp_path.glob("runs/again/*")
     folder = RunFolder(path)
-    state = torch.load(folder.checkpoint, weights_only=False)
+    state = torch.load(folder.checkpoint, weights_only=True)
     assert state["global_step"] == 5 and state["decoded_frames"].shape == (1, 2, 3, 64, 64)
     folder.weights.unlink()
     folder.result.unlink()
@@ -133,10 +133,10 @@ def test_parts_come_trained(lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixt
     parts = [f"parts.intra='{intra}'", f"parts.motion_estimation.network='{flow}'"]
     assert lic("train", *RUN, "debug=step", "name=video", *parts) == 0
     (file,) = tmp_path.glob("runs/video/*/weights.ckpt")
-    trained = torch.load(file, weights_only=False)["state_dict"]
-    own = torch.load(intra, weights_only=False)["state_dict"]
+    trained = torch.load(file, weights_only=True)["state_dict"]
+    own = torch.load(intra, weights_only=True)["state_dict"]
     assert all(torch.equal(trained[f"intra.{name}"], value) for name, value in own.items())
-    before = torch.load(flow, weights_only=False)["state_dict"]
+    before = torch.load(flow, weights_only=True)["state_dict"]
     moved = [trained[f"motion_estimation.network.{name}"] - value for name, value in before.items()]
     assert 0 < max(change.abs().max() for change in moved) < 2e-3  # one step of training
     assert lic("train", *RUN, "debug=step", "name=wrong", f"+parts.engine='{intra}'") == 2

@@ -10,16 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-_LN2_HIGH, _LN2_LOW = (
-    0.6931471803691238,
-    1.9082149292705877e-10,
-)  # their sum is ln 2; the first has 33 bits
-_PER_LN2 = 1.4426950408889634  # 1 / ln 2
-_EXP = [1 / math.factorial(n) for n in range(14)]  # Taylor's series, for |x| <= ln(2) / 2
-_LOG = [2 / (2 * n + 1) for n in range(12)]  # of log((1 + s) / (1 - s)) / s in s²
+from common.entropy.exact import kernels
+from common.entropy.exact.ieee import divide, sqrt
+from common.entropy.exact.threads import in_parts
+
 # erfc(z) exp(z²) / t as a polynomial in t = 3 / (3 + z), interpolated at Chebyshev's points of 0 <= z <= 30.
 _ERFC = [
     0.18806319669147442,
@@ -50,6 +48,26 @@ def _polynomial(x: Tensor, coefficients: Sequence[float]) -> Tensor:
     return total
 
 
+def compiled(x: Tensor) -> bool:
+    """Whether `kernels` can take x: on a processor, where nothing is differentiated."""
+    return x.device.type == "cpu" and not (torch.is_grad_enabled() and x.requires_grad) and x.numel() > 0
+
+
+def _by(kernel: Any, x: Tensor, *args: Any) -> Tensor:
+    """What a kernel makes of x's numbers as they lie in memory."""
+    out = torch.empty_like(x)
+    if out.stride() != x.stride():  # overlapping or with gaps
+        x, out = x.contiguous(), torch.empty(x.shape, dtype=x.dtype)
+    numbers, results = flat(x), flat(out)
+    in_parts(x.numel(), x.numel(), lambda a, b: kernel(numbers[a:b], *args, results[a:b]))
+    return out
+
+
+def flat(x: Tensor) -> np.ndarray:
+    """The numbers of a dense tensor in the order of its memory."""
+    return x.detach().as_strided((x.numel(),), (1,)).numpy()  # type: ignore[no-any-return]
+
+
 def power_of_two(exponent: Tensor) -> Tensor:
     """2^exponent, for whole exponents from -1022 to 1023, by the bits of a float64."""
     return ((exponent.long() + 1023) << 52).view(torch.float64)
@@ -57,14 +75,18 @@ def power_of_two(exponent: Tensor) -> Tensor:
 
 def exp(x: Tensor) -> Tensor:
     """e^x; beyond ±700 that of ±700."""
+    if compiled(x):
+        return _by(kernels.exp, x)
     x = x.clamp(-700.0, 700.0)
-    exponent = (x * _PER_LN2).round_()
-    rest = (x - exponent * _LN2_HIGH) - exponent * _LN2_LOW
-    return _polynomial(rest, _EXP) * power_of_two(exponent)
+    exponent = (x * kernels.PER_LN2).round_()
+    rest = (x - exponent * kernels.LN2_HIGH) - exponent * kernels.LN2_LOW
+    return _polynomial(rest, kernels.EXP.tolist()) * power_of_two(exponent)
 
 
 def log(x: Tensor) -> Tensor:
     """The natural logarithm; of numbers below 2^-1022, that of 2^-1022."""
+    if compiled(x):
+        return _by(kernels.log, x)
     bits = x.clamp_min(2.0**-1022).view(torch.int64)
     exponent = (bits >> 52) - 1023
     mantissa = ((bits & ((1 << 52) - 1)) | (1023 << 52)).view(torch.float64)
@@ -72,7 +94,8 @@ def log(x: Tensor) -> Tensor:
     mantissa = torch.where(upper, mantissa * 0.5, mantissa)
     power = (exponent + upper).double()
     s = (mantissa - 1) / (mantissa + 1)
-    return power * _LN2_HIGH + (power * _LN2_LOW + s * _polynomial(s * s, _LOG))
+    found = power * kernels.LN2_HIGH + (power * kernels.LN2_LOW + s * _polynomial(s * s, kernels.LOG.tolist()))
+    return torch.where(x.isnan(), x, found)  # a NaN's bits are the processor's choice
 
 
 def log1p(x: Tensor) -> Tensor:
@@ -82,7 +105,7 @@ def log1p(x: Tensor) -> Tensor:
 
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + e^-x)."""
-    return 1 / (1 + exp(-x))
+    return divide(1, 1 + exp(-x))
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -94,14 +117,16 @@ def tanh(x: Tensor) -> Tensor:
 def softplus(x: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
     scaled = x * beta
-    smooth = (scaled.clamp_min(0) + log1p(exp(-scaled.abs()))) / beta
+    smooth = divide(scaled.clamp_min(0) + log1p(exp(-scaled.abs())), beta)
     return torch.where(scaled > threshold, x, smooth)
 
 
 def normal_below(x: Tensor) -> Tensor:
     """The standard normal distribution's mass below x."""
+    if compiled(x):
+        return _by(kernels.normal_below, x, np.array(_ERFC))
     z = (x.abs() * math.sqrt(0.5)).clamp_max(26.0)
-    t = 3 / (3 + z)
+    t = divide(3, 3 + z)
     tail = 0.5 * (_polynomial(t, _ERFC) * t * exp(-(z * z)))
     return torch.where(x < 0, tail, 1 - tail)
 
@@ -123,6 +148,21 @@ def silu(x: Tensor) -> Tensor:
     return x * sigmoid(x)
 
 
+def hard_swish(x: Tensor) -> Tensor:
+    """x · hard_sigmoid(x)."""
+    return x * hard_sigmoid(x)
+
+
+def mish(x: Tensor) -> Tensor:
+    """x · tanh(softplus(x))."""
+    return x * tanh(softplus(x))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """log(sigmoid(x))."""
+    return x.clamp_max(0) - log1p(exp(-x.abs()))
+
+
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """x, and alpha (e^x - 1) where x is negative."""
     return torch.where(x > 0, x, alpha * (exp(x.clamp_max(0)) - 1))
@@ -130,7 +170,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
 def rsqrt(x: Tensor) -> Tensor:
     """1 / √x."""
-    return 1 / x.sqrt()
+    return divide(1, sqrt(x))
 
 
 def power(x: Tensor, exponent: float) -> Tensor:
@@ -146,13 +186,13 @@ def power(x: Tensor, exponent: float) -> Tensor:
     result = torch.ones_like(x)
     for _ in range(whole):
         result = result * x
-    result = result * x.sqrt() if half else result
-    return 1 / result if exponent < 0 else result
+    result = result * sqrt(x) if half else result
+    return divide(1, result) if exponent < 0 else result
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
     """clamp(x + 3, 0, 6) / 6, as `torch.nn.functional.hardsigmoid`."""
-    return (x + 3).clamp(0, 6) / 6
+    return divide((x + 3).clamp(0, 6), 6)
 
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
@@ -178,12 +218,19 @@ def batch_norm(
     def channels(values: Tensor) -> Tensor:
         return values.double().reshape(-1, *[1] * (x.ndim - 2))
 
-    x = (x - channels(running_mean)) / (channels(running_var) + eps).sqrt()
+    x = (x - channels(running_mean)) / sqrt(channels(running_var) + eps)
     x = x if weight is None else x * channels(weight)
     return x if bias is None else x + channels(bias)
 
 
-def linspace(start: float, end: float, steps: int, **kwargs: Any) -> Tensor:
+def linspace(start: float, end: float, steps: int, device: Any = None) -> Tensor:
     """As `torch.linspace`."""
-    place = torch.arange(steps, dtype=torch.float64, device=kwargs.get("device"))
+    place = torch.arange(steps, dtype=torch.float64, device=device)
     return place * ((end - start) / max(steps - 1, 1)) + start
+
+
+def arange(start: float, end: float | None = None, step: float = 1, device: Any = None) -> Tensor:
+    """As `torch.arange` of floats."""
+    first, last = (0, start) if end is None else (start, end)
+    count = max(math.ceil((last - first) / step), 0)
+    return torch.arange(count, dtype=torch.float64, device=device) * step + first

@@ -16,9 +16,12 @@ machine can choose others.
 import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from common.entropy.exact.functions import power_of_two
+from common.entropy.exact import kernels
+from common.entropy.exact.functions import compiled, flat, power_of_two
+from common.entropy.exact.threads import in_parts
 from common.errors import LicError
 
 CLAMP_BITS = 15  # activations beyond ±2^15 are clamped
@@ -48,6 +51,14 @@ class Weights(NamedTuple):
 
 def to_grid(x: Tensor, bits: int | Tensor, limit: float) -> Tensor:
     """x, of any shape, as integers in units of 2^-bits: float64, within ±limit. NaN becomes 0."""
+    if isinstance(bits, int) and compiled(x) and x.dtype in (torch.float32, torch.float64):
+        out = torch.empty_like(x, dtype=torch.float64)
+        if out.stride() != x.stride():
+            x = x.contiguous()
+            out = torch.empty_like(x, dtype=torch.float64)
+        numbers, integers, scale = flat(x), flat(out), 2.0**bits
+        in_parts(x.numel(), x.numel(), lambda a, b: kernels.to_grid(numbers[a:b], scale, limit, integers[a:b]))
+        return out
     return (x.double() * unit(bits)).round_().clamp_(-limit, limit).nan_to_num_(0.0)
 
 
@@ -56,10 +67,12 @@ def unit(bits: int | Tensor) -> float | Tensor:
     return power_of_two(bits) if isinstance(bits, Tensor) else 2.0**bits
 
 
-def exponents(x: Tensor) -> Tensor:
-    """The least e with |x| <= 2^e of each sample, int (B, 1, ...)."""
-    largest = x.double().abs().flatten(1).amax(1) if x[0].numel() else x.new_zeros(len(x))
-    return largest.clamp(2.0**-100, 2.0**100).frexp().exponent.reshape(-1, *[1] * (x.ndim - 1))
+def exponents(x: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """The least e with |x| <= 2^e along the dimensions `dims`, which are kept with size 1: int."""
+    if not x.numel():
+        return x.new_zeros([1] * x.ndim, dtype=torch.int32)
+    largest = x.double().abs().nan_to_num(0.0).amax(dims, keepdim=True)
+    return largest.clamp(2.0**-100, 2.0**100).frexp().exponent
 
 
 def on_grid(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights:

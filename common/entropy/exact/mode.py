@@ -6,8 +6,8 @@
             return self.h_s(z_hat).chunk(2, 1)
 
 In training such a method is what it is without the decorator. In evaluation, and so whenever something is coded, its
-arguments come in float64, torch's functions inside are those of `TABLE` or of IEEE 754 itself, and what it gives is
-rounded to float32. A function that is neither raises `NotExactError`: nothing is inexact in silence.
+arguments come in float64, torch's functions inside are those of `table.TABLE` or of IEEE 754 itself, and what it
+gives is rounded to float32. A function that is neither raises `NotExactError`: nothing is inexact in silence.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_leaves, tree_map
 
-from common.entropy.exact import folds, functions, sums
+from common.entropy.exact import sums
+from common.entropy.exact.table import ARITHMETIC, IN_PLACE, INPLACE_AT, MOVING, TABLE, WITH_WEIGHTS
 from common.entropy.rules import rules
 from common.errors import LicError
 
@@ -33,48 +34,6 @@ class NotExactError(LicError):
     """A function has no exact form here."""
 
 
-# By torch's name for a function, without the underscore at its end: its exact form.
-TABLE: dict[str, Callable[..., Any]] = {
-    **{name: getattr(sums, name) for name in ("linear", "conv2d", "conv_transpose2d", "matmul")},
-    **dict.fromkeys(("bmm", "mm", "__matmul__"), sums.matmul),
-    "__rmatmul__": lambda a, b: sums.matmul(b, a),
-    **{
-        name: getattr(functions, name) for name in ("exp", "log", "log1p", "sigmoid", "tanh", "softplus", "erf", "gelu")
-    },
-    **{name: getattr(functions, name) for name in ("silu", "elu", "rsqrt", "prelu")},
-    "hardsigmoid": functions.hard_sigmoid,
-    **dict.fromkeys(("pow", "__pow__"), functions.power),
-    "batch_norm": functions.batch_norm,
-    "linspace": functions.linspace,
-    "softmax": folds.softmax,
-    "scaled_dot_product_attention": folds.attention,
-    "sum": folds.total,
-    **{name: getattr(folds, name) for name in ("mean", "var", "layer_norm", "norm", "normalize", "avg_pool2d")},
-    **{name: getattr(folds, name) for name in ("adaptive_avg_pool2d", "interpolate", "grid_sample")},
-}
-
-# What IEEE 754 gives to the last bit, elementwise, and what only moves, selects or compares numbers.
-AS_THEY_ARE = frozenset(
-    """
-    abs absolute add sub subtract mul multiply div divide true_divide neg negative sqrt square reciprocal sign sgn
-    __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__
-    __itruediv__ __neg__ __abs__ __floordiv__ __mod__ __and__ __or__ __invert__ __xor__ rsub __div__ __rdiv__ round
-    floor ceil trunc frac clamp clamp_min clamp_max clip relu relu6 leaky_relu hardtanh threshold max min amax amin
-    maximum minimum argmax argmin sort topk max_pool2d eq ne lt le gt ge __eq__ __ne__ __lt__ __le__ __gt__ __ge__
-    isfinite isnan isinf equal any all logical_and logical_or logical_not where masked_fill cat concat stack hstack
-    vstack chunk split tensor_split unbind unflatten flatten reshape view view_as permute transpose swapaxes movedim
-    moveaxis squeeze unsqueeze expand expand_as repeat repeat_interleave tile narrow select index_select gather
-    take_along_dim scatter __getitem__ __setitem__ roll flip rot90 pad constant_pad_nd pixel_shuffle pixel_unshuffle
-    channel_shuffle unfold dropout dropout2d dropout3d t contiguous clone detach copy diagonal tril triu meshgrid
-    broadcast_to broadcast_tensors as_strided zeros_like ones_like empty_like full_like new_zeros new_ones new_empty
-    new_full new_tensor fill zero to type float double long int bool type_as cpu cuda item tolist numpy size dim
-    numel stride is_contiguous is_floating_point is_complex element_size data_ptr storage_offset __len__ __bool__
-    __int__ __float__ __index__ __iter__ __format__ __repr__ __hash__ __reversed__ requires_grad_ is_inference
-    __get__ __set__ get_device untyped_storage _is_view __contains__ nelement ndimension is_same_size
-    """.split()  # noqa: SIM905 - a list of names is read as a text
-)
-
-
 class Exact(TorchFunctionMode):
     """Inside, torch's functions on tensors of float64 are exact; weights are taken to stay the same."""
 
@@ -83,45 +42,86 @@ class Exact(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = func.__name__
-        stem = name if name.startswith("__") else name.rstrip("_")
-        exact = TABLE.get(stem)
-        if not _computes(args, kwargs) and stem != "linspace":
+        if name == "__set__" and isinstance(args[1], Tensor):  # `weight.data = weight.data * mask` keeps its type
+            return func(args[0], args[1].to(args[0].dtype))
+        stem = IN_PLACE.get(name) or (name if name.startswith("__") else name.rstrip("_"))
+        in_place = stem != name
+        if not _any_float(args) and not (kwargs and _any_float(kwargs.values())):
+            result = func(*args, **kwargs)
+            if not _any_float((result,)):
+                return result
+            if stem in MOVING:
+                return tree_map(_doubled, result)
+            args, kwargs = tree_map(_doubled_whole, (args, kwargs))  # floats come from whole numbers
+        if stem in TABLE:
+            return self._tabled(func, stem, in_place, args, dict(kwargs))
+        if stem in MOVING or (stem in ARITHMETIC and (in_place or name.startswith("__i"))):
             return func(*args, **kwargs)
-        if exact is None:
-            if stem in AS_THEY_ARE:
-                return func(*args, **kwargs)
-            raise NotExactError(f"{resolve_name(func) or name} {_NO_FORM}")
-        in_place = (name != stem) or kwargs.pop("inplace", False)
-        kwargs = {key: _doubled(value) for key, value in kwargs.items() if key not in _NO_MATTER}
+        if stem in ARITHMETIC:
+            return func(*_each(_doubled, args), **dict(zip(kwargs, _each(_doubled, kwargs.values()))))
+        raise NotExactError(f"{resolve_name(func) or name} {_NO_FORM}")
+
+    def _tabled(self, func: Any, stem: str, in_place: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        place = INPLACE_AT.get(stem, len(args))
+        if kwargs.get("out", self) is None:
+            del kwargs["out"]
+        asked = (kwargs.pop("inplace", False), *args[place : place + 1])
+        in_place = in_place or any(asked)
+        first, args = args[:1], args[:place]
+        doubled = _doubled_input if stem in WITH_WEIGHTS else _doubled
+        args, kwargs = _each(doubled, args), {k: doubled(v) for k, v in kwargs.items() if k not in _NO_MATTER}
         try:
-            result = exact(*map(_doubled, args), **kwargs)
+            result = TABLE[stem](*args, **kwargs)
         except (NotImplementedError, TypeError) as error:
-            raise NotExactError(f"{resolve_name(func) or name} as called ({error}) {_NO_FORM}") from error
-        return args[0].copy_(result) if in_place else result
+            raise NotExactError(f"{resolve_name(func) or stem} as called ({error}) {_NO_FORM}") from error
+        return first[0].copy_(result) if in_place else result
 
 
 _NO_FORM = "has no exact form (common/entropy/exact/README.md says which functions have one)."
-_NO_MATTER = ("dtype", "_stacklevel", "out", "training", "enable_gqa")  # how torch computes, not what
+_NO_MATTER = ("dtype", "_stacklevel", "layout", "requires_grad")  # how torch computes, not what
 
 
-def _computes(args: Any, kwargs: dict[str, Any]) -> bool:
-    """Whether any number among the arguments is a float."""
-    return any(
-        isinstance(value, Tensor) and value.is_floating_point()
-        for item in (*args, *kwargs.values())
-        for value in (item if isinstance(item, list | tuple) else (item,))
+def _any_float(values: Any) -> bool:
+    """Whether any number in the tensors among them is a float."""
+    for value in values:
+        if isinstance(value, Tensor):
+            if value.dtype.is_floating_point or value.dtype.is_complex:
+                return True
+        elif isinstance(value, list | tuple) and _any_float(value):
+            return True
+    return False
+
+
+def _each(change: Callable[[Any], Any], values: Any) -> tuple[Any, ...]:
+    """`change` of every tensor among them."""
+    return tuple(
+        change(v) if isinstance(v, Tensor) else _each(change, v) if isinstance(v, list | tuple) and v else v
+        for v in values
     )
 
 
 def _doubled(value: Any) -> Any:
-    """A float tensor in float64, all else as it is; parameters, too, as their grids are kept with them."""
-    if isinstance(value, Tensor) and value.is_floating_point() and not isinstance(value, nn.Parameter):
-        return value.double()
-    return value
+    """A float tensor in float64, all else as it is."""
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def _doubled_whole(value: Any) -> Any:
+    """A tensor of whole numbers in float64, all else as it is."""
+    return value if not isinstance(value, Tensor) or value.dtype == torch.bool else value.double()
+
+
+def _doubled_input(value: Any) -> Any:
+    """`_doubled`, but for parameters."""
+    return value if isinstance(value, nn.Parameter) else _doubled(value)
 
 
 _running: ContextVar[bool] = ContextVar("exact_running", default=False)
-_everywhere: ContextVar[bool] = ContextVar("exact_everywhere", default=False)
+_everywhere: ContextVar[list[Any] | None] = ContextVar("exact_everywhere", default=None)
+
+
+def is_running() -> bool:
+    """Whether what is called here computes exactly."""
+    return _running.get()
 
 
 def run(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -134,7 +134,7 @@ def run(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """
     if _running.get():
         return function(*args, **kwargs)
-    args, kwargs = tree_map(_doubled, (args, kwargs))
+    args, kwargs = tree_map(_doubled_input, (args, kwargs))
     token = _running.set(True)
     try:
         with _without_autocast(args), sums.same_weights(), Exact():
@@ -169,29 +169,47 @@ def parameters(method: Callable[P, T]) -> Callable[P, T]:
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         if not wanted(args[0]):  # type: ignore[arg-type]
             return method(*args, **kwargs)
-        return _never_compiled(method, *args, **kwargs)
+        return apart(method, *args, **kwargs)
 
     return call
 
 
 @torch.compiler.disable
-def _never_compiled(method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    return run(method, *args, **kwargs)
+def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """`run`, which is never compiled."""
+    return run(function, *args, **kwargs)
 
 
 @contextmanager
 def everywhere() -> Iterator[None]:
-    """Inside, `synthesis` is exact, too: the same pixels on every machine, slowly."""
-    token = _everywhere.set(True)
+    """Inside, `synthesis` is exact, too: the same pixels on every machine, slowly.
+
+    Raises:
+        NotExactError: at the end, if nothing was synthesised by `synthesis`, so that pixels are those of floats.
+    """
+    done: list[Any] = []
+    token = _everywhere.set(done)
     try:
         yield
     finally:
         _everywhere.reset(token)
+    if not done:
+        raise NotExactError(
+            "This codec does not say which of its networks make pixels, so that they cannot compute exactly: call its "
+            "synthesis g_s, or name its networks in an attribute synthesis_networks."
+        )
 
 
 def synthesis(function: Callable[..., T], *args: Any) -> T:
     """`function` of decoded values, as it is, or within `everywhere` in exact arithmetic."""
-    if not _everywhere.get():
+    done = _everywhere.get()
+    if done is None:
         return function(*args)
+    done.append(True)
+    return _synthesised(function, *args)
+
+
+@torch.compiler.disable
+def _synthesised(function: Callable[..., T], *args: Any) -> T:
     with sums.measured_ranges():
         return run(function, *args)

@@ -4,6 +4,7 @@ Every function takes what torch's of the same name takes, and gives float64. Ope
 that the order in which a library adds changes nothing.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from common.entropy.exact import kernels
+from common.entropy.exact.functions import compiled
 from common.entropy.exact.grids import (
     BOUND,
     INPUT_BITS,
@@ -25,10 +28,13 @@ from common.entropy.exact.grids import (
     rescaled,
     to_grid,
 )
+from common.entropy.exact.threads import in_parts
 
 FEW = 256  # positions
-_kept: Any = WeakTensorKeyDictionary()  # parameter -> (what its values were, that of its bias, `Weights`)
-_seen: ContextVar[dict[int, Weights] | None] = ContextVar("weights_seen", default=None)
+_NO_BIAS = torch.empty(0, dtype=torch.float64)
+_kept: Any = WeakTensorKeyDictionary()  # parameter -> (`outputs`, what its values were, those of its bias, `Weights`)
+_Key = tuple[int, int, int]
+_seen: ContextVar[dict[_Key, tuple[Any, Weights]] | None] = ContextVar("weights_seen", default=None)
 _measured: ContextVar[bool] = ContextVar("measured", default=False)
 _shuffle: ContextVar[torch.Generator | None] = ContextVar("shuffle", default=None)
 
@@ -59,7 +65,9 @@ def same_weights() -> Iterator[None]:
 
 @contextmanager
 def measured_ranges() -> Iterator[None]:
-    """Inside, the grid of what enters a sum follows from the largest number of each sample, and nothing is clamped.
+    """Inside, the grid of what enters a sum follows from its largest number, and nothing is clamped.
+
+    That is of a row, of each factor of a product of matrices, and of a sample, in convolutions.
 
     For syntheses, whose numbers may be large. What depends on parts of a latent must not depend on the rest of it, so
     that parameters have grids that are fixed.
@@ -75,22 +83,25 @@ def weights_of(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights
     """`on_grid`, once for parameters that stay the same."""
     if not isinstance(weight, nn.Parameter):
         return on_grid(weight, bias, outputs)
-    seen = _seen.get()
-    if seen is not None and id(weight) in seen:
-        return seen[id(weight)]
+    seen, key = _seen.get(), (id(weight), id(bias), outputs)
+    if seen is not None and key in seen:
+        return seen[key][1]
     kept = _kept.get(weight)
-    if kept is None or not (_same(kept[0], weight) and _same(kept[1], bias)):
-        copies = (p if p is None else p.detach().clone() for p in (weight, bias))
-        kept = _kept[weight] = (*copies, on_grid(weight, bias, outputs))
+    if kept is None or not (kept[0] == outputs and _same(kept[1], weight) and _same(kept[2], bias)):
+        with torch.inference_mode(False), torch.no_grad():  # what is kept may be used where gradients are
+            copies = [p if p is None else p.detach().clone() for p in (weight, bias)]
+            assert copies[0] is not None
+            kept = _kept[weight] = (outputs, *copies, on_grid(copies[0], copies[1], outputs))
     if seen is not None:
-        seen[id(weight)] = kept[2]
-    return kept[2]  # type: ignore[no-any-return]
+        seen[key] = ((weight, bias), kept[3])  # with what the key means, so that it cannot mean something else
+    return kept[3]  # type: ignore[no-any-return]
 
 
 def _same(kept: Tensor | None, present: Tensor | None) -> bool:
     if kept is None or present is None:
         return kept is present
-    return kept.device == present.device and kept.shape == present.shape and torch.equal(kept, present)
+    alike = all(getattr(kept, name) == getattr(present, name) for name in ("device", "dtype", "shape"))
+    return alike and torch.equal(kept, present)
 
 
 def _order(terms: int, device: torch.device) -> Tensor | None:
@@ -112,10 +123,16 @@ def _layer(
     grid = weights.grid
     shaped = [-1] + [1] * (x.ndim - 1 - channels % x.ndim)
     if _measured.get():
-        bits = INPUT_BITS - exponents(x)
+        bits = INPUT_BITS - exponents(x, (-1,) if channels == -1 else (1, 2, 3))
         total = rescaled(sums(to_grid(x, bits, INPUT_LIMIT), weights.weight), bits + grid.w)
         return total if bias is None else total + bias.detach().double().reshape(shaped)
     total = sums(to_grid(x, grid.a, INPUT_LIMIT), weights.weight)
+    if compiled(total) and total.is_contiguous():
+        rows = total.view(-1, total.shape[channels], math.prod(total.shape[channels:][1:])).numpy()
+        shifts = (_NO_BIAS if weights.bias is None else weights.bias).numpy()
+        scale = 2.0 ** -(grid.a + grid.w)
+        in_parts(rows.size, rows.shape[1], lambda a, b: kernels.values(rows[:, a:b], shifts[a:b], scale))
+        return total
     if weights.bias is not None:
         total = total.round_() + weights.bias.reshape(shaped)
     return rescaled(total, grid.a + grid.w)
@@ -140,7 +157,8 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """As `torch.conv2d`."""
+    """As `torch.conv2d`, of a batch."""
+    _check_batch(x)
 
     def sums(x: Tensor, w: Tensor) -> Tensor:
         if groups == x.shape[1] == w.shape[0] and _all(1, stride, dilation) and not isinstance(padding, str):
@@ -155,6 +173,11 @@ def conv2d(
     return _layer(x, weight, bias, 0, -3, sums)
 
 
+def _check_batch(x: Tensor) -> None:
+    if x.ndim != 4:
+        raise NotImplementedError("without a batch")
+
+
 def _all(value: int, *settings: Any) -> bool:
     return all(setting in (value, (value, value), [value, value]) for setting in settings)
 
@@ -165,8 +188,17 @@ def _depthwise(x: Tensor, weight: Tensor, padding: Any) -> Tensor:
     up, left = (padding, padding) if isinstance(padding, int) else padding
     padded = F.pad(x, (left, left, up, up))
     height, width = padded.shape[2] - rows + 1, padded.shape[3] - columns + 1
-    total = torch.zeros_like(padded[:, :, :height, :width])
     order = _order(rows * columns, x.device)
+    if order is None and compiled(padded):
+        out = x.new_empty(*x.shape[:2], height, width)
+        source, filters, sums = (t.contiguous().numpy() for t in (padded, weight, out))
+        in_parts(
+            source.size,
+            len(filters),
+            lambda a, b: kernels.depthwise(source[:, a:b], filters[a:b], sums[:, a:b]),
+        )
+        return out
+    total = torch.zeros_like(padded[:, :, :height, :width])
     for tap in range(rows * columns) if order is None else order.tolist():
         i, j = divmod(tap, columns)
         total.addcmul_(padded[:, :, i : i + height, j : j + width], weight[:, :, i, j].reshape(-1, 1, 1))
@@ -183,7 +215,8 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Tensor:
-    """As `torch.conv_transpose2d`."""
+    """As `torch.conv_transpose2d`, of a batch."""
+    _check_batch(x)
     if groups > 1:  # rows of the bound are output channels, which weights have in parts then
         parts = zip(x.chunk(groups, 1), weight.chunk(groups), [None] * groups if bias is None else bias.chunk(groups))
         return torch.cat(
@@ -204,14 +237,16 @@ def matmul(a: Tensor, b: Tensor, limits: tuple[float, float] | None = None, row_
 
     `row_sum` bounds the L1 norm of a's rows, k times its limit unless told.
     """
+    if a.ndim < 2 or b.ndim < 2:
+        raise NotImplementedError("of vectors")
     order = _order(a.shape[-1], a.device)
     if order is not None:
         a, b = a[..., order], b[..., order, :]
     first, second = limits or (2.0**10, 2.0**10)
     terms = max(a.shape[-1], 1)
-    if _measured.get() and a.ndim == b.ndim:
+    if _measured.get():
         bits = _share(terms, 1.0)
-        bits_a, bits_b = (n - exponents(x) for n, x in zip(bits, (a, b)))
+        bits_a, bits_b = bits[0] - exponents(a, (-1,)), bits[1] - exponents(b, (-2,))
         x, y = to_grid(a, bits_a, 2.0 ** bits[0]), to_grid(b, bits_b, 2.0 ** bits[1])
         return rescaled(torch.matmul(x, y), bits_a + bits_b)
     most = first * terms if row_sum is None else row_sum

@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from bisect import bisect_right
 
 import numpy as np
 import pytest
@@ -189,9 +190,35 @@ def test_damage() -> None:
             mixture.decode(random.bytes(int(random.integers(0, 400))), *parameters)
 
 
-def test_integer_tables_are_the_same_everywhere() -> None:
-    """They are part of the format. No entry is so near to a tie that another libm could round it the other way."""
-    exact = [2**30 * (1 - 0.5 * math.erfc(i / 64 / math.sqrt(2))) for i in range(384)]
-    assert min(abs(v % 1 - 0.5) for v in exact) > 1e-5
+def test_the_constants_are_their_definitions_rounded() -> None:
+    """They are part of the format, and follow from integers: no libm has a say, which could round otherwise."""
+    exact = [2**30 * (1 - 0.5 * math.erfc(i / 64 / math.sqrt(2))) for i in range(385)]
+    assert kernels.NORMAL[:-1].tolist() == [round(v) for v in exact[:-1]] and kernels.NORMAL[-1] == 2**30
+    assert min(abs(v % 1 - 0.5) for v in exact) > 1e-5  # so that double precision tells, too
+    scales = [(32 + level % 32) / 32 * 2.0 ** (level // 32) for level in range(-104, 257)]
+    assert kernels.INVERSE.tolist() == [round(2**26 / scale) for scale in scales]
+    assert kernels.REACH.tolist() == [math.ceil(4.5 * 256 * scale) for scale in scales]
     assert zlib.crc32(kernels.NORMAL.astype("<i8").tobytes()) == 0xAF4AA130
     assert zlib.crc32(np.concatenate([kernels.INVERSE, kernels.REACH]).astype("<i8").tobytes()) == 0xA5D12C45
+
+
+@pytest.mark.parametrize("scale", [0.109375, 0.3125, 1.0, 7.25, 60.0, 256.0])
+@pytest.mark.parametrize("mean", [0.0, 95 / 256, -1234.5])
+def test_the_search_finds_the_owner_of_every_slot(scale: float, mean: float) -> None:
+    """Against the distribution that `mixture` describes: the slot is the lower half of a stream's state."""
+    m, reach, inverse = round(256 * mean), math.ceil(4.5 * 256 * scale), round(2**26 / scale)
+    window = range((m - reach) >> 8, ((m + reach - 1) >> 8) + 3)
+    spare = 65536 - 2 - (len(window) - 1)
+    table = kernels.NORMAL.tolist()
+
+    def below(s: int) -> int:
+        z = min(abs(256 * s - 128 - m) * inverse >> 16, (6 << 18) - 1)
+        mass = table[z >> 12] + ((table[(z >> 12) + 1] - table[z >> 12]) * (z & 4095) >> 12)
+        mass = 2**30 if z == (6 << 18) - 1 else mass
+        return mass if 256 * s - 128 >= m else 2**30 - mass
+
+    first = [(below(s) * spare >> 30) + s - window[0] + 1 for s in window]
+    parameters = [np.full((1, 1), p, np.float32) for p in (scale, mean)]
+    for slot in range(first[0], first[-1], 61):
+        decoder = mixture.SequentialDecoder((1 << 50 | slot).to_bytes(8, "little"))
+        assert decoder.decode(*parameters).item() == window[bisect_right(first, slot) - 1]

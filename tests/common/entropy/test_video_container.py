@@ -137,6 +137,8 @@ def test_wrong_headers_are_named() -> None:
         read_header(headed(HEADER, name=b"\xffmc"))
     with pytest.raises(StreamError, match="contradicts itself"):
         read_header(headed(HEADER._replace(frames=2**32 - 1)))
+    with pytest.raises(StreamError, match="contradicts itself"):  # they would all be written, as lost ones
+        read_header(headed(HEADER._replace(frames=20_000)))
 
 
 def headed(header: VideoHeader, name: bytes = b"ofmc") -> bytes:

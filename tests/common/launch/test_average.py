@@ -40,7 +40,7 @@ def validated(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[float]]:
 
 
 def state(file: Path) -> dict[str, torch.Tensor]:
-    return torch.load(file, weights_only=False)["state_dict"]  # type: ignore[no-any-return]
+    return torch.load(file, weights_only=True)["state_dict"]  # type: ignore[no-any-return]
 
 
 def test_an_average_that_begins_late_is_used_from_then_on(
@@ -50,7 +50,7 @@ def test_an_average_that_begins_late_is_used_from_then_on(
     assert lic("train", *late) == 0
     assert {step: own == used for step, (own, used) in validated.items()} == {2: True, 4: True, 6: False}
     (folder,) = (RunFolder(file.parent) for file in tmp_path.glob("runs/*/*/result.json"))
-    content = torch.load(folder.checkpoint, weights_only=False)
+    content = torch.load(folder.checkpoint, weights_only=True)
     assert int(content["averaging_state"]["n_averaged"]) == 3
 
 

@@ -54,7 +54,7 @@ def test_a_run_that_was_asked_to_stop_ends_like_an_undisturbed_one(
     assert lic("train", *POINT, *extra, "name=cut") == 0
     (whole,) = (RunFolder(file.parent) for file in tmp_path.glob("runs/whole/*/result.json"))
     assert json.loads(cut.result.read_text()) == json.loads(whole.result.read_text())
-    a, b = (torch.load(folder.weights, weights_only=False)["state_dict"] for folder in (whole, cut))
+    a, b = (torch.load(folder.weights, weights_only=True)["state_dict"] for folder in (whole, cut))
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert rows(whole) == rows(cut)
 

@@ -34,7 +34,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def weights(folder: Path) -> dict[str, Any]:
-    return torch.load(folder / "weights.ckpt", weights_only=False)["state_dict"]
+    return torch.load(folder / "weights.ckpt", weights_only=True)["state_dict"]
 
 
 def test_a_run_leaves_everything_it_made(lic: Lic, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_an_extended_run_goes_on_where_the_shorter_one_ended(lic: Lic, tmp_path:
     folder, whole = only_run(tmp_path / "runs/long"), only_run(tmp_path / "runs/whole")
     steps = [int(row["step"]) for row in rows(folder) if row["train/loss"]]
     assert steps == list(range(10))
-    last = torch.load(folder / "checkpoints/last.ckpt", weights_only=False)
+    last = torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
     assert last["global_step"] == 10
     (moments, *_) = last["optimizer_states"][0]["state"].values()
     assert int(moments["step"]) == 10  # the optimiser went on, too

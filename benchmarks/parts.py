@@ -1,0 +1,141 @@
+"""Where the time of coding a photograph goes: transform, parameters, coder, files; and how far that is from a floor.
+
+Parts are told apart by a stopwatch around the functions that do them; a part that calls another stands still
+meanwhile. Two floors: the convolutions alone, called again on the inputs they had, and their operations over the rate
+at which this machine multiplies matrices of float32.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.timing import interleaved_medians
+from common.entropy import mixture, rans
+from common.entropy.exact import adoption, mode
+from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.packet import PacketReader, PacketWriter
+
+PARTS = ("transform", "parameters", "coder", "files")
+_LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+_CODER: list[tuple[Any, str]] = [
+    *((module, name) for module in (rans, mixture) for name in ("encode", "decode")),
+    *((kind, "encode") for kind in (rans.SequentialEncoder, mixture.SequentialEncoder)),
+    *((kind, "decode") for kind in (rans.SequentialDecoder, mixture.SequentialDecoder)),
+    *((kind, name) for kind in (EntropyBottleneck, GaussianConditional) for name in ("compress", "decompress")),
+    *((PacketWriter, name) for name in ("channels", "gaussians", "finish")),
+    *((PacketReader, name) for name in ("channels", "gaussians", "finish")),
+]
+
+
+class Stopwatch:
+    """Seconds by part, of which only the innermost runs."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._running: list[str] = []
+        self._since = 0.0
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        self._note()
+        self._running.append(name)
+        try:
+            yield
+        finally:
+            self._note()
+            self._running.pop()
+
+    def _note(self) -> None:
+        now = time.perf_counter()
+        if self._running:
+            self.seconds[self._running[-1]] += now - self._since
+        self._since = now
+
+    def around(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            with self.part(name):
+                return function(*args, **kwargs)
+
+        return timed
+
+
+@contextmanager
+def watched(codec: Any) -> Iterator[Stopwatch]:
+    """A stopwatch that runs by part while `codec` codes."""
+    watch = Stopwatch()
+    with ExitStack() as stack:
+        for owner, name in _CODER:
+            stack.enter_context(patch.object(owner, name, watch.around("coder", getattr(owner, name))))
+        exact = watch.around("parameters", mode.run)
+        for module in (mode, adoption):
+            stack.enter_context(patch.object(module, "run", exact))
+        for name in ("g_a", "g_s", "hyper_analysis", "h_a"):
+            if (part := getattr(codec, name, None)) is not None:
+                target, attribute = (part, "forward") if isinstance(part, nn.Module) else (codec, name)
+                whole = watch.around("transform", getattr(target, attribute))
+                stack.enter_context(patch.object(target, attribute, whole))
+        yield watch
+
+
+def split(codec: nn.Module, work: Callable[[], object], rounds: int) -> dict[str, float]:
+    """Median seconds of `work` by part, and "all"."""
+    taken: dict[str, list[float]] = {name: [] for name in (*PARTS, "all")}
+    work()
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        with watched(codec) as watch, watch.part("files"):
+            work()
+        taken["all"].append(time.perf_counter() - begin)
+        for name in PARTS:
+            taken[name].append(watch.seconds[name])
+    return {name: sorted(values)[len(values) // 2] for name, values in taken.items()}
+
+
+class Floor(NamedTuple):
+    """Seconds of the convolutions alone, and their multiplications and additions."""
+
+    seconds: float
+    operations: float
+
+
+def floor(codec: nn.Module, work: Callable[[], object], rounds: int) -> Floor:
+    """Of all convolutions and linear layers that `work` calls, in float32."""
+    calls: list[tuple[nn.Module, Tensor]] = []
+    operations = 0
+
+    def note(layer: nn.Module, inputs: tuple[Any, ...], out: Any) -> None:
+        nonlocal operations
+        x = inputs[0].float()
+        calls.append((layer, x.clone()))
+        weight: Any = layer.weight
+        positions = x if isinstance(layer, nn.ConvTranspose2d) else out
+        rest = weight[0].numel() if not isinstance(layer, nn.Linear) else weight.shape[1]
+        operations += 2 * rest * positions.numel()
+
+    layers = [m for m in codec.modules() if isinstance(m, _LAYERS)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
+    try:
+        work()
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+    @torch.inference_mode()
+    def alone() -> None:
+        for layer, x in calls:
+            kind: Any = next(kind for kind in type(layer).__mro__ if kind in _LAYERS)
+            kind.forward(layer, x)
+
+    return Floor(interleaved_medians(alone, rounds=rounds)[0], operations)
+
+
+def matrix_rate(side: int = 1536) -> float:
+    """Operations a second of a product of float32 matrices."""
+    a, b = torch.randn(2, side, side)
+    return 2 * side**3 / interleaved_medians(lambda: a @ b, rounds=9)[0]

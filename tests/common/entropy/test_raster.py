@@ -1,0 +1,113 @@
+"""Raster order: one pass writes, wavefronts read, and both are position by position to the last bit."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from common.entropy.exact import shuffled_sums
+from common.entropy.raster import RasterReader, taps, wavefronts
+from common.errors import StreamError
+from lic_image.codecs.compressai_zoo import JointAutoregressive
+
+
+def test_wavefronts_by_hand() -> None:
+    order, ends = wavefronts(2, 5)
+    assert order.tolist() == [0, 1, 2, 3, 5, 4, 6, 7, 8, 9]  # wave j + 3 i: (0, 3) and (1, 0) come together
+    assert ends.tolist() == [1, 2, 3, 5, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (6, 11), (9, 4)])
+def test_a_wave_needs_nothing_but_waves_before(size: tuple[int, int], radius: int) -> None:
+    h, w = size
+    order, ends = wavefronts(h, w, radius)
+    assert sorted(order.tolist()) == list(range(h * w)) and ends[-1] == h * w
+    done: set[int] = set()
+    for wave in np.split(order, ends[:-1]):
+        for i, j in (divmod(int(place), w) for place in wave):
+            for tap in taps(radius).tolist():
+                di, dj = divmod(tap, 2 * radius + 1)
+                row, column = i + di - radius, j + dj - radius
+                if row >= 0 and 0 <= column < w:
+                    assert row * w + column in done
+        done.update(wave.tolist())
+
+
+def codec(seed: int = 0) -> JointAutoregressive:
+    torch.manual_seed(seed)
+    made = JointAutoregressive(8, 12).eval()
+    with torch.no_grad():
+        for parameter in (*made.context_prediction.parameters(), *made.entropy_parameters.parameters()):
+            parameter.mul_(2)
+        made.entropy_parameters[-1].bias[:12] = 3.0  # as the latents below
+    return made
+
+
+def latents(batch: int, h: int, w: int) -> tuple[Tensor, Tensor]:
+    random = torch.Generator().manual_seed(h * w)
+    return 3 * torch.randn(batch, 12, h, w, generator=random), torch.randn(batch, 8, h // 4, w // 4, generator=random)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_one_pass_tells_what_each_position_is_told_alone(shuffled: bool) -> None:
+    made = codec()
+    y, z_hat = latents(2, 4, 8)
+    known = y.round()
+    with torch.inference_mode():
+        side = made.h_s(z_hat)
+        scales, means = made._predict(side, known)
+        for i in range(4):
+            for j in range(8):
+                before = known.clone()
+                before[:, :, i, j:] = 99.0  # what a decoder does not have yet
+                before[:, :, i + 1 :] = -99.0
+                patch = torch.nn.functional.pad(before, (2, 2, 2, 2))[:, :, i : i + 5, j : j + 5]
+                if shuffled:
+                    with shuffled_sums(i * 8 + j):
+                        alone = made._predict(side[:, :, i : i + 1, j : j + 1].expand(-1, -1, 5, 5), patch)
+                else:
+                    alone = made._predict(side[:, :, i : i + 1, j : j + 1].expand(-1, -1, 5, 5), patch)
+                for whole, part in zip((scales, means), alone):
+                    assert torch.equal(whole[:, :, i, j], part[:, :, 2, 2])
+
+
+@pytest.mark.parametrize(("batch", "h", "w"), [(1, 4, 4), (3, 8, 4), (2, 4, 12), (1, 12, 16)])
+def test_wavefronts_read_what_one_pass_wrote(batch: int, h: int, w: int) -> None:
+    made = codec()
+    y, _ = latents(batch, h, w)
+    with torch.inference_mode():
+        out = made.compress_latents(y)
+        y_hat = made.decompress_latents(**out)
+        measured, likelihoods = made.measured(y)
+    assert torch.equal(y_hat, y.round()) and torch.equal(measured, y_hat)
+    bits = -likelihoods["y"].double().log2().sum().item()
+    assert 8 * sum(map(len, out["strings"][0])) == pytest.approx(bits, rel=0.04, abs=80 * batch)
+
+
+def test_a_cut_or_prolonged_stream_is_refused() -> None:
+    made = codec()
+    y, _ = latents(1, 4, 8)
+    with torch.inference_mode():
+        out = made.compress_latents(y)
+        for string in (out["strings"][0][0][:-4], out["strings"][0][0] + bytes(4)):
+            with pytest.raises(StreamError):
+                made.decompress_latents([[string], out["strings"][1]], out["shape"])
+
+
+def test_a_reader_asks_for_waves_of_all_images_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, asked = codec(), []
+    wave = RasterReader.wave
+
+    def counted(self: RasterReader, scales: Tensor, means: Tensor) -> Any:
+        asked.append(tuple(scales.shape))
+        return wave(self, scales, means)
+
+    monkeypatch.setattr(RasterReader, "wave", counted)
+    y, _ = latents(2, 4, 8)
+    with torch.inference_mode():
+        made.decompress_latents(**made.compress_latents(y))
+    assert len(asked) == 8 + 3 * (4 - 1) and sum(shape[3] for shape in asked) == 4 * 8
+    assert {shape[:3] for shape in asked} == {(2, 12, 1)}

@@ -1,0 +1,84 @@
+"""Very narrow codecs, made alike by the present code and by that of earlier commits."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lic_image.codecs.adjacent import Adjacent
+from lic_image.codecs.compressai_zoo import JointAutoregressive
+from lic_image.codecs.factorized import Factorized
+from lic_image.codecs.mean_hyperprior import MeanHyperprior
+from lic_image.codecs.swift import Swift
+
+
+class OneConvolution(nn.Module):
+    """A flow network of one layer."""
+
+    multiple = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(6, 2, 5, padding=2)
+
+    def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
+        return [8 * self.layer(torch.cat([first, second], 1))]
+
+
+def swift() -> Swift:
+    return Swift(M=6, N=4, Z=2, blocks=1, slices=(3,))
+
+
+def predictive(dras: bool, residual: nn.Module, structure: str) -> nn.Module:
+    from lic_video.codecs.skeleton import PredictiveCodec
+    from lic_video.gop import Gop
+    from lic_video.layers.residual_block import ResidualBlock
+    from lic_video.stages.artifact_reduction import Sum
+    from lic_video.stages.motion_codec import motion_codec
+    from lic_video.stages.motion_compensation import MotionCompensation
+    from lic_video.stages.motion_estimation import MotionEstimation
+
+    return PredictiveCodec(
+        MotionEstimation(OneConvolution()),
+        motion_codec(N=4, M=6, hyper=4, dras=dras, means=dras),
+        MotionCompensation(ResidualBlock, (4, 4, 4)),
+        residual,
+        Sum(),
+        swift(),
+        Gop(3, structure),  # type: ignore[arg-type]
+    )
+
+
+def dvc() -> nn.Module:
+    from lic_video.stages.residual_codec import residual_codec
+
+    return predictive(False, residual_codec(N=4, M=6, hyper=4), "uni")
+
+
+def ofmc() -> nn.Module:
+    from lic_video.stages.residual_codec import ImageAsResidualCodec
+
+    return predictive(True, ImageAsResidualCodec(swift()), "bi")
+
+
+def ssf2020() -> nn.Module:
+    from lic_video.codecs.ssf2020 import SSF2020
+    from lic_video.gop import Gop
+
+    return SSF2020(Gop(3), N=4, M=6)
+
+
+IMAGES: dict[str, Callable[[], nn.Module]] = {
+    "factorized": lambda: Factorized(4, 6),
+    "mean_hyperprior": lambda: MeanHyperprior(4, 6),
+    "swift": swift,
+    "adjacent": lambda: Adjacent(4, 6, refinement=None),
+    "mbt2018": lambda: JointAutoregressive(4, 6),
+}
+CLIPS: dict[str, Callable[[], nn.Module]] = {"dvc": dvc, "ofmc": ofmc, "ssf2020": ssf2020}
+
+
+def codec_of(system: str) -> nn.Module:
+    """An untrained codec of IMAGES or CLIPS, in evaluation mode."""
+    torch.manual_seed(0)
+    return {**IMAGES, **CLIPS}[system]().eval()
