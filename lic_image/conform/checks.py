@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from common.coding import exact_convolutions, to_input
+from common.coding import repeatable_convolutions, to_input
 from common.entropy.exact import shuffled_sums
 from common.entropy.rules import Rules, coding_by
 from common.entropy.streams import symbol_checksum
@@ -69,7 +69,7 @@ def coding(subject: Subject) -> Iterator[Any]:
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
         stack.enter_context(coding_by(subject.rules))
-        stack.enter_context(exact_convolutions())
+        stack.enter_context(repeatable_convolutions())
         yield stack.enter_context(symbol_checksum())
 
 
