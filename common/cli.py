@@ -20,6 +20,7 @@ VERBS = {
     "sweep": ("common.launch.status", "see how the points of a sweep stand, wherever they run; retry what failed"),
     "data": ("common.data.command", "pack photographs into shards, for training on very many"),
     "report": ("common.rd.command", "turn finished runs into curves, tables and a page"),
+    "conform": ("lic_image.conform.command", "test any image codec with CompressAI's interface"),
     "bench": ("common.baselines.command", "measure the classical codecs on pictures or clips"),
 }
 
