@@ -15,7 +15,7 @@ class Rules(NamedTuple):
 
     exact: bool = True  # networks that tell the coder's parameters compute in exact arithmetic (`common.entropy.exact`)
     lanes: bool = True  # a stream holds several interleaved rANS states
-    wavefronts: bool = True  # symbols of codecs in raster order come by wavefronts, else position by position
+    wavefronts: bool = True  # symbols in raster order come by wavefronts, if parameters are exact
     nearest_scale: bool = True  # a scale is coded with the table's nearest one, else with the next larger
 
 

@@ -22,7 +22,7 @@ from common.entropy.raster import RasterLikelihoods, RasterReader, RasterWriter,
 from common.entropy.rules import rules
 from common.entropy.walks import Visitor, WalkedLatents
 from common.errors import LicError
-from lic_image.codecs.raster_before import read_position_by_position
+from lic_image.codecs.raster_in_floats import read_position_by_position, write_position_by_position
 
 
 class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
@@ -64,10 +64,11 @@ class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
         return RasterLikelihoods(self.gaussian_conditional, y)
 
     def compress(self, x: Tensor) -> dict[str, Any]:
-        return self.compress_latents(self.g_a(x))
+        y = self.g_a(x)
+        return self.compress_latents(y) if rules().exact else write_position_by_position(self, y)
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
-        if rules().wavefronts:
+        if rules().exact and rules().wavefronts:
             y_hat = self.decompress_latents(strings, shape)
         else:
             y_hat = read_position_by_position(self, strings, shape)

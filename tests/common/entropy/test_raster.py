@@ -9,6 +9,7 @@ from torch import Tensor
 
 from common.entropy.exact import shuffled_sums
 from common.entropy.raster import RasterReader, taps, wavefronts
+from common.entropy.rules import PRESENT, coding_by
 from common.errors import StreamError
 from lic_image.codecs.compressai_zoo import JointAutoregressive
 
@@ -111,3 +112,16 @@ def test_a_reader_asks_for_waves_of_all_images_together(monkeypatch: pytest.Monk
         made.decompress_latents(**made.compress_latents(y))
     assert len(asked) == 8 + 3 * (4 - 1) and sum(shape[3] for shape in asked) == 4 * 8
     assert {shape[:3] for shape in asked} == {(2, 12, 1)}
+
+
+def test_without_exact_arithmetic_both_sides_go_position_by_position() -> None:
+    made = codec()
+    x = torch.rand(1, 3, 64, 128, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode(), coding_by(PRESENT._replace(exact=False)):
+        made.g_a[-1].weight *= 20
+        y = made.g_a(x)
+        out = made.compress(x)
+        seen: list[Tensor] = []
+        made.g_s.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+        made.decompress(out["strings"], out["shape"])
+    assert y.round().abs().max() > 1 and torch.equal(seen[0], y.round())

@@ -1,4 +1,7 @@
-"""Reading files of versions 1 and 2 of autoregressive codecs: position by position, in floats, as they were written."""
+"""Raster order in floating point: position by position on both sides, as only so both compute the same sums.
+
+Files of versions 1 and 2 are read so, and where parameters are not exact, files are still written so.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +11,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from common.entropy.mixture_packet import MixtureReader
+from common.entropy.mixture_packet import MixtureReader, MixtureWriter
+from common.entropy.tables import to_int32
+
+
+def write_position_by_position(codec: Any, y: Tensor) -> dict[str, Any]:
+    """y (B, M, h, w) -> the strings of y and z, and z's height and width."""
+    z = codec.h_a(y)
+    z_strings = codec.entropy_bottleneck.compress(z)
+    side = codec.h_s(codec.entropy_bottleneck.decompress(z_strings, z.shape[-2:]))
+    y_strings = []
+    for i, symbols in enumerate(y.round()):
+        writer, integers = MixtureWriter(), to_int32(symbols)
+        # The mask hides what the decoder does not know yet, so that the whole of y can stand here already.
+        for h, w, scales, means in _positions(codec, F.pad(symbols[None], (2, 2, 2, 2)), side[i : i + 1]):
+            writer.symbols(integers[:, h, w], scales, means)
+        y_strings += writer.finish()
+    return {"strings": [y_strings, z_strings], "shape": z.shape[-2:]}
 
 
 def read_position_by_position(codec: Any, strings: list[list[bytes]], shape: tuple[int, int]) -> Tensor:
