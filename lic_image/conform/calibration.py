@@ -3,7 +3,8 @@
 Random weights give latents near zero: all symbols are 0, and every codec conforms. Here, on one picture,
 
 1. a codec with `start_from` (of ours) starts from it;
-2. the last layer of g_a, and of h_a, is scaled until y and z have standard deviations of 4 and 2;
+2. of g_a and of h_a the last layer that their output grows with is scaled until y and z have standard deviations of
+   4 and 2;
 3. all parameters behind the latents go some steps down: the Gaussians that are predicted fit y, the densities z, and
    x_hat x.
 
@@ -53,15 +54,28 @@ def _scale(codec: nn.Module, name: str, target: float, x: Tensor) -> str:
         return ""
     found: list[Tensor] = []
     handle = network.register_forward_hook(lambda *call: found.append(call[2].detach()))  # type: ignore[union-attr]
+
+    def spread() -> float:
+        found.clear()
+        codec(x)
+        return _spread(found[-1]) if found else 0.0
+
     try:
-        for _ in range(6):  # in steps, as what follows the layer need not be linear
-            found.clear()
-            codec(x)
-            if not found or not 0 < (spread := _spread(found[-1])) < float("inf"):
-                return ""
-            if 0.9 * target < spread < 1.1 * target:
+        before = spread()
+        if not 0 < before < float("inf"):
+            return ""
+        for layer in reversed(layers):  # the last may be within a gate, or start at zero
+            layer.weight.mul_(2)
+            if (present := spread()) > 1.5 * before:
                 break
-            layers[-1].weight.mul_(min(target / spread, 1e3))
+            layer.weight.div_(2)
+        else:
+            return ""
+        for _ in range(6):  # in steps, as what follows the layer need not be linear
+            if not 0 < present < float("inf") or 0.9 * target < present < 1.1 * target:
+                break
+            layer.weight.mul_(min(target / present, 1e3))
+            present = spread()
     finally:
         handle.remove()
     return f"what {name} gives has a standard deviation of about {target:g}"
