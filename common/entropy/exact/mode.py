@@ -10,6 +10,7 @@ arguments come in float64, torch's functions inside are those of `table.TABLE` o
 gives is rounded to float32. A function that is neither raises `NotExactError`: nothing is inexact in silence.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -174,10 +175,16 @@ def parameters(method: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
-@torch.compiler.disable
 def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """`run`, which is never compiled."""
-    return run(function, *args, **kwargs)
+    return _never_compiled(run)(function, *args, **kwargs)
+
+
+def _never_compiled(function: Callable[..., T]) -> Callable[..., T]:
+    """`function`, hidden from torch's compiler where that is in use: it takes seconds to import."""
+    if "torch._dynamo" not in sys.modules:
+        return function
+    return torch.compiler.disable(function)  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -206,10 +213,9 @@ def synthesis(function: Callable[..., T], *args: Any) -> T:
     if done is None:
         return function(*args)
     done.append(True)
-    return _synthesised(function, *args)
+    return _never_compiled(_synthesised)(function, *args)  # type: ignore[no-any-return]
 
 
-@torch.compiler.disable
 def _synthesised(function: Callable[..., T], *args: Any) -> T:
     with sums.measured_ranges():
         return run(function, *args)

@@ -172,11 +172,11 @@ def test_a_strangers_run_folder_calls_nothing(tmp_path: Path) -> None:
 
 
 def test_packages_of_ones_own_are_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "my_lab_codecs.py").write_text("from lic_image.codecs.factorized import Factorized as Mine\n")
-    (tmp_path / "my_lab.py").write_text("class Mine:\n    def __init__(self, width):\n        self.width = width\n")
+    (tmp_path / "their_codecs.py").write_text("from lic_image.codecs.factorized import Factorized as Mine\n")
+    (tmp_path / "their_lab.py").write_text("class Mine:\n    def __init__(self, width):\n        self.width = width\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert instantiate_harmless(OmegaConf.create({"_target_": "my_lab.Mine", "width": 3})).width == 3
-    assert instantiate_harmless(OmegaConf.create({**codec(), "_target_": "my_lab_codecs.Mine"})).g_a
+    assert instantiate_harmless(OmegaConf.create({"_target_": "their_lab.Mine", "width": 3})).width == 3
+    assert instantiate_harmless(OmegaConf.create({**codec(), "_target_": "their_codecs.Mine"})).g_a
     of_torch = {"_target_": "torch.nn.functional.l1_loss", "_partial_": True}
     assert instantiate_harmless(OmegaConf.create(of_torch))(torch.zeros(1), torch.ones(1)) == 1
     native = {"_target_": "torch.nn.functional.gelu", "_partial_": True}
