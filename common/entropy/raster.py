@@ -27,7 +27,7 @@ from common.entropy.models import GaussianConditional, single
 from common.entropy.tables import to_int32
 from common.entropy.walks import Likelihoods, Visitor
 
-# context (B, C, 1, n) of positions, side information (B, S, 1, n) of the same -> scales and means (B, M, 1, n)
+# Scales and means of n positions, (B, n, M) each.
 Told = tuple[Tensor, Tensor]
 
 
@@ -85,45 +85,54 @@ class RasterReader(Visitor):
         self.size, self.M, self._readers = size, M, readers
 
     def wave(self, scales: Tensor, means: Tensor) -> Tensor:
-        """The next n positions' Gaussians (B, M, 1, n) -> their symbols, of the same shape."""
-        told = [p.float().squeeze(2).transpose(1, 2).contiguous().cpu().numpy() for p in (scales, means)]
+        """The next n positions' Gaussians (B, n, M) -> their symbols, of the same shape."""
+        told = [p.float().contiguous().cpu().numpy() for p in (scales, means)]
         read = [r.symbols(s.reshape(1, -1), m.reshape(1, -1)) for r, s, m in zip(self._readers, *told)]
-        symbols = torch.from_numpy(np.stack(read)).to(scales)
-        return symbols.unflatten(1, (-1, scales.shape[1])).transpose(1, 2).unsqueeze(2)
+        return torch.from_numpy(np.stack(read)).to(scales).unflatten(1, (-1, scales.shape[2]))
 
 
-def raster(
-    visit: Visitor,
-    side: Tensor,
-    predict: Callable[[Tensor, Tensor], Told],
-    predict_at: Callable[[Tensor, Tensor], Told],
-    radius: int = 2,
-) -> Tensor:
+CHUNK = 2048  # positions that are predicted at once, where all are known
+
+
+def raster(visit: Visitor, side: Tensor, predict: Callable[[Tensor, Tensor], Told], radius: int = 2) -> Tensor:
     """A walk in raster order; returns y_hat (B, M, h, w).
 
     Args:
         side: side information of every position, (B, S, h, w).
-        predict: side and y_hat (B, M, h, w) -> scales and means of every position, by a masked convolution.
-        predict_at: the same for n positions, side (B, S, 1, n) and gathered neighbours (B n, M taps) -> (B, M, 1, n).
+        predict: of n positions' side information (B, n, S) and neighbours before them, (B, n, M taps), the scales and
+            means (B, n, M).
         radius: of the window.
     """
-    if visit.known is not None:
-        return visit(*predict(side, visit.known))
-    assert isinstance(visit, RasterReader)
-    (h, w), B, M = visit.size, len(side), visit.M
+    (h, w), B = visit.size, len(side)
+    M = visit.M if isinstance(visit, RasterReader) else known_of(visit).shape[1]
     wide = w + 2 * radius
     padded = side.new_zeros(B, (h + radius) * wide, M)  # position by position, channels together
+    inside = padded.unflatten(1, (h + radius, wide))[:, radius:, radius : w + radius]
     seen = torch.as_tensor(taps(radius), device=side.device)
     reach = (seen // (2 * radius + 1) - radius) * wide + seen % (2 * radius + 1) - radius
-    order, ends = wavefronts(h, w, radius)
-    flat = side.flatten(2)
+    flat = side.flatten(2).transpose(1, 2).contiguous()
+
+    def told(places: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Where in `padded` the positions are, and their scales and means."""
+        here = torch.as_tensor(places, device=side.device)
+        at = (here // w + radius) * wide + here % w + radius
+        neighbours = padded[:, (at[:, None] + reach).flatten()].unflatten(1, (len(at), -1))  # (B, n, taps, M)
+        return at, *predict(flat[:, here], neighbours.transpose(2, 3).flatten(2))
+
     with same_weights():
-        for places in np.split(order, ends[:-1]):
-            here = torch.as_tensor(places, device=side.device)
-            at = (here // w + radius) * wide + here % w + radius
-            neighbours = padded[:, (at[:, None] + reach).flatten()].unflatten(1, (len(at), -1))  # (B, n, taps, M)
-            gathered = neighbours.flatten(0, 1).transpose(1, 2).flatten(1)
-            told = predict_at(flat[:, :, here].unsqueeze(2), gathered)
-            padded[:, at] = visit.wave(*told).squeeze(2).transpose(1, 2)
-    inside = padded.unflatten(1, (h + radius, wide))[:, radius:, radius:-radius]
-    return inside.permute(0, 3, 1, 2).contiguous()
+        if isinstance(visit, RasterReader):
+            order, ends = wavefronts(h, w, radius)
+            for places in np.split(order, ends[:-1]):
+                at, scales, means = told(places)
+                padded[:, at] = visit.wave(scales, means)
+            return inside.permute(0, 3, 1, 2).contiguous()
+        inside.copy_(known_of(visit).permute(0, 2, 3, 1))
+        parts = [told(np.arange(i, min(i + CHUNK, h * w)))[1:] for i in range(0, h * w, CHUNK)]
+        scales, means = (torch.cat(p, 1).transpose(1, 2).unflatten(2, (h, w)) for p in zip(*parts))
+        return visit(scales, means)
+
+
+def known_of(visit: Visitor) -> Tensor:
+    if visit.known is None:
+        raise ValueError("raster order is for visitors that know y, and for RasterReader")
+    return visit.known

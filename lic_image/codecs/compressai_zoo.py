@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy import exact
+from common.entropy.exact import sums
+from common.entropy.exact.mode import wanted
 from common.entropy.mixture_packet import MixtureReader, MixtureWriter
 from common.entropy.models import adopt
 from common.entropy.raster import RasterLikelihoods, RasterReader, RasterWriter, raster, taps
@@ -23,6 +25,14 @@ from common.entropy.rules import rules
 from common.entropy.walks import Visitor, WalkedLatents
 from common.errors import LicError
 from lic_image.codecs.raster_in_floats import read_position_by_position, write_position_by_position
+
+
+def pointwise(layer: nn.Module) -> bool:
+    """Whether `RasterCoder._at_once` knows the layer."""
+    if not isinstance(layer, nn.Conv2d):
+        return isinstance(layer, nn.LeakyReLU)
+    plain = (layer.kernel_size, layer.stride, layer.padding, layer.groups)
+    return plain == ((1, 1), (1, 1), (0, 0), 1)
 
 
 class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
@@ -39,19 +49,24 @@ class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
     def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
         seen = self.context_prediction.weight.detach().flatten(2)[:, :, taps()].flatten(1)
         weight = nn.Parameter(seen, requires_grad=False)  # one for all waves: its grid is kept with it
-        return raster(visit, self.h_s(z_hat), self._predict, partial(self._predict_at, weight))
+        exactly = wanted(self) and all(map(pointwise, self.entropy_parameters))
+        return raster(visit, self.h_s(z_hat), partial(self._at_once if exactly else self._predict, weight))
 
     @exact.parameters
-    def _predict(self, side: Tensor, y_hat: Tensor) -> tuple[Tensor, Tensor]:
-        return self._told(side, self.context_prediction(y_hat))
-
-    @exact.parameters
-    def _predict_at(self, weight: Tensor, side: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+    def _predict(self, weight: Tensor, side: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+        """Scales and means (B, n, M) from side information (B, n, 2 M) and gathered neighbours (B, n, M taps)."""
         context = F.linear(neighbours, weight, self.context_prediction.bias)
-        return self._told(side, context.unflatten(0, (len(side), -1)).transpose(1, 2).unsqueeze(2))
+        both = torch.cat([side, context], 2).transpose(1, 2).unsqueeze(2)
+        scales, means = self.entropy_parameters(both).squeeze(2).transpose(1, 2).chunk(2, 2)
+        return scales, means
 
-    def _told(self, side: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        scales, means = self.entropy_parameters(torch.cat([side, context], 1)).chunk(2, 1)
+    def _at_once(self, weight: Tensor, side: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+        """`_predict` to the bit, with its sums called directly: a wave has few positions, so that calls would count."""
+        context = sums.linear(neighbours.flatten(0, 1).double(), weight, self.context_prediction.bias)
+        x = torch.cat([side.flatten(0, 1).double(), context], 1)
+        for layer in self.entropy_parameters:
+            x = sums.pointwise(x, layer.weight, layer.bias) if isinstance(layer, nn.Conv2d) else layer(x)
+        scales, means = x.float().unflatten(0, side.shape[:2]).chunk(2, 2)
         return scales, means
 
     def forward(self, x: Tensor) -> dict[str, Any]:

@@ -148,6 +148,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return _layer(x, weight, bias, 0, -1, sums)
 
 
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (n, I), weight (O, I, 1, 1) of a convolution, bias (O,) -> (n, O): `conv2d` at n positions."""
+
+    def sums(x: Tensor, w: Tensor) -> Tensor:
+        order = _order(x.shape[-1], x.device)
+        w = w.flatten(1)
+        return F.linear(x, w) if order is None else F.linear(x[:, order], w[:, order])
+
+    return _layer(x, weight, bias, 0, -1, sums)
+
+
 def conv2d(
     x: Tensor,
     weight: Tensor,

@@ -1,5 +1,6 @@
 """Raster order: one pass writes, wavefronts read, and both are position by position to the last bit."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from common.entropy.exact import shuffled_sums
+from common.entropy.exact import run, shuffled_sums
 from common.entropy.raster import RasterReader, taps, wavefronts
 from common.entropy.rules import PRESENT, coding_by
+from common.entropy.walks import Visitor
 from common.errors import StreamError
 from lic_image.codecs.compressai_zoo import JointAutoregressive
 
@@ -52,26 +54,53 @@ def latents(batch: int, h: int, w: int) -> tuple[Tensor, Tensor]:
     return 3 * torch.randn(batch, 12, h, w, generator=random), torch.randn(batch, 8, h // 4, w // 4, generator=random)
 
 
+class Asking(Visitor):
+    """Keeps what a walk tells of a latent that is known."""
+
+    def __init__(self, known: Tensor) -> None:
+        self.known, self.size = known, (known.shape[2], known.shape[3])
+
+    def __call__(self, scales: Tensor, means: Any = None, *args: Any, **kwargs: Any) -> Tensor:
+        self.told = scales, means
+        return scales
+
+
+def of_its_networks(made: JointAutoregressive, side: Tensor, y_hat: Tensor) -> tuple[Tensor, ...]:
+    """Scales and means as CompressAI's forward pass gets them, in exact arithmetic."""
+
+    def told() -> Tensor:
+        context = made.context_prediction(y_hat.double())
+        return made.entropy_parameters(torch.cat([side.double(), context], 1))  # type: ignore[no-any-return]
+
+    return run(told).chunk(2, 1)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_one_pass_tells_what_each_position_is_told_alone(shuffled: bool) -> None:
+def test_one_pass_tells_what_each_position_is_told_alone(
+    shuffled: bool, at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = codec()
+    if not at_once:
+        monkeypatch.setattr("lic_image.codecs.compressai_zoo.pointwise", lambda layer: False)
+    monkeypatch.setattr("common.entropy.raster.CHUNK", 7)
     y, z_hat = latents(2, 4, 8)
-    known = y.round()
+    asking = Asking(y.round())
     with torch.inference_mode():
+        made.walk(z_hat, asking)
         side = made.h_s(z_hat)
-        scales, means = made._predict(side, known)
+        for whole, part in zip(asking.told, of_its_networks(made, side, y.round())):
+            assert torch.equal(whole, part)
         for i in range(4):
             for j in range(8):
-                before = known.clone()
+                before = y.round()
                 before[:, :, i, j:] = 99.0  # what a decoder does not have yet
                 before[:, :, i + 1 :] = -99.0
                 patch = torch.nn.functional.pad(before, (2, 2, 2, 2))[:, :, i : i + 5, j : j + 5]
-                if shuffled:
-                    with shuffled_sums(i * 8 + j):
-                        alone = made._predict(side[:, :, i : i + 1, j : j + 1].expand(-1, -1, 5, 5), patch)
-                else:
-                    alone = made._predict(side[:, :, i : i + 1, j : j + 1].expand(-1, -1, 5, 5), patch)
-                for whole, part in zip((scales, means), alone):
+                here = side[:, :, i : i + 1, j : j + 1].expand(-1, -1, 5, 5)
+                with shuffled_sums(i * 8 + j) if shuffled else nullcontext():
+                    alone = of_its_networks(made, here, patch)
+                for whole, part in zip(asking.told, alone):
                     assert torch.equal(whole[:, :, i, j], part[:, :, 2, 2])
 
 
@@ -110,8 +139,8 @@ def test_a_reader_asks_for_waves_of_all_images_together(monkeypatch: pytest.Monk
     y, _ = latents(2, 4, 8)
     with torch.inference_mode():
         made.decompress_latents(**made.compress_latents(y))
-    assert len(asked) == 8 + 3 * (4 - 1) and sum(shape[3] for shape in asked) == 4 * 8
-    assert {shape[:3] for shape in asked} == {(2, 12, 1)}
+    assert len(asked) == 8 + 3 * (4 - 1) and sum(shape[1] for shape in asked) == 4 * 8
+    assert {(shape[0], shape[2]) for shape in asked} == {(2, 12)}
 
 
 def test_without_exact_arithmetic_both_sides_go_position_by_position() -> None:
