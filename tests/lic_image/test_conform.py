@@ -169,3 +169,17 @@ def test_mistakes_are_one_sentence(arguments: list[str], said: str, capsys: pyte
     assert main(["conform", *arguments]) == 2
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "state", "said"),
+    [(2.0**-8, HELD, "100 bytes, +0.00%"), (1e-9, HELD, "100% at 1e-9"), (2.0**-16, FAILED, "-50.00%")],
+)
+def test_a_file_may_be_shorter_than_promised_only_by_what_lies_at_the_floor(
+    likelihood: float, state: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"y": torch.full((1, 100), likelihood)}
+    monkeypatch.setattr(checks, "measure", lambda subject, x=None: (None, told))
+    monkeypatch.setattr(checks, "encode", lambda subject, x=None: checks.Coded([[bytes(100)]], (1, 1)))
+    finding = checks.size(None)  # type: ignore[arg-type]
+    assert finding.state == state and said in finding.figure
