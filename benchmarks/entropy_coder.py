@@ -25,6 +25,7 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.timing import interleaved_medians
+from common.allocator import keep_freed_memory
 from common.entropy import mixture
 from common.entropy.models import GaussianConditional
 from common.entropy.tables import to_int32
@@ -48,19 +49,19 @@ def measure(rounds: int) -> dict[str, float | bool]:
     theirs, ours = peer.GaussianConditional(None), GaussianConditional()
     theirs.update_scale_table(get_scale_table())
 
-    def encode(model: peer.GaussianConditional) -> list[bytes]:
-        return model.compress(y, model.build_indexes(scales), means)
+    def encode() -> list[bytes]:
+        return theirs.compress(y, theirs.build_indexes(scales), means)
 
-    def decode(model: peer.GaussianConditional, strings: list[bytes]) -> Tensor:
-        return model.decompress(strings, model.build_indexes(scales), means=means)
+    def decode() -> Tensor:
+        return theirs.decompress(their_strings, theirs.build_indexes(scales), means=means)
 
-    their_strings, our_strings = encode(theirs), encode(ours)
-    same = torch.equal(decode(theirs, their_strings), decode(ours, our_strings))
+    their_strings, our_strings = encode(), ours.write(y, scales, means)
+    same = torch.equal(decode(), ours.read(our_strings, scales, means))
     their_encode, our_encode, their_decode, our_decode = interleaved_medians(
-        lambda: encode(theirs),
-        lambda: encode(ours),
-        lambda: decode(theirs, their_strings),
-        lambda: decode(ours, our_strings),
+        encode,
+        lambda: ours.write(y, scales, means),
+        decode,
+        lambda: ours.read(our_strings, scales, means),
         rounds=rounds,
     )
     return {
@@ -129,12 +130,12 @@ def measure_constriction(rounds: int) -> dict[str, float]:
         coder.encode_reverse(residual, gaussian, zero, deviation)
         return coder.get_compressed()
 
-    theirs, strings = encode(), ours.compress(y, ours.build_indexes(scales), means)
+    theirs, strings = encode(), ours.write(y, scales, means)
     seconds = interleaved_medians(
         encode,
-        lambda: ours.compress(y, ours.build_indexes(scales), means),
+        lambda: ours.write(y, scales, means),
         lambda: constriction.stream.stack.AnsCoder(theirs).decode(gaussian, zero, deviation),
-        lambda: ours.decompress(strings, ours.build_indexes(scales), means=means),
+        lambda: ours.read(strings, scales, means),
         rounds=rounds,
     )
     return {
@@ -146,8 +147,9 @@ def measure_constriction(rounds: int) -> dict[str, float]:
 
 def main() -> None:
     """Measures with as many threads as torch chooses, and with one, where CompressAI's index building does better."""
+    keep_freed_memory()  # as in every `lic` command, and here for both
     threads = torch.get_num_threads()
-    result = measure(rounds=5) | measure_mixtures(rounds=3)
+    result = measure(rounds=15) | measure_mixtures(rounds=7)
     torch.set_num_threads(1)
     single = measure(rounds=15) | measure_mixtures(rounds=7)
     rust = measure_constriction(rounds=9) if find_spec("constriction") else {}

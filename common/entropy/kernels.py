@@ -358,3 +358,14 @@ def add_means(symbols, means, values):  # type: ignore[no-untyped-def]
     """values = symbols + means, in float32; `values` may be the memory of `symbols`."""
     for i in range(symbols.size):
         values[i] = np.float32(symbols[i]) + means[i]
+
+
+@jit
+def encode_gaussians(  # type: ignore[no-untyped-def]
+    values, means, scales, lowest, shift, answers, symbols, indexes, rows, codes, words, first, split_at
+):
+    """`rounded`, `scale_indexes` and `encode_tables` in one call; NOT_FINITE if a value is no int32."""
+    if not rounded(values, means, symbols):
+        return NOT_FINITE, np.int64(0)
+    scale_indexes(scales, lowest, shift, answers, indexes)
+    return encode_tables(symbols, indexes, rows, codes, words, first, split_at)

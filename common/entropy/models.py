@@ -16,6 +16,7 @@ Parameters, likelihoods, signatures and state-dict keys are CompressAI's. What d
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -26,10 +27,20 @@ import torch
 from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
-from common.entropy import kernels, mixture
+from common.entropy import kernels, mixture, rans
 from common.entropy.room import check_room
 from common.entropy.rules import rules
-from common.entropy.tables import RawTables, TableModel, bottleneck_tables, gaussian_tables, single, to_int32, to_values
+from common.entropy.tables import (
+    RawTables,
+    TableModel,
+    bottleneck_tables,
+    gaussian_tables,
+    match,
+    single,
+    to_bytes,
+    to_int32,
+    to_values,
+)
 
 
 class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
@@ -138,10 +149,8 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
 
         In files of version 1 that of the next larger one (`rules`).
         """
-        values = np.ascontiguousarray(scales.float().cpu().numpy()).view(np.int32)
-        table = tuple(self.scale_table.tolist())
-        lowest = np.float32(float(self.scale_bound)).view(np.int32)
-        bounds, shift, answers = _search_table(table, rules().nearest_scale)
+        values = np.ascontiguousarray(scales.detach().float().cpu().numpy()).view(np.int32)
+        _, (lowest, shift, answers), bounds = self._search()
         indexes = np.empty(values.shape, dtype=np.int32)
         if shift:
             kernels.scale_indexes(values.reshape(-1), lowest, shift, answers, indexes.reshape(-1))
@@ -149,11 +158,16 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
             indexes[...] = np.searchsorted(bounds, np.maximum(values, lowest))
         return torch.from_numpy(indexes).to(scales.device)
 
+    def _search(self) -> tuple[rans.Tables, tuple[np.int32, int, np.ndarray], np.ndarray]:
+        """The tables, what `kernels.scale_indexes` needs to find a scale's, and the bounds between their scales."""
+        tables = self.tables
+        bounds, shift, answers = _search_table(self._tables_of[0], rules().nearest_scale)
+        lowest = np.int32(int.from_bytes(to_bytes(self.scale_bound), sys.byteorder))
+        return tables, (lowest, shift, answers), bounds
+
     @torch.no_grad()
     def compress(self, inputs: Tensor, indexes: Tensor, means: Tensor | None = None) -> list[bytes]:
         """inputs and indexes (B, ...), means that broadcast -> B strings; raises `LicError` as above."""
-        if inputs.ndim < 2 or inputs.shape != indexes.shape:
-            raise ValueError(f"inputs {tuple(inputs.shape)} and indexes {tuple(indexes.shape)} must be (B, ...) alike")
         return self._encode(inputs, indexes.int().cpu().numpy(), means)
 
     @torch.no_grad()
@@ -172,7 +186,13 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
 
     def write(self, y: Tensor, scales: Tensor, means: Tensor | None = None) -> list[bytes]:
         """y (B, ...) under the Gaussians that `forward` would be given -> B strings."""
-        return GaussianConditional.compress(self, y, self.build_indexes(scales), means)
+        tables, search, _ = self._search()
+        parameters = (scales,) if means is None else (means, scales)
+        if not (search[1] and all(match(y, p) for p in (y, *parameters))):
+            return GaussianConditional.compress(self, y, self.build_indexes(scales), means)
+        values, *around, bits = (np.ascontiguousarray(p.detach().numpy()).reshape(len(y), -1) for p in (y, *parameters))
+        rows = zip(values, around[0] if around else values[:, :0], bits.view(np.int32))
+        return [rans.encode_gaussians(*row, search, tables) for row in rows]
 
     def read(self, strings: Sequence[bytes], scales: Tensor, means: Tensor | None = None) -> Tensor:
         """B strings and the same Gaussians -> the values that `forward` gives in evaluation."""
@@ -180,12 +200,13 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
 
 
 @lru_cache(maxsize=8)
-def _search_table(table: tuple[float, ...], nearest: bool) -> tuple[np.ndarray, int, np.ndarray]:
-    """The bounds between scales, as the bits of float32, then what `kernels.scale_indexes` needs to find them.
+def _search_table(table: bytes, nearest: bool) -> tuple[np.ndarray, int, np.ndarray]:
+    """The bounds between the scales (float32) of `table`, and what `kernels.scale_indexes` needs to find them.
 
-    That is the number of lower bits that do not tell bounds apart, 0 if only most of them do, and the answers.
+    Bounds are the bits of float32. The rest is the number of lower bits that do not tell bounds apart, 0 if only most
+    of them do, and the answers.
     """
-    scales = np.array(table)
+    scales = np.frombuffer(table, np.float32).astype(np.float64)
     bounds = (np.sqrt(scales[:-1] * scales[1:]) if nearest else scales[:-1]).astype(np.float32).view(np.int32)
     shift = next((n for n in range(19, 10, -1) if (np.diff(bounds >> n) > 0).all()), 0)
     keys = np.arange(1 << (31 - shift) if shift else 0, dtype=np.int64) << shift

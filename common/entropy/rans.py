@@ -13,7 +13,17 @@ from typing import NamedTuple
 import numpy as np
 
 from common.entropy import kernels
-from common.entropy.streams import Reader, close_encoder, crc, short_state, shortened, word_buffer
+from common.entropy.streams import (
+    REFUSED,
+    Reader,
+    close_encoder,
+    crc,
+    scratch,
+    short_state,
+    shortened,
+    word_buffer,
+)
+from common.errors import LicError
 
 NOTHING = kernels.FIRST_STATE.to_bytes(8, "little")  # the stream of no symbols
 
@@ -83,6 +93,35 @@ def encode(symbols: np.ndarray, indexes: np.ndarray, tables: Tables, short: bool
     status, begin = kernels.encode_tables(symbols, indexes, tables.rows, tables.codes, words, first, split_at)
     stream = close_encoder(status, begin, words, symbols)
     return shortened(stream) if short else stream
+
+
+def encode_gaussians(
+    values: np.ndarray, means: np.ndarray, scales: np.ndarray, search: tuple[np.int32, int, np.ndarray], tables: Tables
+) -> bytes:
+    """The stream of values - means, rounded, each coded with the table of its scale; all float32 (n,).
+
+    `means` may be empty. `scales` are the bits of float32, and `search` is the lowest scale and the two other arguments
+    of `kernels.scale_indexes`. It is `encode` but for the time: three calls and their arrays cost as much as a tenth of
+    the work. Raises `LicError` if a value is not finite or too large.
+    """
+    symbols, indexes = scratch(values.size, "symbols"), scratch(values.size, "indexes")
+    words, split_at = word_buffer(values.size)
+    status, begin = kernels.encode_gaussians(
+        values,
+        means,
+        scales,
+        *search,
+        symbols,
+        indexes,
+        tables.rows,
+        tables.codes,
+        words,
+        kernels.FIRST_STATE,
+        split_at,
+    )
+    if status == kernels.NOT_FINITE:
+        raise LicError(REFUSED)
+    return close_encoder(status, begin, words, symbols)
 
 
 def decode(

@@ -63,20 +63,23 @@ def crc(symbols: np.ndarray, value: int = 0) -> int:
 
 
 class _Memory(threading.local):
-    array = np.empty(0, np.int32)
+    def __init__(self) -> None:
+        self.arrays: dict[str, np.ndarray] = {}
 
 
 _memory = _Memory()
+REFUSED = "The latent holds NaN, infinite or huge values and cannot be coded: the training diverged."
 _MOST_KEPT = 1 << 22  # numbers
 
 
-def scratch(size: int) -> np.ndarray:
-    """int32 (size,), in a thread the same memory each time, as new memory costs as much time as what it is used for."""
+def scratch(size: int, purpose: str) -> np.ndarray:
+    """int32 (size,), for a purpose the same memory each time in a thread: new memory costs as much time as its use."""
     if size > _MOST_KEPT:
         return np.empty(size, np.int32)
-    if size > _memory.array.size:
-        _memory.array = np.empty(size, np.int32)
-    return _memory.array[:size]
+    kept = _memory.arrays.get(purpose)
+    if kept is None or kept.size < size:
+        kept = _memory.arrays[purpose] = np.empty(size, np.int32)
+    return kept[:size]
 
 
 def word_buffer(symbols: int) -> tuple[np.ndarray, int]:

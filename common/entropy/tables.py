@@ -19,7 +19,7 @@ from compressai.entropy_models.entropy_models import EntropyModel, pmf_to_quanti
 from torch import Tensor
 
 from common.entropy import kernels, rans
-from common.entropy.streams import scratch
+from common.entropy.streams import REFUSED, scratch
 from common.errors import LicError
 from common.randomness import uniform_noise
 
@@ -77,7 +77,7 @@ class TableModel(EntropyModel):
 
     tail_mass: float
     _tables: rans.Tables | None = None
-    _tables_of = b""  # the digest of the parameters that _tables stands for
+    _tables_of = (b"", 0.0)  # the values of the parameters, and the tail mass, that _tables stands for
     _tables_digest: Tensor
 
     def add_digest(self) -> None:
@@ -94,10 +94,10 @@ class TableModel(EntropyModel):
 
     def _refresh(self, force: bool = False) -> bool:
         """Makes the tables those of the present parameters; returns whether they had to be built."""
-        flat = torch.cat([p.detach().reshape(-1).float() for p in self._table_parameters()]).cpu().numpy()
-        digest = hashlib.blake2b(flat.tobytes() + str(self.tail_mass).encode(), digest_size=8).digest()
-        if not force and self._tables is not None and self._tables_of == digest:
+        values = b"".join(map(to_bytes, self._table_parameters())), self.tail_mass
+        if not force and self._tables is not None and self._tables_of == values:
             return False
+        digest = hashlib.blake2b(values[0] + str(self.tail_mass).encode(), digest_size=8).digest()
         built = False
         if not force and bytes(self._tables_digest.tolist()) == digest:
             stored = (getattr(self, name).cpu().numpy() for name in _TABLE_BUFFERS)
@@ -108,7 +108,7 @@ class TableModel(EntropyModel):
         else:
             self._tables = None
         if self._tables is None:
-            if not np.isfinite(flat).all():
+            if not all(p.isfinite().all() for p in self._table_parameters()):
                 raise LicError("The entropy model's parameters are not finite: its training has diverged.")
             raw = self._build_tables()
             device = self._tables_digest.device
@@ -116,7 +116,7 @@ class TableModel(EntropyModel):
                 setattr(self, name, torch.tensor(array, device=device))
             self._tables_digest = torch.tensor(list(digest), dtype=torch.uint8, device=device)
             self._tables, built = rans.make_tables(*raw), True
-        self._tables_of = digest
+        self._tables_of = values
         return built
 
     @property
@@ -180,8 +180,10 @@ class TableModel(EntropyModel):
         return super().quantize(inputs, mode, None if means is None else single(means))
 
     def _encode(self, inputs: Tensor, indexes: np.ndarray, means: Tensor | None) -> list[bytes]:
+        if inputs.ndim < 2 or inputs.shape != indexes.shape:
+            raise ValueError(f"inputs {tuple(inputs.shape)} and indexes {indexes.shape} must be (B, ...) alike")
         tables = self.tables
-        symbols = to_int32(inputs, means, scratch(inputs.numel()).reshape(inputs.shape))
+        symbols = to_int32(inputs, means, scratch(inputs.numel(), "symbols").reshape(inputs.shape))
         return [rans.encode(s, i, tables) for s, i in zip(symbols, indexes)]
 
     def _decode(self, strings: Sequence[bytes], indexes: np.ndarray) -> np.ndarray:
@@ -195,6 +197,11 @@ class TableModel(EntropyModel):
         return symbols
 
 
+def to_bytes(x: Tensor) -> bytes:
+    """The values of x in single precision. It is called for each stream: no more steps than it takes."""
+    return x.detach().float().cpu().numpy().tobytes()
+
+
 def single(x: Tensor) -> Tensor:
     """x, in single precision if it comes in half."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
@@ -206,13 +213,13 @@ def to_int32(values: Tensor, means: Tensor | None = None, out: np.ndarray | None
     `out`, if given, is a contiguous array that takes them.
     """
     values = single(values).detach().cpu()
-    if means is not None and not (_match(values, means) and values.dtype == means.dtype):
+    if means is not None and not (match(values, means) and values.dtype == means.dtype):
         values, means = values.clone().sub_(single(means).detach().cpu()), None
     array = np.ascontiguousarray(values.numpy())
     symbols = np.empty(array.shape, dtype=np.int32) if out is None else out
     around = np.empty(0, array.dtype) if means is None else np.ascontiguousarray(means.detach().numpy())
     if not kernels.rounded(array.reshape(-1), around.reshape(-1), symbols.reshape(-1)):
-        raise LicError("The latent holds NaN, infinite or huge values and cannot be coded: the training diverged.")
+        raise LicError(REFUSED)
     return symbols
 
 
@@ -222,13 +229,13 @@ def to_values(symbols: np.ndarray, means: Tensor) -> Tensor:
     They may take the memory of `symbols`, which is of no use then.
     """
     integers = torch.from_numpy(symbols)
-    if not _match(integers, means):
+    if not match(integers, means):
         return integers.to(means) + means
     around, values = np.ascontiguousarray(means.detach().numpy()), symbols.view(np.float32)
     kernels.add_means(symbols.reshape(-1), around.reshape(-1), values.reshape(-1))
     return torch.from_numpy(values)
 
 
-def _match(values: Tensor, means: Tensor) -> bool:
-    """Whether the kernels take `means` as they are."""
+def match(values: Tensor, means: Tensor) -> bool:
+    """Whether the kernels take `means` with `values` as they are: float32, on the processor, of the same shape."""
     return means.dtype == torch.float32 and means.device.type == "cpu" and means.shape == values.shape
