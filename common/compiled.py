@@ -32,13 +32,15 @@ class Cache(FunctionCache):
             super().save_overload(sig, data)
 
 
-def jit(function: Callable[..., Any]) -> Any:
+def jit(function: Callable[..., Any], any_order: bool = False) -> Any:
     """`function` compiled, to run without the interpreter's lock and without a check for division by zero.
 
+    `any_order` lets the compiler reorder sums and fuse products into them: for sums that are exact, and no others.
     What is compiled is kept, in this order, in NUMBA_CACHE_DIR, beside the source, in the user's cache, in a folder of
     the user's own under the temporary one, or nowhere.
     """
-    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    fast = {"reassoc", "contract"} if any_order else False
+    compiled: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fast)(function)
     cache = _cache(function)
     if cache is None and (folder := own_temporary_folder()):
         settings: Any = config  # Numba's own, set from the environment

@@ -91,43 +91,69 @@ class RasterReader(Visitor):
         return torch.from_numpy(np.stack(read)).to(scales).unflatten(1, (-1, scales.shape[2]))
 
 
+class Window:
+    """A latent's decoded values and, for every position, where its neighbours are; zeros surround the latent.
+
+    Attributes:
+        values: (B, places, M): position by position with `radius` zeros around, channels together.
+        reach: where the neighbours of a place that come before it are from it, (taps,), in rising order.
+    """
+
+    def __init__(self, batch: int, size: tuple[int, int], M: int, radius: int, like: Tensor) -> None:
+        (h, self._w), self._radius = size, radius
+        self._wide = self._w + 2 * radius
+        self.values = like.new_zeros(batch, (h + radius) * self._wide, M)
+        rows, columns = np.divmod(taps(radius), 2 * radius + 1)
+        self.reach = (rows - radius) * self._wide + columns - radius
+
+    def places(self, positions: np.ndarray) -> np.ndarray:
+        """Where in `values` the positions i w + j are."""
+        return (positions // self._w + self._radius) * self._wide + positions % self._w + self._radius
+
+    def inside(self) -> Tensor:
+        """`values` without what surrounds them: a view (B, h, w, M)."""
+        return self.values.unflatten(1, (-1, self._wide))[:, self._radius :, self._radius : self._w + self._radius]
+
+    def neighbours(self, positions: np.ndarray) -> Tensor:
+        """Those of n positions, (B, n, taps M)."""
+        at = torch.as_tensor((self.places(positions)[:, None] + self.reach).reshape(-1), device=self.values.device)
+        return self.values[:, at].unflatten(1, (len(positions), -1)).flatten(2)
+
+
+# From side information of every position (B, h w, S) and the window: what tells positions i w + j their Gaussians.
+Predictor = Callable[[Tensor, Window], Callable[[np.ndarray], Told]]
 CHUNK = 2048  # positions that are predicted at once, where all are known
 
 
-def raster(visit: Visitor, side: Tensor, predict: Callable[[Tensor, Tensor], Told], radius: int = 2) -> Tensor:
+def gathered(predict: Callable[[Tensor, Tensor], Told]) -> Predictor:
+    """`predict` takes n positions' side information (B, n, S) and neighbours (B, n, taps M)."""
+
+    def begin(side: Tensor, window: Window) -> Callable[[np.ndarray], Told]:
+        return lambda positions: predict(side[:, positions], window.neighbours(positions))
+
+    return begin
+
+
+def raster(visit: Visitor, side: Tensor, predictor: Predictor, radius: int = 2) -> Tensor:
     """A walk in raster order; returns y_hat (B, M, h, w).
 
     Args:
         side: side information of every position, (B, S, h, w).
-        predict: of n positions' side information (B, n, S) and neighbours before them, (B, n, M taps), the scales and
-            means (B, n, M).
+        predictor: see `gathered`.
         radius: of the window.
     """
-    (h, w), B = visit.size, len(side)
+    h, w = visit.size
     M = visit.M if isinstance(visit, RasterReader) else known_of(visit).shape[1]
-    wide = w + 2 * radius
-    padded = side.new_zeros(B, (h + radius) * wide, M)  # position by position, channels together
-    inside = padded.unflatten(1, (h + radius, wide))[:, radius:, radius : w + radius]
-    seen = torch.as_tensor(taps(radius), device=side.device)
-    reach = (seen // (2 * radius + 1) - radius) * wide + seen % (2 * radius + 1) - radius
-    flat = side.flatten(2).transpose(1, 2).contiguous()
-
-    def told(places: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """Where in `padded` the positions are, and their scales and means."""
-        here = torch.as_tensor(places, device=side.device)
-        at = (here // w + radius) * wide + here % w + radius
-        neighbours = padded[:, (at[:, None] + reach).flatten()].unflatten(1, (len(at), -1))  # (B, n, taps, M)
-        return at, *predict(flat[:, here], neighbours.transpose(2, 3).flatten(2))
-
+    window = Window(len(side), visit.size, M, radius, side)
     with same_weights():
+        told = predictor(side.flatten(2).transpose(1, 2).contiguous(), window)
         if isinstance(visit, RasterReader):
             order, ends = wavefronts(h, w, radius)
-            for places in np.split(order, ends[:-1]):
-                at, scales, means = told(places)
-                padded[:, at] = visit.wave(scales, means)
-            return inside.permute(0, 3, 1, 2).contiguous()
-        inside.copy_(known_of(visit).permute(0, 2, 3, 1))
-        parts = [told(np.arange(i, min(i + CHUNK, h * w)))[1:] for i in range(0, h * w, CHUNK)]
+            for positions in np.split(order, ends[:-1]):
+                window.values[:, window.places(positions)] = visit.wave(*told(positions))
+            return window.inside().permute(0, 3, 1, 2).contiguous()
+        window.inside().copy_(known_of(visit).permute(0, 2, 3, 1))
+        parts = [told(np.arange(i, min(i + CHUNK, h * w))) for i in range(0, h * w, CHUNK)]
         scales, means = (torch.cat(p, 1).transpose(1, 2).unflatten(2, (h, w)) for p in zip(*parts))
         return visit(scales, means)
 

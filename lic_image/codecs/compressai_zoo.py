@@ -7,32 +7,26 @@ decoded images are not the ones that its forward pass measures. Here round(y) is
 any mean, and what is decoded equals the forward pass.
 """
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from compressai import models
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy import exact
-from common.entropy.exact import sums
 from common.entropy.exact.mode import wanted
+from common.entropy.exact.positions import AtPositions
+from common.entropy.exact.sums import same
 from common.entropy.mixture_packet import MixtureReader, MixtureWriter
 from common.entropy.models import adopt
-from common.entropy.raster import RasterLikelihoods, RasterReader, RasterWriter, raster, taps
+from common.entropy.raster import RasterLikelihoods, RasterReader, RasterWriter, Told, Window, gathered, raster, taps
 from common.entropy.rules import rules
 from common.entropy.walks import Visitor, WalkedLatents
 from common.errors import LicError
 from lic_image.codecs.raster_in_floats import read_position_by_position, write_position_by_position
-
-
-def pointwise(layer: nn.Module) -> bool:
-    """Whether `RasterCoder._at_once` knows the layer."""
-    if not isinstance(layer, nn.Conv2d):
-        return isinstance(layer, nn.LeakyReLU)
-    plain = (layer.kernel_size, layer.stride, layer.padding, layer.groups)
-    return plain == ((1, 1), (1, 1), (0, 0), 1)
 
 
 class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
@@ -46,28 +40,40 @@ class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
     def hyper_analysis(self, y: Tensor) -> Tensor:
         return self.h_a(y)  # type: ignore[no-any-return]
 
+    _context: tuple[nn.Parameter] | None = None
+
     def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
-        seen = self.context_prediction.weight.detach().flatten(2)[:, :, taps()].flatten(1)
-        weight = nn.Parameter(seen, requires_grad=False)  # one for all waves: its grid is kept with it
-        exactly = wanted(self) and all(map(pointwise, self.entropy_parameters))
-        return raster(visit, self.h_s(z_hat), partial(self._at_once if exactly else self._predict, weight))
+        predictor = self._compiled if wanted(self) else gathered(self._predict)
+        return raster(visit, self.h_s(z_hat), predictor)
+
+    def context_weight(self) -> nn.Parameter:
+        """The context layer's, of the neighbours that come before, (O, taps M): the same one while it is unchanged."""
+        seen = self.context_prediction.weight.detach().flatten(2)[:, :, taps()].transpose(1, 2).flatten(1)
+        if self._context is None or not same(self._context[0], seen):
+            self._context = (nn.Parameter(seen, requires_grad=False),)  # in a tuple it is no parameter of the codec
+        return self._context[0]
 
     @exact.parameters
-    def _predict(self, weight: Tensor, side: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
-        """Scales and means (B, n, M) from side information (B, n, 2 M) and gathered neighbours (B, n, M taps)."""
-        context = F.linear(neighbours, weight, self.context_prediction.bias)
+    def _predict(self, side: Tensor, neighbours: Tensor) -> Told:
+        """Scales and means (B, n, M) from side information (B, n, 2 M) and neighbours (B, n, taps M)."""
+        context = F.linear(neighbours, self.context_weight(), self.context_prediction.bias)
         both = torch.cat([side, context], 2).transpose(1, 2).unsqueeze(2)
         scales, means = self.entropy_parameters(both).squeeze(2).transpose(1, 2).chunk(2, 2)
         return scales, means
 
-    def _at_once(self, weight: Tensor, side: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
-        """`_predict` to the bit, with its sums called directly: a wave has few positions, so that calls would count."""
-        context = sums.linear(neighbours.flatten(0, 1).double(), weight, self.context_prediction.bias)
-        x = torch.cat([side.flatten(0, 1).double(), context], 1)
-        for layer in self.entropy_parameters:
-            x = sums.pointwise(x, layer.weight, layer.bias) if isinstance(layer, nn.Conv2d) else layer(x)
-        scales, means = x.float().unflatten(0, side.shape[:2]).chunk(2, 2)
-        return scales, means
+    def _compiled(self, side: Tensor, window: Window) -> Callable[[np.ndarray], Told]:
+        """`_predict`, to the bit, where there are kernels for it: on a processor, for layers that they know."""
+        layers = list(self.entropy_parameters)
+        if not AtPositions.fits(layers, side, window.values.shape[2]):
+            return gathered(self._predict)(side, window)
+        context = (self.context_weight(), self.context_prediction.bias)
+        network = AtPositions(context, layers, side, window.values, window.reach)
+
+        def told(positions: np.ndarray) -> Told:
+            scales, means = network(positions, window.places(positions)).chunk(2, 2)
+            return scales, means
+
+        return told
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         if self.training:

@@ -87,7 +87,7 @@ def weights_of(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights
     if seen is not None and key in seen:
         return seen[key][1]
     kept = _kept.get(weight)
-    if kept is None or not (kept[0] == outputs and _same(kept[1], weight) and _same(kept[2], bias)):
+    if kept is None or not (kept[0] == outputs and same(kept[1], weight) and same(kept[2], bias)):
         with torch.inference_mode(False), torch.no_grad():  # what is kept may be used where gradients are
             copies = [p if p is None else p.detach().clone() for p in (weight, bias)]
             assert copies[0] is not None
@@ -97,11 +97,17 @@ def weights_of(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights
     return kept[3]  # type: ignore[no-any-return]
 
 
-def _same(kept: Tensor | None, present: Tensor | None) -> bool:
+def same(kept: Tensor | None, present: Tensor | None) -> bool:
+    """Whether both are None, or alike in device, type, shape and values."""
     if kept is None or present is None:
         return kept is present
     alike = all(getattr(kept, name) == getattr(present, name) for name in ("device", "dtype", "shape"))
     return alike and torch.equal(kept, present)
+
+
+def shuffled() -> bool:
+    """Whether `shuffled_sums` holds here."""
+    return _shuffle.get() is not None
 
 
 def _order(terms: int, device: torch.device) -> Tensor | None:
@@ -144,17 +150,6 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     def sums(x: Tensor, w: Tensor) -> Tensor:
         order = _order(x.shape[-1], x.device)
         return F.linear(x, w) if order is None else F.linear(x[..., order], w[:, order])
-
-    return _layer(x, weight, bias, 0, -1, sums)
-
-
-def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (n, I), weight (O, I, 1, 1) of a convolution, bias (O,) -> (n, O): `conv2d` at n positions."""
-
-    def sums(x: Tensor, w: Tensor) -> Tensor:
-        order = _order(x.shape[-1], x.device)
-        w = w.flatten(1)
-        return F.linear(x, w) if order is None else F.linear(x[:, order], w[:, order])
 
     return _layer(x, weight, bias, 0, -1, sums)
 

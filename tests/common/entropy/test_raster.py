@@ -75,14 +75,14 @@ def of_its_networks(made: JointAutoregressive, side: Tensor, y_hat: Tensor) -> t
     return run(told).chunk(2, 1)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_one_pass_tells_what_each_position_is_told_alone(
-    shuffled: bool, at_once: bool, monkeypatch: pytest.MonkeyPatch
+    shuffled: bool, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = codec()
-    if not at_once:
-        monkeypatch.setattr("lic_image.codecs.compressai_zoo.pointwise", lambda layer: False)
+    if not compiled:
+        monkeypatch.setattr("lic_image.codecs.compressai_zoo.AtPositions.fits", lambda *args: False)
     monkeypatch.setattr("common.entropy.raster.CHUNK", 7)
     y, z_hat = latents(2, 4, 8)
     asking = Asking(y.round())
