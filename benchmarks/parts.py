@@ -12,12 +12,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from benchmarks.timing import interleaved_medians
 from common.entropy import mixture, rans
-from common.entropy.exact import adoption, mode
+from common.entropy.exact import mode
+from common.entropy.exact.positions import AtPositions
 from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.packet import PacketReader, PacketWriter
 
@@ -28,6 +31,7 @@ _CODER: list[tuple[Any, str]] = [
     *((kind, "encode") for kind in (rans.SequentialEncoder, mixture.SequentialEncoder)),
     *((kind, "decode") for kind in (rans.SequentialDecoder, mixture.SequentialDecoder)),
     *((kind, name) for kind in (EntropyBottleneck, GaussianConditional) for name in ("compress", "decompress")),
+    *((GaussianConditional, name) for name in ("write", "read")),
     *((PacketWriter, name) for name in ("channels", "gaussians", "finish")),
     *((PacketReader, name) for name in ("channels", "gaussians", "finish")),
 ]
@@ -72,9 +76,8 @@ def watched(codec: Any) -> Iterator[Stopwatch]:
     with ExitStack() as stack:
         for owner, name in _CODER:
             stack.enter_context(patch.object(owner, name, watch.around("coder", getattr(owner, name))))
-        exact = watch.around("parameters", mode.run)
-        for module in (mode, adoption):
-            stack.enter_context(patch.object(module, "run", exact))
+        for owner, name in ((mode, "run"), (AtPositions, "__call__")):
+            stack.enter_context(patch.object(owner, name, watch.around("parameters", getattr(owner, name))))
         for name in ("g_a", "g_s", "hyper_analysis", "h_a"):
             if (part := getattr(codec, name, None)) is not None:
                 target, attribute = (part, "forward") if isinstance(part, nn.Module) else (codec, name)
@@ -111,26 +114,41 @@ def floor(codec: nn.Module, work: Callable[[], object], rounds: int) -> Floor:
 
     def note(layer: nn.Module, inputs: tuple[Any, ...], out: Any) -> None:
         nonlocal operations
-        x = inputs[0].float()
+        x = inputs[0]
         calls.append((layer, x.clone()))
         weight: Any = layer.weight
         positions = x if isinstance(layer, nn.ConvTranspose2d) else out
         rest = weight[0].numel() if not isinstance(layer, nn.Linear) else weight.shape[1]
         operations += 2 * rest * positions.numel()
 
+    def at_positions(self: AtPositions, positions: np.ndarray, places: np.ndarray) -> Tensor:
+        nonlocal operations
+        for weights in self.weights():
+            products.append((torch.randn(len(positions), weights.shape[1]), weights))
+            operations += 2 * len(positions) * weights.numel()
+        return told(self, positions, places)
+
+    products: list[tuple[Tensor, Tensor]] = []
+    told = AtPositions.__call__
     layers = [m for m in codec.modules() if isinstance(m, _LAYERS)]
     hooks = [layer.register_forward_hook(note) for layer in layers]
     try:
-        work()
+        with patch.object(AtPositions, "__call__", at_positions):
+            work()
     finally:
         for hook in hooks:
             hook.remove()
+
+    with torch.inference_mode():
+        calls = [(layer, x.float()) for layer, x in calls]  # not within exact arithmetic, which keeps float64
 
     @torch.inference_mode()
     def alone() -> None:
         for layer, x in calls:
             kind: Any = next(kind for kind in type(layer).__mro__ if kind in _LAYERS)
             kind.forward(layer, x)
+        for x, weight in products:
+            F.linear(x, weight)
 
     return Floor(interleaved_medians(alone, rounds=rounds)[0], operations)
 

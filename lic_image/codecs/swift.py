@@ -132,9 +132,9 @@ class Swift(WalkedLatents, CompressionModel):
             assert isinstance(context, SliceContext)
             g = gain[part]
             h = context.base(side, torch.cat(seen, 1) if seen else None)
-            first = visit(*self.scaled(part, *context.head(h)), channels=part, positions=even) * even
+            first = visit(*self.scaled(part, *context.head(h, even)), channels=part, positions=even) * even
             h = context.joined(h, first / g, first)
-            second = visit(*self.scaled(part, *context.head(h)), channels=part, positions=odd) * odd
+            second = visit(*self.scaled(part, *context.head(h, odd)), channels=part, positions=odd) * odd
             done.append(first + second)
             seen.append(self.seen(done[-1] / g, done[-1]))
         return torch.cat(done, 1)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy import exact
+from common.entropy.exact.mode import is_running
 
 # Latents enter a network as they are and as log(1 + 3|y|): their size says more about scales than their sign.
 MAGNITUDE = 3.0
@@ -56,7 +57,17 @@ class SliceContext(nn.Module):
         return h + self.neighbours(with_magnitude(u_hat, y_hat))  # type: ignore[no-any-return]
 
     @exact.parameters
-    def head(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """-> mean and log scale of normalised latents, (B, channels, h, w) each."""
-        mean, log_scale = self.leave(F.gelu(self.mix(self.spatial(F.gelu(h))))).chunk(2, 1)
+    def head(self, h: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """-> mean and log scale of normalised latents, (B, channels, h, w) each, at `positions`, bool (h, w).
+
+        Elsewhere they have no meaning: what is exact does not depend on what it is computed with, so that it is
+        computed for these alone.
+        """
+        x = self.spatial(F.gelu(h))
+        if not is_running():
+            told = self.leave(F.gelu(self.mix(x)))
+        else:
+            told = x.new_zeros(len(x), self.leave.out_channels, *positions.shape)
+            told[:, :, positions] = self.leave(F.gelu(self.mix(x[:, :, positions].unsqueeze(2)))).squeeze(2)
+        mean, log_scale = told.chunk(2, 1)
         return mean, log_scale.clamp(-12, 8)

@@ -59,12 +59,18 @@ class AtPositions:
         self._values, self._outputs = values.numpy(), 0
         self._first, self._offsets = reach[0], ((reach - reach[0]) * values.shape[2]).astype(np.uint64)
         self._layers = [_layer(*context)]
+        self._parameters: list[Tensor] = [context[0]]
         for layer in layers:
             if isinstance(layer, nn.Conv2d):
                 self._layers.append(_layer(layer.weight, layer.bias))
+                self._parameters.append(layer.weight)
                 self._outputs = layer.out_channels
             else:
                 self._layers[-1] = self._layers[-1]._replace(slope=float(layer.negative_slope))  # type: ignore[arg-type]
+
+    def weights(self) -> list[Tensor]:
+        """Those of its layers, (outputs, inputs) each: what there is to multiply with."""
+        return [weight.detach().flatten(1) for weight in self._parameters]
 
     @staticmethod
     def fits(layers: Sequence[nn.Module], side: Tensor, M: int) -> bool:

@@ -1,0 +1,33 @@
+"""Where benchmarks say that coding's time goes."""
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.parts import PARTS, floor, split
+from lic_image.codecs.compressai_zoo import JointAutoregressive
+from lic_image.codecs.mean_hyperprior import MeanHyperprior
+from lic_image.files import ImageFiles
+
+
+@pytest.mark.parametrize("kind", [MeanHyperprior, JointAutoregressive])
+def test_every_part_has_its_time_and_all_products_are_counted(kind: type) -> None:
+    torch.manual_seed(0)
+    codec = kind(8, 12).eval()
+    files = ImageFiles(codec, "x")
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 128, 3), dtype=np.uint8)
+    data = files.encode(rgb)
+    works = {"encode": lambda: files.encode(rgb), "decode": lambda: files.decode(data)}
+    for work in works.values():
+        taken = split(codec, work, 1)
+        assert all(taken[part] > 0 for part in PARTS)
+        assert 0.5 * taken["all"] < sum(taken[part] for part in PARTS) <= taken["all"]
+    least = floor(codec, works["decode"], 1)
+    assert least.seconds > 0
+
+    def syntheses() -> None:
+        codec.h_s(torch.zeros(1, 8, 1, 2)), codec.g_s(torch.zeros(1, 12, 4, 8))
+
+    rest = least.operations - floor(codec, syntheses, 1).operations
+    layers = [p.weight.numel() for p in getattr(codec, "entropy_parameters", []) if hasattr(p, "weight")]
+    assert rest == 2 * 32 * sum([12 * 12 * 24, *layers] if layers else [])  # the waves have 4 x 8 positions in all
