@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from benchmarks.parts import PARTS, floor, matrix_rate, split
 from benchmarks.timing import interleaved_medians
+from common.allocator import keep_freed_memory
 from common.coding import to_input
 from common.data.scenes import still
 from lic_image.codecs.adjacent import Adjacent
@@ -168,6 +169,7 @@ def main() -> None:
     only.add_argument("--peer-only", action="store_true", help="the first table")
     only.add_argument("--parts-only", action="store_true", help="the second table")
     arguments = parser.parse_args()
+    keep_freed_memory()  # as in every `lic` command
     rgb = still(0, 0, HEIGHT, WIDTH)
     x = to_input(rgb, 64)
     figures = {} if arguments.parts_only else against_peers(x)

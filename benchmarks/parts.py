@@ -9,11 +9,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 import torch
+from compressai.layers import GDN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +27,7 @@ from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.packet import PacketReader, PacketWriter
 
 PARTS = ("transform", "parameters", "coder", "files")
-_LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+_LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, GDN)
 _CODER: list[tuple[Any, str]] = [
     *((module, name) for module in (rans, mixture) for name in ("encode", "decode")),
     *((kind, "encode") for kind in (rans.SequentialEncoder, mixture.SequentialEncoder)),
@@ -108,49 +110,49 @@ class Floor(NamedTuple):
 
 
 def floor(codec: nn.Module, work: Callable[[], object], rounds: int) -> Floor:
-    """Of all convolutions and linear layers that `work` calls, in float32."""
-    calls: list[tuple[nn.Module, Tensor]] = []
+    """Of all convolutions and linear layers that `work` calls, in float32; GDN's sum over channels is one of them."""
+    calls: list[tuple[Callable[[Tensor], object], Tensor]] = []
     operations = 0
 
     def note(layer: nn.Module, inputs: tuple[Any, ...], out: Any) -> None:
         nonlocal operations
-        x = inputs[0]
-        calls.append((layer, x.clone()))
-        weight: Any = layer.weight
-        positions = x if isinstance(layer, nn.ConvTranspose2d) else out
-        rest = weight[0].numel() if not isinstance(layer, nn.Linear) else weight.shape[1]
-        operations += 2 * rest * positions.numel()
+        x, weight = inputs[0], getattr(layer, "gamma", getattr(layer, "weight", None))
+        assert isinstance(weight, Tensor)
+        alone: Any = partial(_kind(layer).forward, layer)
+        if isinstance(layer, GDN):
+            alone = partial(F.conv2d, weight=weight[:, :, None, None])
+        calls.append((alone, x.clone()))
+        operations += 2 * weight[0].numel() * (x if isinstance(layer, nn.ConvTranspose2d) else out).numel()
 
     def at_positions(self: AtPositions, positions: np.ndarray, places: np.ndarray) -> Tensor:
         nonlocal operations
-        for weights in self.weights():
-            products.append((torch.randn(len(positions), weights.shape[1]), weights))
-            operations += 2 * len(positions) * weights.numel()
+        for weight in self.weights():
+            calls.append((partial(F.linear, weight=weight), torch.randn(len(positions), weight.shape[1])))
+            operations += 2 * len(positions) * weight.numel()
         return told(self, positions, places)
 
-    products: list[tuple[Tensor, Tensor]] = []
     told = AtPositions.__call__
-    layers = [m for m in codec.modules() if isinstance(m, _LAYERS)]
-    hooks = [layer.register_forward_hook(note) for layer in layers]
+    hooks = [layer.register_forward_hook(note) for layer in codec.modules() if isinstance(layer, _LAYERS)]
     try:
         with patch.object(AtPositions, "__call__", at_positions):
             work()
     finally:
         for hook in hooks:
             hook.remove()
-
     with torch.inference_mode():
-        calls = [(layer, x.float()) for layer, x in calls]  # not within exact arithmetic, which keeps float64
+        calls = [(function, x.float()) for function, x in calls]  # exact arithmetic would keep float64
 
     @torch.inference_mode()
     def alone() -> None:
-        for layer, x in calls:
-            kind: Any = next(kind for kind in type(layer).__mro__ if kind in _LAYERS)
-            kind.forward(layer, x)
-        for x, weight in products:
-            F.linear(x, weight)
+        for function, x in calls:
+            function(x)
 
     return Floor(interleaved_medians(alone, rounds=rounds)[0], operations)
+
+
+def _kind(layer: nn.Module) -> Any:
+    """torch's class of a layer, whose forward pass is the convolution and nothing else."""
+    return next(kind for kind in type(layer).__mro__ if kind in _LAYERS)
 
 
 def matrix_rate(side: int = 1536) -> float:
