@@ -167,18 +167,28 @@ def decisive(columns: list[str], adopted: bool) -> str:
 
 
 def examined(columns: "dict[str, Subject | str]") -> "Findings":
-    """Every check of every column."""
+    """Every check of every column; a terminal is told how far it is, as it takes a minute or two."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     from lic_image.conform.checks import CHECKS, FAILED, Finding, examine
     from lic_image.conform.exactness import arithmetic
 
     found: Findings = {}
-    for column, subject in columns.items():
-        if isinstance(subject, str):
-            found[column] = {"arithmetic": Finding(FAILED, "none", subject)}
-            found[column] |= {check.name: Finding("not applicable") for check in CHECKS}
-            continue
-        exact = arithmetic(subject)
-        found[column] = {"arithmetic": exact} | {check.name: examine(check, subject) for check in CHECKS}
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(columns) * len(CHECKS))
+        for column, subject in columns.items():
+            if isinstance(subject, str):
+                found[column] = {"arithmetic": Finding(FAILED, "none", subject)}
+                found[column] |= {check.name: Finding("not applicable") for check in CHECKS}
+                progress.advance(task, len(CHECKS))
+                continue
+            found[column] = {"arithmetic": arithmetic(subject)}
+            for check in CHECKS:
+                progress.update(task, description=f"{column}: {check.name}")
+                found[column][check.name] = examine(check, subject)
+                progress.advance(task)
     return found
 
 
