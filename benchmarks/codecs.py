@@ -154,8 +154,9 @@ def where_time_goes(x: Tensor, rgb: Any) -> dict[str, float]:
             "decode": lambda files=files, data=data: files.decode(data),  # type: ignore[misc]
         }
         for way, work in works.items():
-            taken, least = split(codec, work, ROUNDS), floor(codec, work, ROUNDS)
-            over = (taken["all"] / least.seconds, taken["all"] / (least.operations / rate))
+            taken, least = split(codec, work, ROUNDS), floor(codec, work)
+            whole, alone = interleaved_medians(work, least.alone, rounds=ROUNDS)
+            over = (whole / alone, whole / (least.operations / rate))
             cells = [f"{1000 * taken[part]:.0f}" for part in (*PARTS, "all")]
             table.add_row(name, way, *cells, *(f"{value:.2f}" for value in over))
             found[f"{name}_{way}_over_convolutions"] = round(over[0], 2)
