@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from common.entropy.quantisers import Quantiser
+
 ADVICE = "its last checkpoint is from before: try a lower model.optimizer.lr or trainer.gradient_clip_val."
 BAD_LOSS = f"the loss is {{value}} at step {{step}}; {ADVICE}"
 BAD_GRADIENT = f"the gradient is {{value}} at step {{step}}; {ADVICE}"
@@ -29,6 +31,19 @@ class GuardedModule(lightning.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self._noted: dict[str, Tensor] = {}  # what would be said -> [first step of which it holds or -1, value there]
+        self._quantiser: Quantiser | None = None
+
+    def quantise_by(self, quantiser: Quantiser | None) -> None:
+        """Let what is in this module by now quantise so in training, where it is not None."""
+        from common.entropy.models import quantise_by  # imports CompressAI, which flow networks do without
+
+        self._quantiser = quantiser
+        if quantiser is not None:
+            quantise_by(self, quantiser)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self._quantiser is not None:
+            self._quantiser.at(self.global_step / max(self.trainer.max_steps, 1))
 
     def checked(self, loss: Tensor) -> Tensor:
         """`loss`, a scalar that must be finite."""

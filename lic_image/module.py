@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from common.entropy.quantisers import Quantiser
 from common.errors import LicError
 from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, MSSSIM, PSNR, ms_ssim, rate
 from common.module import GuardedModule, codec_optimizer
@@ -27,6 +28,7 @@ class ImageCodec(GuardedModule):
         optimizer: partial of a torch optimiser.
         aux_lr: learning rate of the quantiles, constant over the run.
         scheduler: partial called with (optimizer, total_steps) for the main group's rate.
+        quantiser: what stands for rounding in training; None for the codec's own.
         channels_last: memory format of weights and inputs.
         compile: run the codec's forward pass through torch.compile.
     """
@@ -39,6 +41,7 @@ class ImageCodec(GuardedModule):
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
         scheduler: Callable[[Optimizer, int], LRScheduler],
         aux_lr: float = 1e-3,
+        quantiser: Quantiser | None = None,
         channels_last: bool = False,
         compile: bool = False,
     ) -> None:
@@ -46,6 +49,7 @@ class ImageCodec(GuardedModule):
         if lmbda <= 0:
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
         self.codec = adopted(codec)
+        self.quantise_by(quantiser)
         self.val_psnr, self.val_ms_ssim = PSNR(), MSSSIM()
         self.lmbda = lmbda
         self.distortion = distortion

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from common.entropy.quantisers import Quantiser
 from common.errors import LicError
 from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, ms_ssim, rate
 from common.module import ADVICE, GuardedModule, codec_optimizer
@@ -38,6 +39,7 @@ class VideoCodecModule(GuardedModule):
         codec: a video codec.
         lmbda: the Lagrangian λ, in the units of `distortion`.
         optimizer, scheduler, aux_lr: as in `common.module.codec_optimizer`.
+        quantiser: what stands for rounding in training, in all that is trained; None for the codec's own.
         objective: "all", or "motion": bpp of the motion and λ times the distortion of the prediction, which trains what
             comes before the residual; the reference is then the intra codec's frame, since there is no other yet.
     """
@@ -50,6 +52,7 @@ class VideoCodecModule(GuardedModule):
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
         scheduler: Callable[[Optimizer, int], LRScheduler],
         aux_lr: float = 1e-3,
+        quantiser: Quantiser | None = None,
         objective: Literal["all", "motion"] = "all",
     ) -> None:
         super().__init__()
@@ -58,6 +61,7 @@ class VideoCodecModule(GuardedModule):
         if objective == "motion" and not isinstance(codec, PredictiveCodec):
             raise LicError("this codec has no motion stages that could be trained first: leave model.objective=all.")
         self.codec = codec
+        self.quantise_by(quantiser)
         self.lmbda, self.distortion, self.objective = lmbda, distortion, objective
         self.optimizer, self.scheduler, self.aux_lr = optimizer, scheduler, aux_lr
         self.buffer: Tensor | None = None

@@ -9,7 +9,8 @@ Parameters, likelihoods, signatures and state-dict keys are CompressAI's. What d
   before a state dict is taken. Loaded with the parameters they were built from, they are used as they are, on
   every machine. A checkpoint with empty, differently sized or no tables, CompressAI's included, loads.
 * Half-precision inputs, as under autocast, are widened first: a likelihood is a small difference of large numbers.
-* Training noise does not depend on how a batch is split over processes (see `common.randomness`).
+* In training `quantiser` stands for rounding (see `quantisers`). The noise does not depend on how a batch is split
+  over processes (see `common.randomness`).
 * A scale is coded with the table's nearest one, as ratios go, not with the next larger: that saves about 1 % of a
   file, and what is written is what the likelihoods promise (files of version 1 are read as they were written).
 """
@@ -28,6 +29,7 @@ from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
 from common.entropy import kernels, mixture, rans
+from common.entropy.quantisers import Quantiser
 from common.entropy.room import check_room
 from common.entropy.rules import rules
 from common.entropy.tables import (
@@ -63,15 +65,15 @@ class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
         return self._refresh(force)
 
     def forward(self, x: Tensor, training: bool | None = None) -> tuple[Tensor, Tensor]:
-        """x (B, C, ...) -> noisy or rounded x, and its likelihoods, both of the same shape."""
-        training = self.training if training is None else training
-        medians = self._medians_like(x)
-        outputs = self.quantize(x, "noise") if training else self.quantize(x, "dequantize", medians)
-        by_channel = outputs.transpose(0, 1)
+        """x (B, C, ...) -> x as it is quantised, and its likelihoods, both of the same shape."""
+        x, medians = single(x), self._medians_like(x).detach()
+        if self.training if training is None else training:
+            rated, seen = self.quantiser(x, medians)
+        else:
+            rated = seen = self.quantize(x, "dequantize", medians)
+        by_channel = rated.transpose(0, 1)
         likelihood, _, _ = self._likelihood(by_channel.reshape(self.channels, 1, -1))
-        if self.use_likelihood_bound:
-            likelihood = self.likelihood_lower_bound(likelihood)
-        return outputs, likelihood.reshape(by_channel.shape).transpose(0, 1).contiguous()
+        return seen, self.bounded(likelihood).reshape(by_channel.shape).transpose(0, 1).contiguous()
 
     def _logits_cumulative(self, inputs: Tensor, stop_gradient: bool) -> Tensor:
         with torch.autocast(inputs.device.type, enabled=False):  # differences of half-precision sigmoids are noise
@@ -142,6 +144,23 @@ class GaussianConditional(TableModel, peer.GaussianConditional):
 
     def _likelihood(self, inputs: Tensor, *parameters: Tensor | None) -> Tensor:
         return super()._likelihood(single(inputs), *(None if p is None else single(p) for p in parameters))
+
+    def forward(
+        self, inputs: Tensor, scales: Tensor, means: Tensor | None = None, training: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """inputs (B, ...) -> inputs as they are quantised, and their likelihoods, both of the same shape."""
+        return self._measured(inputs, means, (scales, means), training)
+
+    def _measured(
+        self, inputs: Tensor, around: Tensor | None, parameters: tuple[Tensor | None, ...], training: bool | None
+    ) -> tuple[Tensor, Tensor]:
+        """`forward`, with what is rounded around told apart from the distribution's parameters."""
+        inputs, around = single(inputs), None if around is None else single(around)
+        if self.training if training is None else training:
+            rated, seen = self.quantiser(inputs, around)
+        else:
+            rated = seen = self.quantize(inputs, "dequantize", around)
+        return seen, self.bounded(self._likelihood(rated, *parameters))
 
     @torch.no_grad()
     def build_indexes(self, scales: Tensor) -> Tensor:
@@ -229,10 +248,10 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
     def forward(  # type: ignore[override]
         self, y: Tensor, scales: Tensor, means: Tensor, weights: Tensor, training: bool | None = None
     ) -> tuple[Tensor, Tensor]:
-        """y -> noisy or rounded y, and its likelihoods, both of y's shape."""
+        """y -> y as it is quantised, and its likelihoods, both of y's shape."""
         if self.K == 1:
-            return peer.GaussianConditional.forward(self, y, scales, means, training)  # type: ignore[no-any-return]
-        return peer.GaussianMixtureConditional.forward(self, y, scales, means, weights, training)  # type: ignore[no-any-return]
+            return self._measured(y, means, (scales, means), training)
+        return self._measured(y, None, (scales, means, weights), training)
 
     def _likelihood(self, inputs: Tensor, *parameters: Tensor | None) -> Tensor:
         if len(parameters) < 3:
@@ -268,6 +287,13 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
 
     write = compress  # type: ignore[assignment]
     read = decompress  # type: ignore[assignment]
+
+
+def quantise_by(model: nn.Module, quantiser: Quantiser) -> None:
+    """Let every entropy model inside `model` quantise so in training."""
+    for module in model.modules():
+        if isinstance(module, TableModel):
+            module.quantiser = quantiser
 
 
 def adopt(model: nn.Module) -> nn.Module:

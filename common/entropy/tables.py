@@ -19,9 +19,9 @@ from compressai.entropy_models.entropy_models import EntropyModel, pmf_to_quanti
 from torch import Tensor
 
 from common.entropy import kernels, rans
+from common.entropy.quantisers import Noise, Quantiser
 from common.entropy.streams import REFUSED, scratch
 from common.errors import LicError
-from common.randomness import uniform_noise
 
 _TABLE_BUFFERS = ("_quantized_cdf", "_cdf_length", "_offset")
 _MAX_REACH = 4095  # symbols on either side of a median: quantiles may stray in training, and there is the escape
@@ -76,6 +76,7 @@ class TableModel(EntropyModel):
     """Keeps the tables fresh and codes with them; subclasses say on what they depend and how to build them."""
 
     tail_mass: float
+    quantiser: Quantiser = Noise()
     _tables: rans.Tables | None = None
     _tables_of = (b"", 0.0)  # the values of the parameters, and the tail mass, that _tables stands for
     _tables_digest: Tensor
@@ -173,11 +174,15 @@ class TableModel(EntropyModel):
         missing_keys.extend(key for key in missing if key not in {prefix + name for name in names})
 
     def quantize(self, inputs: Tensor, mode: str, means: Tensor | None = None) -> Tensor:
-        """As CompressAI's; the noise is `uniform_noise`, so `inputs` (B, ...) must begin with the batch."""
-        inputs = single(inputs)
+        """As CompressAI's, which asks for "noise" in training: for what the networks behind see."""
+        inputs, means = single(inputs), None if means is None else single(means)
         if mode == "noise":
-            return inputs + uniform_noise(inputs)
-        return super().quantize(inputs, mode, None if means is None else single(means))
+            return self.quantiser(inputs, means)[1]
+        return super().quantize(inputs, mode, means)
+
+    def bounded(self, likelihood: Tensor) -> Tensor:
+        """At least the smallest likelihood there may be."""
+        return self.likelihood_lower_bound(likelihood) if self.use_likelihood_bound else likelihood
 
     def _encode(self, inputs: Tensor, indexes: np.ndarray, means: Tensor | None) -> list[bytes]:
         if inputs.ndim < 2 or inputs.shape != indexes.shape:

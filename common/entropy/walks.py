@@ -57,11 +57,10 @@ class Visitor:
 
 
 class Likelihoods(Visitor):
-    """Measures y (B, M, h, w) under its Gaussians, with noise in training."""
+    """Measures y (B, M, h, w) under its Gaussians, quantised in training as the model says."""
 
-    def __init__(self, model: GaussianConditional, y: Tensor, straight_through: bool = False) -> None:
+    def __init__(self, model: GaussianConditional, y: Tensor) -> None:
         self._model, self._y = model, y
-        self._straight_through = straight_through and model.training
         self._found: dict[tuple[Any, Any], Tensor] = {}
         self.size = (y.shape[2], y.shape[3])
 
@@ -79,9 +78,6 @@ class Likelihoods(Visitor):
             found = torch.where(positions, found, 1.0)
         key = (channels.start, channels.stop)
         self._found[key] = self._found[key] * found if key in self._found else found
-        if self._straight_through:
-            rounded = y.round() if means is None else (y - means).round() + means
-            return straight_through(y, rounded)
         return y_hat  # type: ignore[no-any-return]
 
     def all(self) -> Tensor:
@@ -143,11 +139,6 @@ def _image(i: int, scales: Tensor, means: Tensor | None, weights: Tensor | None)
     return scales[i : i + 1], of_means, of_weights
 
 
-def straight_through(y: Tensor, y_hat: Tensor) -> Tensor:
-    """The value of `y_hat` with the gradient of `y`."""
-    return y + (y_hat - y).detach()
-
-
 def phases(h: int, w: int, count: int, device: torch.device | str = "cpu") -> list[Tensor]:
     """Masks, bool (h, w), of `count` phases: 2 is the checkerboard, even positions first; 4 the places in 2x2 blocks.
 
@@ -174,7 +165,6 @@ class WalkedLatents:
     gaussian_conditional: GaussianConditional
     parameter_networks: tuple[str, ...] = ()  # of modules to be made exact: none, where `walk` sees to it itself
     hyper_step = 4
-    straight_through = False  # in training, whether the decoder sees rounded latents, with the gradient of y
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
         raise NotImplementedError
@@ -189,17 +179,14 @@ class WalkedLatents:
         return y_hat if self.training else y_hat.contiguous()
 
     def measured(self, y: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """y (B, M, h, w) -> noisy or rounded y, and the likelihoods of y and z."""
-        z = self.hyper_analysis(y)
-        z_hat, of_z = self.entropy_bottleneck(z)
-        if self.straight_through and self.training:
-            z_hat = straight_through(z, self.entropy_bottleneck(z, training=False)[0])
+        """y (B, M, h, w) -> y as it is quantised, and the likelihoods of y and z."""
+        z_hat, of_z = self.entropy_bottleneck(self.hyper_analysis(y))
         visit = self.likelihoods(y)
         y_hat = self.walked(z_hat, visit)
         return y_hat, {"y": visit.all(), "z": of_z}
 
     def likelihoods(self, y: Tensor) -> Likelihoods:
-        return Likelihoods(self.gaussian_conditional, y, self.straight_through)
+        return Likelihoods(self.gaussian_conditional, y)
 
     def write_latents(self, y: Tensor, packet: PacketWriter) -> Tensor:
         """y (1, M, h, w) -> y_hat; what makes it goes into the one stream of `packet`, with what others write."""

@@ -81,6 +81,8 @@ def check_read(cfg: DictConfig, root: str) -> None:
     known = [*root_keys(root), *(key for key in root_keys("eval" if root == "train" else "train") if key not in typed)]
     whole = HydraConfig.instance().cfg  # its sweeper may refer to settings, too
     references = {*_references(tree), *(_references(OmegaConf.to_container(whole, resolve=False)) if whole else ())}
+    if (tree.get("quantiser") or {}).get("rule") and "quantiser.rule" not in _references(tree.get("model")):
+        raise LicError("nothing reads the setting quantiser: this network codes nothing; leave it out.")
     relative = {name.rpartition(".")[2] for name in references if name.startswith(".")}
     for key in unread(tree):
         if below(key, known) or below(key, references) or key.rpartition(".")[2] in relative:

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy import exact
-from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.models import EntropyBottleneck, GaussianConditional, quantise_by
 from common.entropy.packet import PacketReader, PacketWriter
+from common.entropy.quantisers import Mixed
 from common.entropy.walks import Visitor, WalkedLatents, phases
 from common.layers.pyramid_start import optimal_step
 from lic_image.layers.block_dct import BLOCK, block_dct
@@ -45,7 +46,6 @@ class Swift(WalkedLatents, CompressionModel):
     """
 
     downsampling = 4 * BLOCK
-    straight_through = True
 
     def __init__(
         self, M: int = 96, N: int = 48, Z: int = 16, blocks: int = 2, slices: tuple[int, ...] = (3, 9, 27)
@@ -89,6 +89,7 @@ class Swift(WalkedLatents, CompressionModel):
         self.contexts = nn.ModuleList(SliceContext(s.stop - s.start, s.start, 2 * N, 2 * N) for s in self.slices)
         self.entropy_bottleneck = EntropyBottleneck(Z)
         self.gaussian_conditional = GaussianConditional(None)
+        quantise_by(self, Mixed())
 
     @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:

@@ -39,6 +39,13 @@ def test_every_model_runs(model: str, lic: Lic, tmp_path: Path) -> None:
         assert content["sequences"][0]["frames"] == 4
 
 
+@pytest.mark.parametrize("quantiser", options("quantiser"))
+@pytest.mark.parametrize("model", ["image/mean_hyperprior", "image/compressai/mbt2018"])
+def test_every_quantiser_trains(model: str, quantiser: str, lic: Lic, tmp_path: Path) -> None:
+    assert lic("train", f"model={model}", "size=tiny", f"quantiser={quantiser}", "debug=step") == 0
+    assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1
+
+
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_recipe_runs(experiment: str, lic: Lic, tmp_path: Path, photographs: Path) -> None:
     if experiment.startswith("image/"):

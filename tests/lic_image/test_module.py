@@ -3,15 +3,18 @@
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 from compressai.models import CompressionModel
 from pytorch_msssim import ms_ssim
 
+from common.entropy.quantisers import Mixed, Noise, SoftRounding
 from common.errors import LicError
 from common.schedules import cosine
 from lic_image.codecs.hyperprior import Hyperprior
+from lic_image.codecs.swift import Swift
 from lic_image.module import ImageCodec
 
 
@@ -35,6 +38,17 @@ def test_loss_written_out() -> None:
     bits = sum(-p.log2().sum() for p in out["likelihoods"].values()) / (2 * 64 * 64)
     expected = bits + 0.01 * 255**2 * ((out["x_hat"] - x) ** 2).mean()
     assert m.losses(x)["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_quantiser_is_every_entropy_models_and_knows_how_far_training_is() -> None:
+    soft = SoftRounding((2.0, 4.0))
+    m = module(quantiser=soft)
+    assert m.codec.entropy_bottleneck.quantiser is soft and m.codec.gaussian_conditional.quantiser is soft
+    m.trainer = Mock(max_steps=10, global_step=5)
+    m.on_train_batch_start({}, 0)
+    assert soft.alpha == 3.0
+    assert isinstance(module().codec.gaussian_conditional.quantiser, Noise)
+    assert isinstance(module(codec=Swift(M=8, N=4, Z=4)).codec.gaussian_conditional.quantiser, Mixed)
 
 
 def test_ms_ssim_loss_written_out() -> None:

@@ -44,6 +44,14 @@ def test_a_rate_that_is_none_is_found_with_any_system(model: str, lmbda: str) ->
         check_settings(compose(f"model={model}", f"lmbda={lmbda}"))
 
 
+def test_a_quantiser_is_for_what_codes() -> None:
+    for model in ("image/swift", "image/compressai/mbt2018", "video/ofmc"):
+        check_read(compose(f"model={model}", "quantiser=mixed"), "train")
+    check_read(compose("model=flow/raft"), "train")
+    with pytest.raises(LicError, match="quantiser: this network codes nothing"):
+        check_read(compose("model=flow/raft", "quantiser=mixed"), "train")
+
+
 def test_a_flow_network_needs_no_rate() -> None:
     check_settings(compose("model=flow/raft"))
 

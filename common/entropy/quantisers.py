@@ -1,0 +1,127 @@
+"""What stands for rounding in training, where its gradient is zero. In evaluation all round, and integers are written.
+
+A quantiser is given y (B, ...) and the means that y is rounded around, or None, and tells two things of y's shape:
+what the rate is measured of, and what the networks behind see. With u uniform in [-1/2, 1/2), and r the rounded values
+with the gradient of y ("straight through"):
+
+    ===================  ==================  ==================  ====================================================
+    quantiser            rate                picture             source
+    ===================  ==================  ==================  ====================================================
+    `Noise`              y + u               y + u               J. Ballé, V. Laparra, E. Simoncelli, ICLR 2017
+    `StraightThrough`    r                   r                   L. Theis et al., ICLR 2017 (straight through)
+    `Mixed`              y + u               r                   D. Minnen, S. Singh, ICIP 2020, section 3.3
+    `Stochastic`         y, up or down       the same            L. Theis et al., ICLR 2017; G. Toderici et al., 2016
+    `SoftRounding`       s(y) + u            its expected y      E. Agustsson, L. Theis, NeurIPS 2020
+    ===================  ==================  ==================  ====================================================
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from common.errors import LicError
+from common.randomness import uniform_noise
+
+
+class Quantiser(ABC):
+    """Called in training only."""
+
+    @abstractmethod
+    def __call__(self, y: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """y (B, ...) in single precision, means that broadcast -> what is rated, and what is seen."""
+
+    def at(self, progress: float) -> None:
+        """Told before each step which part of training is over, from 0 to 1; most do not change."""
+        return
+
+
+def straight_through(y: Tensor, y_hat: Tensor) -> Tensor:
+    """The value of `y_hat` with the gradient of `y`."""
+    return y + (y_hat - y).detach()
+
+
+def rounded(y: Tensor, means: Tensor | None) -> Tensor:
+    """As in evaluation, around the means, with the gradient of y."""
+    return straight_through(y, y.round() if means is None else (y - means).round() + means)
+
+
+class Noise(Quantiser):
+    """The rate and the picture of y + u."""
+
+    def __call__(self, y: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        noisy = y + uniform_noise(y)
+        return noisy, noisy
+
+
+class StraightThrough(Quantiser):
+    """The rate and the picture of rounded values."""
+
+    def __call__(self, y: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        y_hat = rounded(y, means)
+        return y_hat, y_hat
+
+
+class Mixed(Quantiser):
+    """The rate of y + u, and the picture of rounded values, as it will be decoded."""
+
+    def __call__(self, y: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return y + uniform_noise(y), rounded(y, means)
+
+
+class Stochastic(Quantiser):
+    """Up or down to the next value, each as probable as it is near, so that y is expected."""
+
+    def __call__(self, y: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        centred = y if means is None else y - means
+        chosen = (centred + uniform_noise(y)).round()
+        y_hat = straight_through(y, chosen if means is None else chosen + means)
+        return y_hat, y_hat
+
+
+class SoftRounding(Quantiser):
+    """The rate of s(y) + u, where s rounds softly, and the picture of what y is expected to have been then.
+
+    s(y) = m + tanh(α (y - m)) / (2 tanh(α / 2)) with m = floor(y) + 1/2: the identity for small α, rounding for large.
+
+    Args:
+        alpha: at the beginning and at the end of training, in between linear in the steps. The paper raises it, too;
+            these two are our choice.
+
+    Raises:
+        LicError: `alpha` is not two numbers above 0.
+    """
+
+    def __init__(self, alpha: tuple[float, float] = (1.0, 8.0)) -> None:
+        if len(alpha) != 2 or not all(a > 0 and math.isfinite(a) for a in alpha):
+            raise LicError(f"alpha of soft rounding is two numbers above 0, at the beginning and the end, not {alpha}.")
+        self._ends = tuple(alpha)
+        self._alpha = torch.tensor(float(alpha[0]))  # a tensor, as a compiled step would be compiled anew for numbers
+
+    def at(self, progress: float) -> None:
+        first, last = self._ends
+        self._alpha.fill_(first + (last - first) * progress)
+
+    @property
+    def alpha(self) -> float:
+        """As it is now."""
+        return float(self._alpha)
+
+    def __call__(self, y: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        centred = y if means is None else y - means
+        soft = self.soft(centred)
+        soft = soft + uniform_noise(soft)
+        seen = self.inverse(soft - 0.5) + 0.5  # of y, given s(y) + u: every y that it may come from is as probable
+        return (soft, seen) if means is None else (soft + means, seen + means)
+
+    def soft(self, y: Tensor) -> Tensor:
+        """s(y)."""
+        middle = y.detach().floor() + 0.5
+        return middle + torch.tanh(self._alpha * (y - middle)) / (2 * torch.tanh(self._alpha / 2))
+
+    def inverse(self, s: Tensor) -> Tensor:
+        """The y with s = s(y)."""
+        middle = s.detach().floor() + 0.5
+        inside = (2 * torch.tanh(self._alpha / 2) * (s - middle)).clamp(-1 + 1e-6, 1 - 1e-6)
+        return middle + torch.atanh(inside) / self._alpha
