@@ -36,6 +36,7 @@ from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.swift import Swift
+from lic_image.codecs.tinylic import TinyLIC
 from lic_image.files import ImageFiles
 
 HEIGHT, WIDTH, ROUNDS = 512, 768, 5
@@ -141,6 +142,7 @@ def where_time_goes(x: Tensor, rgb: Any) -> dict[str, float]:
         "hyperprior": loud(Hyperprior(128, 192), x),
         "channel_postfilter": loud(ChannelPostfilter(), x),
         "adjacent": loud(Adjacent(), x),
+        "tinylic": loud(TinyLIC(), x),
     }
     table = Table(title="milliseconds of our coding, and how often they are the floors")
     for heading in ("codec", "way", *PARTS, "all", "/ convolutions", "/ operations"):

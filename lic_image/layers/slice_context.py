@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy import exact
-from common.entropy.exact.mode import is_running
 
 # Latents enter a network as they are and as log(1 + 3|y|): their size says more about scales than their sign.
 MAGNITUDE = 3.0
@@ -60,14 +59,12 @@ class SliceContext(nn.Module):
     def head(self, h: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """-> mean and log scale of normalised latents, (B, channels, h, w) each, at `positions`, bool (h, w).
 
-        Elsewhere they have no meaning: what is exact does not depend on what it is computed with, so that it is
-        computed for these alone.
+        Elsewhere they have no meaning.
         """
-        x = self.spatial(F.gelu(h))
-        if not is_running():
-            told = self.leave(F.gelu(self.mix(x)))
-        else:
-            told = x.new_zeros(len(x), self.leave.out_channels, *positions.shape)
-            told[:, :, positions] = self.leave(F.gelu(self.mix(x[:, :, positions].unsqueeze(2)))).squeeze(2)
+        told = exact.at_positions(self.by_itself, self.spatial(F.gelu(h)), positions)
         mean, log_scale = told.chunk(2, 1)
         return mean, log_scale.clamp(-12, 8)
+
+    def by_itself(self, h: Tensor) -> Tensor:
+        """The end of `head`, of every position by itself."""
+        return self.leave(F.gelu(self.mix(h)))  # type: ignore[no-any-return]

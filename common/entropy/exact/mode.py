@@ -175,6 +175,20 @@ def parameters(method: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
+def at_positions(network: Callable[[Tensor], Tensor], x: Tensor, positions: Tensor) -> Tensor:
+    """`network` of x (B, C, h, w), which sees every position by itself, where `positions`, bool (h, w), are true.
+
+    Elsewhere the result has no meaning. Exact results do not depend on what they are computed with, so that in exact
+    arithmetic nothing is computed elsewhere; floats are, as a sum may round otherwise among fewer positions.
+    """
+    if not is_running():
+        return network(x)
+    told = network(x[:, :, positions].unsqueeze(2)).squeeze(2)
+    whole = told.new_zeros(len(x), told.shape[1], *positions.shape)
+    whole[:, :, positions] = told
+    return whole
+
+
 def apart(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """`run`, which is never compiled."""
     return _never_compiled(run)(function, *args, **kwargs)

@@ -1,0 +1,93 @@
+"""`tinylic`: transforms of convolutions and neighbourhood attention, and a context of nine stages.
+
+    x ─ conv5 ─ NA ─ conv3 ─ NA ─ conv3 ─ NA ─ conv3 ─ NA ─ y ──── round ──── y_hat ─ the mirror image ─ x_hat
+                                                            │         │ p(y | side, earlier slices and phases)
+                                                            └ conv3 ─ NA ─ conv3 ─ NA ─ z ─ round ─ z_hat ─ h_s ─ side
+
+M. Lu, F. Chen, S. Pu, Z. Ma: "High-efficiency lossy image coding through adaptive neighborhood information
+aggregation", 2022 (arXiv:2204.11448); the backbone of the interleaved codec. All convolutions have stride 2. Windows
+are 7x7, in the hyperprior 3x3; heads have 16 channels; parts of blocks are left out more and more often, up to a tenth.
+The widths of the context's hidden layers are ours, for the 28.3 M parameters that are published.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from compressai.models import CompressionModel
+from compressai.models.utils import conv, deconv
+from torch import Tensor, nn
+
+from common.entropy import exact
+from common.entropy.models import EntropyBottleneck, GaussianConditional
+from common.entropy.walks import Visitor, WalkedLatents
+from lic_image.layers.multistage_context import MultistageContext
+from lic_image.layers.neighbourhood_stage import NeighbourhoodStage
+
+
+class TinyLIC(WalkedLatents, CompressionModel):
+    """The codec.
+
+    Args:
+        widths: channels after each of g_a's four convolutions, multiples of `head`; the last are y's.
+        depths: attention blocks behind each.
+        N: channels of z and of the layers around it.
+        context: widths of the context's two hidden layers.
+        drop: how often the last block's parts are left out in training.
+        head: channels of a head.
+    """
+
+    downsampling = 64
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (128, 192, 256, 320),
+        depths: Sequence[int] = (2, 2, 6, 2),
+        N: int = 192,
+        context: tuple[int, int] = (88, 64),
+        drop: float = 0.1,
+        head: int = 16,
+    ) -> None:
+        super().__init__()
+        M = widths[-1]
+        kernels = (5, 3, 3, 3)
+        count = sum(depths) + 4
+        drops = (drop * torch.arange(count) / (count - 1)).tolist()
+
+        def stage(C: int, depth: int, first: int, window: int = 7) -> NeighbourhoodStage:
+            return NeighbourhoodStage(C, window, drops[first : first + depth], head)
+
+        analysis: list[nn.Module] = []
+        synthesis: list[nn.Module] = []
+        before = 0
+        for inputs, C, depth, kernel in zip((3, *widths), widths, depths, kernels):
+            analysis += [conv(inputs, C, kernel), stage(C, depth, before)]
+            synthesis = [stage(C, depth, count - 4 - before - depth), deconv(C, inputs, kernel), *synthesis]
+            before += depth
+        self.g_a, self.g_s = nn.Sequential(*analysis), nn.Sequential(*synthesis)
+        self.h_a = nn.Sequential(conv(M, N, 3), stage(N, 2, before, 3), conv(N, N, 3), stage(N, 2, before + 2, 3))
+        self.h_s = nn.Sequential(stage(N, 2, 0, 3), deconv(N, N, 3), stage(N, 2, 2, 3), deconv(N, 2 * M, 3))
+        self.context = MultistageContext(M, 2 * M, context)
+        self.entropy_bottleneck = EntropyBottleneck(N)
+        self.gaussian_conditional = GaussianConditional()
+
+    def hyper_analysis(self, y: Tensor) -> Tensor:
+        return self.h_a(y)  # type: ignore[no-any-return]
+
+    @exact.parameters
+    def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
+        """z_hat (B, N, h/4, w/4) -> side information (B, 2 M, h, w)."""
+        return self.h_s(z_hat)  # type: ignore[no-any-return]
+
+    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
+        return self.context.walk(self.hyper_synthesis(z_hat), visit)
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        y_hat, likelihoods = self.measured(self.g_a(x))
+        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
+
+    def compress(self, x: Tensor) -> dict[str, Any]:
+        return self.compress_latents(self.g_a(x))
+
+    def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
+        return {"x_hat": exact.synthesis(self.g_s, self.decompress_latents(strings, shape)).clamp(0, 1)}

@@ -1,0 +1,54 @@
+"""A stage of neighbourhood-attention blocks, with one residual around all of them.
+
+    u ← u + attention(LN(u)),  u ← u + MLP(LN(u))        each block
+    x + blocks(x)                                        the stage
+
+M. Lu, P. Guo, H. Shi, C. Cao, Z. Ma: "Transformer-based image compression", DCC 2022, and its successor Tiny-LIC
+(M. Lu, F. Chen, S. Pu, Z. Ma, "High-efficiency lossy image coding through adaptive neighborhood information
+aggregation", 2022). The MLP has twice the channels, with GELU. In training a block's two parts are left out at random
+("drop path", G. Huang et al., ECCV 2016), for each picture by itself.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from common.randomness import rand_for_batch
+from lic_image.layers.neighbourhood_attention import NeighbourhoodAttention
+
+
+class NeighbourhoodBlock(nn.Module):
+    """(B, H, W, C) -> the same shape. Args: channels, window, how often its parts are left out, channels of a head."""
+
+    def __init__(self, C: int, window: int, drop: float = 0.0, head: int = 16) -> None:
+        super().__init__()
+        self.drop = drop
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(C), nn.LayerNorm(C)
+        self.attention = NeighbourhoodAttention(C, window, head)
+        self.mlp = nn.Sequential(nn.Linear(C, 2 * C), nn.GELU(), nn.Linear(2 * C, C))
+
+    def forward(self, u: Tensor) -> Tensor:
+        u = u + self.kept(self.attention(self.norm_attention(u)))
+        return u + self.kept(self.mlp(self.norm_mlp(u)))
+
+    def kept(self, part: Tensor) -> Tensor:
+        """In training 0 for some pictures, and for the others so much more that the mean stays."""
+        if not self.training or not self.drop:
+            return part
+        kept = rand_for_batch((len(part), 1, 1, 1), part.device) >= self.drop
+        return part * kept / (1 - self.drop)
+
+
+class NeighbourhoodStage(nn.Module):
+    """(B, C, H, W) -> the same shape. Args: channels, window, `NeighbourhoodBlock.drop` of each block."""
+
+    def __init__(self, C: int, window: int, drops: Sequence[float], head: int = 16) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(*(NeighbourhoodBlock(C, window, drop, head) for drop in drops))
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.blocks(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]

@@ -1,0 +1,93 @@
+"""Against the definition, position by position; borders, short sides, gradients, exact arithmetic, memory."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from common.entropy import exact
+from lic_image.layers.neighbourhood_attention import NeighbourhoodAttention, neighbourhood_attention, tiles
+
+
+def by_definition(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """The sum for each position by itself."""
+    H, W, d = q.shape[2:]
+    window = (bias.shape[1] + 1) // 2
+    high, wide = min(window, H), min(window, W)
+    out = torch.empty_like(v)
+    for i in range(H):
+        for j in range(W):
+            top = min(max(i - high // 2, 0), H - high)
+            left = min(max(j - wide // 2, 0), W - wide)
+            there = (slice(None), slice(None), slice(top, top + high), slice(left, left + wide))
+            rows = torch.arange(top, top + high) - i + window - 1
+            columns = torch.arange(left, left + wide) - j + window - 1
+            scores = (k[there] * q[:, :, i, j, None, None]).sum(4) * d**-0.5 + bias[:, rows[:, None], columns]
+            shares = scores.flatten(2).softmax(2)
+            out[:, :, i, j] = (shares[..., None] * v[there].flatten(2, 3)).sum(2)
+    return out
+
+
+@pytest.mark.parametrize("window", [1, 3, 7])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (16, 16), (9, 30), (2, 19), (8, 7)])
+def test_against_the_definition(size: tuple[int, int], window: int) -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 3, *size, 4, dtype=torch.float64)
+    bias = torch.randn(3, 2 * window - 1, 2 * window - 1, dtype=torch.float64)
+    assert torch.allclose(neighbourhood_attention(q, k, v, bias), by_definition(q, k, v, bias), atol=1e-12)
+
+
+@pytest.mark.parametrize("window", [3, 7])
+@pytest.mark.parametrize("length", [*range(1, 20), 64])
+def test_every_query_is_in_a_tile_that_has_all_its_keys(length: int, window: int) -> None:
+    k, done = min(window, length), set()
+    for part in tiles(length, window):
+        for queries, keys in zip(part.queries.tolist(), part.keys.tolist()):
+            assert min(keys) >= 0 and max(keys) < length
+            for i, seen, offsets in zip(queries, part.seen, part.offsets.tolist()):
+                start = min(max(i - k // 2, 0), length - k)
+                assert [key for key, is_seen in zip(keys, seen) if is_seen] == list(range(start, start + k))
+                assert [i + offset for offset in offsets] == keys
+                done.add(i)
+    assert done == set(range(length))
+
+
+def test_gradients_are_those_of_the_definition() -> None:
+    torch.manual_seed(0)
+    given = [torch.randn(1, 2, 9, 11, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    bias = torch.randn(2, 5, 5, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(1, 2, 9, 11, 4, dtype=torch.float64)
+    ours, theirs = (
+        torch.autograd.grad((attend(*given, bias) * weights).sum(), [*given, bias])
+        for attend in (neighbourhood_attention, by_definition)
+    )
+    for a, b in zip(ours, theirs):
+        assert torch.allclose(a, b, atol=1e-10)
+
+
+def test_in_exact_arithmetic_the_order_of_sums_does_not_matter() -> None:
+    torch.manual_seed(0)
+    layer, x = NeighbourhoodAttention(32, window=3).eval(), torch.randn(2, 10, 13, 32)
+    nn.init.normal_(layer.relative)
+    with torch.inference_mode():
+        told = exact.run(layer, x)
+        assert torch.allclose(told, layer(x), atol=2e-3) and told.dtype == torch.float32
+        with exact.shuffled_sums():
+            assert torch.equal(exact.run(layer, x), told)
+        assert torch.equal(exact.run(layer, x[:1]), told[:1])
+
+
+def test_memory_does_not_grow_with_the_window() -> None:
+    """Nothing that is kept for the gradient is as large as k² values a position."""
+    layer, x = NeighbourhoodAttention(16, window=7), torch.randn(1, 64, 64, 16)
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel()) or t, lambda t: t):  # type: ignore[func-returns-value]
+        layer(x)
+    assert max(kept) < 49 * 64 * 64 * 16 / 4
+    assert sum(kept) < 49 * 64 * 64 * 16
+
+
+def test_a_window_that_has_no_middle_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be odd, not 4"):
+        NeighbourhoodAttention(16, window=4)
+    with pytest.raises(ValueError, match="24 channels a multiple of 16"):
+        NeighbourhoodAttention(24)
