@@ -52,33 +52,32 @@ def tiles(length: int, window: int, device: torch.device | str = "cpu") -> list[
 
 
 def neighbourhood_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """q, k, v (B, h, H, W, d) of h heads, bias (h, 2 window - 1, 2 window - 1) -> (B, h, H, W, d)."""
-    B, H, W = len(q), q.shape[2], q.shape[3]
+    """q, k, v (B, H, W, h, d) of h heads, bias (h, 2 window - 1, 2 window - 1) -> (B, H, W, h, d)."""
+    B, H, W = q.shape[:3]
     window = (bias.shape[1] + 1) // 2
-    out = torch.empty_like(v)
+    pairs, out = torch.cat([k, v], 4), torch.empty_like(v)
     for rows in tiles(H, window, q.device):
         for columns in tiles(W, window, q.device):
             inside = (rows.seen[:, None, :, None] & columns.seen[:, None]).flatten(2).flatten(0, 1)
             down, right = ((each.offsets + window - 1).clamp(0, 2 * window - 2) for each in (rows, columns))
             told = bias[:, down[:, None, :, None], right[:, None]].flatten(3).flatten(1, 2)
-            mask = told.masked_fill(~inside, float("-inf")).to(q.dtype)
-            queries, keys = at(rows.queries, columns.queries), at(rows.keys, columns.keys)
-            part = F.scaled_dot_product_attention(
-                together(q[queries]), together(k[keys]), together(v[keys]), attn_mask=mask
-            )
+            mask = told.masked_fill(~inside, float("-inf")).to(q.dtype)[None]
+            queries = at(rows.queries, columns.queries)
+            keys, values = together(pairs[at(rows.keys, columns.keys)]).chunk(2, 3)
+            part = F.scaled_dot_product_attention(together(q[queries]), keys, values, attn_mask=mask)
             n, m, t, u = len(rows.queries), len(columns.queries), rows.queries.shape[1], columns.queries.shape[1]
-            out[queries] = part.unflatten(2, (t, u)).unflatten(0, (B, n, m)).permute(0, 3, 1, 2, 4, 5, 6).to(out.dtype)
+            out[queries] = part.transpose(1, 2).unflatten(1, (t, u)).unflatten(0, (B, n, m)).to(out.dtype)
     return out
 
 
-def at(rows: Tensor, columns: Tensor) -> tuple[slice, slice, Tensor, Tensor]:
-    """The index of tiles (n, t) x (m, u) in (B, h, H, W, …), which gives (B, h, n, m, t, u, …)."""
-    return slice(None), slice(None), rows[:, None, :, None], columns[None, :, None, :]
+def at(rows: Tensor, columns: Tensor) -> tuple[slice, Tensor, Tensor]:
+    """The index of tiles (n, t) x (m, u) in (B, H, W, …), which gives (B, n, m, t, u, …)."""
+    return slice(None), rows[:, None, :, None], columns[None, :, None, :]
 
 
 def together(x: Tensor) -> Tensor:
-    """(B, h, n, m, t, u, d) -> (B n m, h, t u, d)."""
-    return x.permute(0, 2, 3, 1, 4, 5, 6).flatten(4, 5).flatten(0, 2)
+    """(B, n, m, t, u, h, d) -> (B n m, h, t u, d), without a copy."""
+    return x.flatten(3, 4).flatten(0, 2).transpose(1, 2)
 
 
 class NeighbourhoodAttention(nn.Module):
@@ -101,6 +100,5 @@ class NeighbourhoodAttention(nn.Module):
         nn.init.trunc_normal_(self.relative, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.qkv(x).unflatten(3, (3, self.heads, -1)).permute(3, 0, 4, 1, 2, 5)
-        out = neighbourhood_attention(q, k, v, self.relative)
-        return self.project(out.permute(0, 2, 3, 1, 4).flatten(3))  # type: ignore[no-any-return]
+        q, k, v = self.qkv(x).unflatten(3, (3, self.heads, -1)).unbind(3)
+        return self.project(neighbourhood_attention(q, k, v, self.relative).flatten(3))  # type: ignore[no-any-return]

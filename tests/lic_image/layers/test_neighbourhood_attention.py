@@ -10,6 +10,7 @@ from lic_image.layers.neighbourhood_attention import NeighbourhoodAttention, nei
 
 def by_definition(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """The sum for each position by itself."""
+    q, k, v = (x.permute(0, 3, 1, 2, 4) for x in (q, k, v))  # heads first
     H, W, d = q.shape[2:]
     window = (bias.shape[1] + 1) // 2
     high, wide = min(window, H), min(window, W)
@@ -24,14 +25,14 @@ def by_definition(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
             scores = (k[there] * q[:, :, i, j, None, None]).sum(4) * d**-0.5 + bias[:, rows[:, None], columns]
             shares = scores.flatten(2).softmax(2)
             out[:, :, i, j] = (shares[..., None] * v[there].flatten(2, 3)).sum(2)
-    return out
+    return out.permute(0, 2, 3, 1, 4)
 
 
 @pytest.mark.parametrize("window", [1, 3, 7])
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (16, 16), (9, 30), (2, 19), (8, 7)])
 def test_against_the_definition(size: tuple[int, int], window: int) -> None:
     torch.manual_seed(0)
-    q, k, v = torch.randn(3, 2, 3, *size, 4, dtype=torch.float64)
+    q, k, v = torch.randn(3, 2, *size, 3, 4, dtype=torch.float64)
     bias = torch.randn(3, 2 * window - 1, 2 * window - 1, dtype=torch.float64)
     assert torch.allclose(neighbourhood_attention(q, k, v, bias), by_definition(q, k, v, bias), atol=1e-12)
 
@@ -53,9 +54,9 @@ def test_every_query_is_in_a_tile_that_has_all_its_keys(length: int, window: int
 
 def test_gradients_are_those_of_the_definition() -> None:
     torch.manual_seed(0)
-    given = [torch.randn(1, 2, 9, 11, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    given = [torch.randn(1, 9, 11, 2, 4, dtype=torch.float64, requires_grad=True) for _ in range(3)]
     bias = torch.randn(2, 5, 5, dtype=torch.float64, requires_grad=True)
-    weights = torch.randn(1, 2, 9, 11, 4, dtype=torch.float64)
+    weights = torch.randn(1, 9, 11, 2, 4, dtype=torch.float64)
     ours, theirs = (
         torch.autograd.grad((attend(*given, bias) * weights).sum(), [*given, bias])
         for attend in (neighbourhood_attention, by_definition)
