@@ -10,19 +10,19 @@ The codecs that are built on it differ in h_a, h_s and in the blocks they have: 
 `lic_image.layers.blocks`), a mixture in place of the Gaussian, a refinement of the decoded picture.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from compressai.models import CompressionModel
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
-from common.entropy.walks import Visitor, WalkedLatents
+from common.entropy.walks import Visitor
 from common.errors import LicError
 from common.layers.pyramid_start import optimal_step, start_as_pyramid
 from common.layers.strided import analysis, synthesis
+from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.blocks import (
     Attention,
     Place,
@@ -34,7 +34,7 @@ from lic_image.layers.blocks import (
 from lic_image.layers.gaussian_merge import GaussianMerge
 
 
-class Hyperprior(WalkedLatents, CompressionModel):
+class Hyperprior(WalkedCodec):
     """Weights fit CompressAI's bmshj2018-hyperprior.
 
     Args:
@@ -121,13 +121,3 @@ class Hyperprior(WalkedLatents, CompressionModel):
         """z_hat (B, N, h/4, w/4) -> what the entropy model of y needs: scales, means, weights, as many as it has."""
         told = self.h_s(z_hat)
         return self.merge(told) if self.merge is not None else told.chunk(self.parameters_per_latent, 1)
-
-    def forward(self, x: Tensor) -> dict[str, Any]:
-        y_hat, likelihoods = self.measured(self.g_a(x))
-        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
-
-    def compress(self, x: Tensor) -> dict[str, Any]:
-        return self.compress_latents(self.g_a(x))
-
-    def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
-        return {"x_hat": exact.synthesis(self.g_s, self.decompress_latents(strings, shape)).clamp(0, 1)}

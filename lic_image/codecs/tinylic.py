@@ -11,21 +11,20 @@ The widths of the context's hidden layers are ours, for the 28.3 M parameters th
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from compressai.models import CompressionModel
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional
-from common.entropy.walks import Visitor, WalkedLatents
+from common.entropy.walks import Visitor
+from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.multistage_context import MultistageContext
 from lic_image.layers.neighbourhood_stage import NeighbourhoodStage
 
 
-class TinyLIC(WalkedLatents, CompressionModel):
+class TinyLIC(WalkedCodec):
     """The codec.
 
     Args:
@@ -81,13 +80,3 @@ class TinyLIC(WalkedLatents, CompressionModel):
 
     def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
         return self.context.walk(self.hyper_synthesis(z_hat), visit)
-
-    def forward(self, x: Tensor) -> dict[str, Any]:
-        y_hat, likelihoods = self.measured(self.g_a(x))
-        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
-
-    def compress(self, x: Tensor) -> dict[str, Any]:
-        return self.compress_latents(self.g_a(x))
-
-    def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
-        return {"x_hat": exact.synthesis(self.g_s, self.decompress_latents(strings, shape)).clamp(0, 1)}
