@@ -36,14 +36,14 @@ class Row(NamedTuple):
     system: str
     files: int
     same: int
-    bytes_cost: float | None  # of exact parameters, in percent
-    encode_cost: float | None  # time with exact parameters over that with floating-point ones
-    decode_cost: float | None
+    bytes_cost: float | None = None  # of exact parameters, in percent
+    encode_cost: float | None = None  # time with exact parameters over that with floating-point ones
+    decode_cost: float | None = None
     theirs: str = ""  # CompressAI's class under the same noise: how many of its pictures decode rightly
 
 
-def picture_files(codes: Any, pictures: Sequence[Path], out: Path) -> Row:
-    """Encode; write the files, the sums of their symbols' checksums by four of a shape; measure the cost."""
+def picture_files(codes: Any, pictures: Sequence[Path], out: Path, costs: bool) -> Row:
+    """Encode; write the files; with `costs` measure what exact parameters cost."""
     from common.data.pictures import read_picture
     from common.entropy.rules import PRESENT
 
@@ -51,14 +51,17 @@ def picture_files(codes: Any, pictures: Sequence[Path], out: Path) -> Row:
     seconds: dict[tuple[bool, str], list[float]] = {(e, way): [] for e in (True, False) for way in ("encode", "decode")}
     for number, path in enumerate(pictures):
         rgb = read_picture(path).rgb
-        for exact in (True, False):
+        for exact in (True, False) if costs else (True,):
             codes.rules = PRESENT._replace(exact=exact)
             data = timed(seconds[exact, "encode"], lambda: codes.encode(rgb))  # noqa: B023 - called at once
-            timed(seconds[exact, "decode"], lambda: codes.decode(data))  # noqa: B023
+            if costs:
+                timed(seconds[exact, "decode"], lambda: codes.decode(data))  # noqa: B023
             sizes[exact] += len(data)
             if exact:
                 (out / f"{number:03d}.lic").write_bytes(data)
     codes.rules = PRESENT
+    if not costs:
+        return Row("", len(pictures), 0)
     medians = {key: float(np.median(values)) for key, values in seconds.items()}
     encode, decode = (medians[True, way] / medians[False, way] for way in ("encode", "decode"))
     return Row("", len(pictures), 0, 100 * (sizes[True] / sizes[False] - 1), encode, decode)
@@ -71,8 +74,8 @@ def timed(into: list[float], work: Callable[[], Any]) -> Any:
     return result
 
 
-def clip_files(codes: Any, clips: Sequence[Path], out: Path, frames: int) -> Row:
-    """Encode `frames` of each clip, with exact parameters and with floating-point ones."""
+def clip_files(codes: Any, clips: Sequence[Path], out: Path, frames: int, costs: bool) -> Row:
+    """Encode `frames` of each clip, with exact parameters, and with `costs` with floating-point ones too."""
     from itertools import islice
 
     from common.data.video_files import Clip
@@ -81,7 +84,7 @@ def clip_files(codes: Any, clips: Sequence[Path], out: Path, frames: int) -> Row
     sizes: dict[bool, int] = {True: 0, False: 0}
     seconds: dict[bool, float] = {True: 0.0, False: 0.0}
     for number, path in enumerate(clips):
-        for exact in (True, False):
+        for exact in (True, False) if costs else (True,):
             clip = Clip(path)
             target = out / f"{number:03d}.{'lic' if exact else 'float'}"
             begin = time.perf_counter()
@@ -93,7 +96,9 @@ def clip_files(codes: Any, clips: Sequence[Path], out: Path, frames: int) -> Row
         (out / f"{number:03d}.json").write_text(
             json.dumps(clip_symbols(codes, (out / f"{number:03d}.lic").read_bytes()))
         )
-    return Row("", len(clips), 0, 100 * (sizes[True] / sizes[False] - 1), seconds[True] / seconds[False], None)
+    if not costs:
+        return Row("", len(clips), 0)
+    return Row("", len(clips), 0, 100 * (sizes[True] / sizes[False] - 1), seconds[True] / seconds[False])
 
 
 def clip_symbols(codes: Any, data: bytes) -> list[int]:
@@ -127,14 +132,14 @@ def clip_symbols(codes: Any, data: bytes) -> list[int]:
     return found
 
 
-def decode_elsewhere(run: str, folder: Path) -> dict[str, int]:
+def decode_elsewhere(run: str, folder: Path, device: str) -> dict[str, int]:
     """In the other process: how many of the files in `folder` decode to the symbols they were written with."""
     from benchmarks.noise import noisy
     from common.entropy.exact import shuffled_sums
     from common.files import open_files
 
     torch.set_num_threads(2)
-    codes = open_files(run)
+    codes = open_files(run, device)
     codes.codec.to(memory_format=torch.channels_last)
     paths = sorted(folder.glob("*.lic"))
     with noisy(codes.codec, NOISE), shuffled_sums(1):
@@ -226,17 +231,18 @@ def measure(run: str, arguments: argparse.Namespace) -> Row:
     from common.files import open_files
 
     torch.set_num_threads(1)
-    codes = open_files(run)
+    codes = open_files(run, arguments.encode_on)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if codes_clips(codes):
-            row = clip_files(codes, arguments.clips, folder, arguments.frames)
+            row = clip_files(codes, arguments.clips, folder, arguments.frames, not arguments.symbols_only)
         else:
-            row = picture_files(codes, arguments.pictures, folder)
-            if codes.model in THEIRS:
+            row = picture_files(codes, arguments.pictures, folder, not arguments.symbols_only)
+            if codes.model in THEIRS and not arguments.symbols_only:
                 most = 2 if codes.model[-7:] == "mbt2018" or "cheng" in codes.model else len(arguments.pictures)
                 row = row._replace(theirs=theirs_under_noise(codes.model, codes.codec, arguments.pictures, most))
         command = [arguments.python, "-m", "benchmarks.portability", "--decode", run, "--folder", name]
+        command += ["--decode-on", arguments.decode_on]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"the other process failed: {done.stderr[-2000:]}")
@@ -250,6 +256,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--clips", type=Path, nargs="*", default=[])
     top.add_argument("--frames", type=int, default=13, help="of each clip")
     top.add_argument("--python", default=sys.executable, help="that decodes")
+    top.add_argument("--encode-on", default="cpu", help="cpu (default) or cuda")
+    top.add_argument("--decode-on", default="cpu", help="cpu (default) or cuda")
+    top.add_argument("--symbols-only", action="store_true", help="neither costs nor CompressAI's classes")
     top.add_argument("--decode", help=argparse.SUPPRESS)
     top.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return top
@@ -262,12 +271,13 @@ def folder_of_pictures(text: str) -> list[Path]:
 def main() -> None:
     arguments = parser().parse_args()
     if arguments.decode:
-        print(json.dumps(decode_elsewhere(arguments.decode, arguments.folder)))
+        print(json.dumps(decode_elsewhere(arguments.decode, arguments.folder, arguments.decode_on)))
         return
     version = subprocess.run(
         [arguments.python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    table = Table(title=f"encoded with torch {torch.__version__}, decoded with {version}: see --help")
+    written = f"encoded on {arguments.encode_on} with torch {torch.__version__}"
+    table = Table(title=f"{written}, decoded on {arguments.decode_on} with {version}: see --help")
     for heading in ("system", "files", "same symbols", "bytes", "encode", "decode", "CompressAI's class"):
         table.add_column(heading)
     rows = []

@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument(
             "--overwrite", action="store_true", help="replace what is in the folder (a single file is replaced unasked)"
         )
-        verb.add_argument("--device", default="cpu", help="cpu (default) or cuda; decode where you encoded")
+        verb.add_argument("--device", default="cpu", help="cpu (default) or cuda; each decodes the other's files")
 
     three = verbs.add_parser(
         "info", help="describe a file or a run", description="Describe a .lic file or a run folder."

@@ -8,19 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
-from support import compose
+from support import compose, options
 from support.flow_folders import fake_flyingchairs
 
-import conf
-
 Lic = Callable[..., int]
-ROOT = Path(conf.__file__).parent
-
-
-def options(group: str) -> list[str]:
-    """Every option of a group, sub-folders included, those that only others build on left out."""
-    folder = ROOT / group
-    return sorted(str(file.relative_to(folder).with_suffix("")) for file in folder.glob("**/[!_]*.yaml"))
 
 
 @pytest.mark.parametrize("model", options("model"))

@@ -1,5 +1,6 @@
 """Helpers that tests import."""
 
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -9,6 +10,7 @@ from hydra import initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from torch import nn
 
+import conf
 from common.launch import resolvers
 
 
@@ -19,6 +21,12 @@ def compose(*overrides: str, root: str = "train") -> Any:
         cfg = hydra.compose(root, overrides=list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(cfg)
     return cfg
+
+
+def options(group: str) -> list[str]:
+    """Every option of a group of `conf`, sub-folders included, those that only others build on left out."""
+    folder = Path(conf.__file__).parent / group
+    return sorted(str(file.relative_to(folder).with_suffix("")) for file in folder.glob("**/[!_]*.yaml"))
 
 
 def textured(height: int, width: int, seed: int = 0) -> np.ndarray:

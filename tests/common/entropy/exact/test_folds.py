@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.gpu import needs_gpu, on_gpu
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -70,6 +71,13 @@ def test_folds_are_torchs_in_any_layout_and_batch(name: str, threads: Callable[[
     for count in (1, 2):
         threads(count)
         assert torch.equal(call(ours, X, options), expected)
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", FOLDS)
+def test_a_gpu_gives_the_same_bits(name: str) -> None:
+    ours, _, options = FOLDS[name]
+    assert torch.equal(call(ours, X.cuda(), on_gpu(options)).cpu(), call(ours, X, options))
 
 
 def test_sums_of_all_and_of_nothing() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from support.gpu import needs_gpu
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -65,6 +66,13 @@ def test_errors_that_grow_with_x(name: str) -> None:
 def test_relative_errors(name: str) -> None:
     ours, torchs = RELATIVE[name]
     torch.testing.assert_close(ours(X), torchs(X), rtol=1e-12, atol=0)
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", [*ABSOLUTE, *TIMES_X, *RELATIVE])
+def test_a_gpu_gives_the_same_bits(name: str) -> None:
+    ours = {**ABSOLUTE, **TIMES_X, **RELATIVE}[name][0]
+    assert torch.equal(ours(X.cuda()).cpu(), ours(X))
 
 
 def test_ends() -> None:

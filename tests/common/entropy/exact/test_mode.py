@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from compressai.layers import GDN, GDN1
+from support.gpu import needs_gpu
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.swin_transformer import (
@@ -77,9 +78,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "parameters alone": lambda: Called(
         lambda x, a, b: x * a.exp() + b.abs().log() / (a.square() + 3), *torch.randn(2, 8, 1, 1)
     ),
-    "whole numbers": lambda: Called(
-        lambda x: x + torch.arange(10).exp().log() / 7 + (torch.arange(10) / 3).float() + torch.arange(0, 1, 0.1) ** 2
-    ),
+    "whole numbers": lambda: Called(whole),
     "numbers": lambda: Called(lambda x: 1 / (2 + x**2) - x / 3 + torch.reciprocal(x.abs() + 1) + (3 - x) * 0.1),
     "in place": lambda: Called(lambda x: x.clone().div_(3).add_(x, alpha=0.3).sigmoid_().mul_(2).sub_(-0.1).sqrt_()),
     "operators in place": lambda: Called(in_place),
@@ -89,8 +88,15 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }  # fmt: skip
 
 
+def whole(x: Tensor) -> Tensor:
+    numbers, tenths = torch.arange(10, device=x.device), torch.arange(0, 1, 0.1, device=x.device)
+    return x + numbers.exp().log() / 7 + (numbers / 3).float() + tenths**2
+
+
 def sampled(x: Tensor) -> Tensor:
-    grid = F.affine_grid(0.9 * torch.eye(2, 3).expand(len(x), 2, 3), list(x.shape), align_corners=False)
+    grid = F.affine_grid(
+        0.9 * torch.eye(2, 3, device=x.device).expand(len(x), 2, 3), list(x.shape), align_corners=False
+    )
     return F.grid_sample(x, grid, align_corners=False)
 
 
@@ -136,6 +142,17 @@ def test_networks_are_what_they_are_in_floats_and_have_the_same_bits(name: str, 
     for count in (1, 2):
         threads(count)
         assert torch.equal(exact.run(net, x), found)
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", NETWORKS)
+@torch.no_grad()
+def test_a_gpu_gives_the_same_bits(name: str) -> None:
+    net, x = network(name), inputs()
+    expected = exact.run(net, x)
+    assert torch.equal(exact.run(net.cuda(), x.cuda()).cpu(), expected)
+    with torch.autocast("cuda", torch.bfloat16):
+        assert torch.equal(exact.run(net, x.cuda()).cpu(), expected)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.gpu import needs_gpu, on_gpu
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -107,6 +108,17 @@ def test_layers_do_not_depend_on_how_a_library_adds(
         assert torch.equal(result(x.mT.contiguous().mT, weight.contiguous(memory_format=torch.channels_last)), expected)
     with erring(monkeypatch):
         assert torch.equal(result(x), expected)
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_gpu_gives_the_same_bits(name: str) -> None:
+    ours, _, *tensors, channels, options = LAYERS[name]
+    tensors.append(noise(channels, seed=2))
+    assert torch.equal(ours(*on_gpu(tensors), **options).cpu(), ours(*tensors, **options))
+    x, layout = tensors[0].cuda(), torch.channels_last if tensors[0].ndim == 4 else torch.contiguous_format
+    others = on_gpu(tensors[1:])
+    assert torch.equal(ours(x.contiguous(memory_format=layout), *others, **options), ours(x, *others, **options))
 
 
 def test_float_sums_do_depend_on_it() -> None:
