@@ -137,10 +137,11 @@ def decode_elsewhere(run: str, folder: Path, device: str) -> dict[str, int]:
     from benchmarks.noise import noisy
     from common.entropy.exact import shuffled_sums
     from common.files import open_files
+    from common.layers.memory_format import in_memory_format
 
     torch.set_num_threads(2)
     codes = open_files(run, device)
-    codes.codec.to(memory_format=torch.channels_last)
+    in_memory_format(codes.codec, torch.channels_last)
     paths = sorted(folder.glob("*.lic"))
     with noisy(codes.codec, NOISE), shuffled_sums(1):
         if list(folder.glob("*.json")):

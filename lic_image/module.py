@@ -1,7 +1,7 @@
 """Training of any image codec: one loss, one optimiser, everything else is Lightning's."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import torch
 from compressai.models import CompressionModel
@@ -11,16 +11,25 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from common.entropy.quantisers import Quantiser
 from common.errors import LicError
+from common.layers.memory_format import in_memory_format
 from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, MSSSIM, PSNR, ms_ssim, rate
 from common.module import GuardedModule, codec_optimizer
 from lic_image.codecs.compressai_zoo import adopted
+
+
+class OwnLoss(NamedTuple):
+    """How much a loss of the codec's own counts, and until which part of training."""
+
+    weight: float = 1.0
+    until: float = 1.0
 
 
 class ImageCodec(GuardedModule):
     """Trains `codec` on rate + λ·distortion.
 
     Loss: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM), on x in [0, 1]; plus whatever the codec returns under
-    "losses"; plus the auxiliary loss of its entropy bottlenecks, whose quantiles are a parameter group of their own.
+    "losses", times its weight; plus the auxiliary loss of its entropy bottlenecks, whose quantiles are a parameter
+    group of their own.
 
     Args:
         codec: an image codec with CompressAI's conventions; entropy models of CompressAI's become ours.
@@ -29,6 +38,8 @@ class ImageCodec(GuardedModule):
         aux_lr: learning rate of the quantiles, constant over the run.
         scheduler: partial called with (optimizer, total_steps) for the main group's rate.
         quantiser: what stands for rounding in training; None for the codec's own.
+        losses: the weight of the codec's `own_losses`, by name, and until which part of training, from 0 to 1, they
+            count, as in {"enhancement": {"weight": 1, "until": 1 / 3}}. Those that are not named count throughout.
         channels_last: memory format of weights and inputs.
         compile: run the codec's forward pass through torch.compile.
     """
@@ -42,6 +53,7 @@ class ImageCodec(GuardedModule):
         scheduler: Callable[[Optimizer, int], LRScheduler],
         aux_lr: float = 1e-3,
         quantiser: Quantiser | None = None,
+        losses: Mapping[str, Mapping[str, float]] | None = None,
         channels_last: bool = False,
         compile: bool = False,
     ) -> None:
@@ -50,6 +62,9 @@ class ImageCodec(GuardedModule):
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
         self.codec = adopted(codec)
         self.quantise_by(quantiser)
+        self.own_losses = {name: OwnLoss(**said) for name, said in (losses or {}).items()}
+        if unknown := self.own_losses.keys() - set(getattr(codec, "own_losses", ())):
+            raise LicError(f"{type(codec).__name__} has no loss {', '.join(sorted(unknown))}, as model.losses has it.")
         self.val_psnr, self.val_ms_ssim = PSNR(), MSSSIM()
         self.lmbda = lmbda
         self.distortion = distortion
@@ -57,7 +72,7 @@ class ImageCodec(GuardedModule):
         self.scheduler = scheduler
         self.aux_lr = aux_lr
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.codec.to(memory_format=self.memory_format)  # type: ignore[call-overload]
+        in_memory_format(self.codec, self.memory_format)
         if compile:
             self.codec.compile()
 
@@ -81,8 +96,14 @@ class ImageCodec(GuardedModule):
             raise LicError(f"distortion=ms_ssim needs crops of {MS_SSIM_MIN_SIDE} pixels or more: set data.crop.")
         else:
             distortion = 1 - ms_ssim(x, x_hat).mean()
-        loss = bpp + self.lmbda * distortion + sum(out.get("losses", {}).values())
+        loss = bpp + self.lmbda * distortion + sum(self.weighed(out.get("losses", {})), start=torch.zeros_like(bpp))
         return {"bpp": bpp, "distortion": distortion, "psnr": -10 * mse.detach().log10(), "loss": loss}
+
+    def weighed(self, losses: dict[str, Tensor]) -> list[Tensor]:
+        """The codec's own losses that count at this step, times their weights."""
+        done = self.global_step / max(self.trainer.max_steps, 1) if self._trainer else 0.0
+        told = ((self.own_losses.get(name, OwnLoss()), value) for name, value in losses.items())
+        return [own.weight * value for own, value in told if done < own.until]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         terms = self.losses(batch["image"])

@@ -10,7 +10,8 @@ are 7x7, in the hyperprior 3x3; heads have 16 channels; parts of blocks are left
 The widths of the context's hidden layers are ours, for the 28.3 M parameters that are published.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from compressai.models.utils import conv, deconv
@@ -34,9 +35,11 @@ class TinyLIC(WalkedCodec):
         context: widths of the context's two hidden layers.
         drop: how often the last block's parts are left out in training.
         head: channels of a head.
+        inputs: channels of what is coded: 3, or those of features that another codec makes of the image.
+        reduced: how much smaller these features are than the image; so many strides of the first convolutions, of two
+            each, are left out. Where there are such features, the first convolution is 3x3.
+        between: what to put between a convolution and its attention, called with the channels.
     """
-
-    downsampling = 64
 
     def __init__(
         self,
@@ -46,10 +49,15 @@ class TinyLIC(WalkedCodec):
         context: tuple[int, int] = (88, 64),
         drop: float = 0.1,
         head: int = 16,
+        inputs: int = 3,
+        reduced: int = 1,
+        between: Callable[[int], nn.Module] | None = None,
     ) -> None:
         super().__init__()
         M = widths[-1]
-        kernels = (5, 3, 3, 3)
+        kernels = (5 if inputs == 3 else 3, 3, 3, 3)
+        strides = [1 if 2**i < reduced else 2 for i in range(4)]
+        self.downsampling = 4 * math.prod(strides)
         count = sum(depths) + 4
         drops = (drop * torch.arange(count) / (count - 1)).tolist()
 
@@ -59,9 +67,12 @@ class TinyLIC(WalkedCodec):
         analysis: list[nn.Module] = []
         synthesis: list[nn.Module] = []
         before = 0
-        for inputs, C, depth, kernel in zip((3, *widths), widths, depths, kernels):
-            analysis += [conv(inputs, C, kernel), stage(C, depth, before)]
-            synthesis = [stage(C, depth, count - 4 - before - depth), deconv(C, inputs, kernel), *synthesis]
+        for C_in, C, depth, kernel, stride in zip((inputs, *widths), widths, depths, kernels, strides):
+            module = [between(C)] if between else []
+            analysis += [conv(C_in, C, kernel, stride), *module, stage(C, depth, before)]
+            module = [between(C)] if between else []
+            last = deconv(C, C_in, kernel, stride)
+            synthesis = [stage(C, depth, count - 4 - before - depth), *module, last, *synthesis]
             before += depth
         self.g_a, self.g_s = nn.Sequential(*analysis), nn.Sequential(*synthesis)
         self.h_a = nn.Sequential(conv(M, N, 3), stage(N, 2, before, 3), conv(N, N, 3), stage(N, 2, before + 2, 3))

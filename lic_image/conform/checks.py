@@ -17,6 +17,7 @@ from common.entropy.exact import shuffled_sums
 from common.entropy.rules import Rules, coding_by
 from common.entropy.streams import symbol_checksum
 from common.errors import StreamError
+from common.layers.memory_format import in_memory_format
 from common.memory import memory
 from lic_image.conform.children import Outcome, forked
 from lic_image.conform.probes import NoisySums, entering
@@ -199,7 +200,7 @@ def _written_and_read(subject: Subject) -> tuple[Coded, Decoded]:
 def layout(subject: Subject) -> Finding:
     coded = encode(subject)
     plain = decode(subject, coded)
-    subject.codec.to(memory_format=torch.channels_last)
+    in_memory_format(subject.codec, torch.channels_last)
     part = others(decode(subject, coded), plain)
     if part:
         return Finding(FAILED, f"{part:.1%} other", f"With channels last other symbols are decoded ({part:.1%}).")

@@ -51,6 +51,35 @@ def test_the_quantiser_is_every_entropy_models_and_knows_how_far_training_is() -
     assert isinstance(module(codec=Swift(M=8, N=4, Z=4)).codec.gaussian_conditional.quantiser, Mixed)
 
 
+class WithLoss(Hyperprior):
+    """Has a loss of its own, of 3."""
+
+    own_losses = ("own",)
+
+    def forward(self, x: torch.Tensor) -> dict[str, Any]:
+        return {**super().forward(x), "losses": {"own": torch.tensor(3.0)}}
+
+
+@pytest.mark.parametrize(("losses", "step", "added"), [
+    (None, 0, 3.0), ({"own": {"weight": 0.5}}, 9, 1.5), ({"own": {"weight": 2.0, "until": 0.3}}, 2, 6.0),
+    ({"own": {"weight": 2.0, "until": 0.3}}, 3, 0.0),
+])  # fmt: skip
+def test_a_codecs_own_loss_counts_as_long_as_it_is_told_to(losses: Any, step: int, added: float) -> None:
+    torch.manual_seed(0)
+    x, found, state = torch.rand(1, 3, 64, 64), list[float](), Hyperprior(8, 12).state_dict()
+    for codec in (Hyperprior(8, 12), WithLoss(8, 12)):
+        m = module(codec=codec, losses=losses if isinstance(codec, WithLoss) else None).eval()
+        m.codec.load_state_dict(state)
+        m.trainer = Mock(max_steps=10, global_step=step)
+        found.append(m.losses(x)["loss"].item())
+    assert found[1] - found[0] == pytest.approx(added, abs=1e-3)
+
+
+def test_a_loss_that_the_codec_does_not_have_is_refused() -> None:
+    with pytest.raises(LicError, match="Hyperprior has no loss own"):
+        module(losses={"own": {"weight": 1.0}})
+
+
 def test_ms_ssim_loss_written_out() -> None:
     m = module(distortion="ms_ssim", lmbda=10.0).eval()
     x = torch.rand(1, 3, 192, 192)

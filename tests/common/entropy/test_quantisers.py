@@ -7,10 +7,18 @@ import torch
 from torch import Tensor
 
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional, quantise_by
-from common.entropy.quantisers import Mixed, Noise, Quantiser, SoftRounding, Stochastic, StraightThrough
+from common.entropy.quantisers import (
+    ErrorCompensation,
+    Mixed,
+    Noise,
+    Quantiser,
+    SoftRounding,
+    Stochastic,
+    StraightThrough,
+)
 from common.errors import LicError
 
-ALL = [Noise, StraightThrough, Mixed, Stochastic, SoftRounding]
+ALL = [Noise, StraightThrough, Mixed, Stochastic, SoftRounding, ErrorCompensation]
 
 
 def latent(n: int = 2000) -> tuple[Tensor, Tensor]:
@@ -65,6 +73,41 @@ def test_soft_rounding_shows_what_y_is_expected_to_be() -> None:
     here = (rated > 0.7) & (rated < 0.72)
     assert here.sum() > 500
     assert seen[here].mean() == pytest.approx(y[here].mean().item(), abs=0.02)
+
+
+def test_compensation_is_the_fourier_series_of_what_rounding_leaves() -> None:
+    y = torch.linspace(-2.45, 2.45, 491, dtype=torch.float64)
+    away = (y - y.floor() - 0.5).abs() > 0.05
+    many = ErrorCompensation(2000)
+    assert torch.allclose((y + many.series(y))[away], y.round()[away], atol=2e-3)
+    five = ErrorCompensation(5).series(y)
+    printed = sum((-1) ** k * torch.sin(2 * math.pi * k * y) / (math.pi * k) for k in range(1, 6))
+    assert torch.allclose(five, printed)
+    assert torch.equal((y + five).round(), y.round()), "so that evaluation, which rounds, needs no compensation"
+    assert ErrorCompensation(5).series(y.round()).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("offset", [False, True])
+def test_compensation_and_its_inverse(offset: bool) -> None:
+    torch.manual_seed(0)
+    y, means = latent()
+    around = means if offset else torch.zeros(())
+    qecm = ErrorCompensation()
+    rated, seen = qecm(y, means if offset else None)
+    noise = rated - around - (y - around + qecm.series(y - around))
+    assert noise.abs().max() <= 0.5 + 1e-5 and noise.std() == pytest.approx(12**-0.5, rel=0.05)
+    assert torch.allclose(seen - around, rated - around - qecm.series(rated - around), atol=1e-5)
+
+
+def test_gradients_of_compensation() -> None:
+    y = torch.tensor([[0.0, 0.25, 0.5]], requires_grad=True)
+    (through,) = torch.autograd.grad(ErrorCompensation()(y)[1].sum(), y)
+    assert torch.equal(through, torch.ones(1, 3))
+    (raw,) = torch.autograd.grad(ErrorCompensation(gradient="series")(y)[0].sum(), y)
+    assert torch.allclose(raw[0, [0, 2]], torch.tensor([-1.0, 11.0]), atol=1e-4)
+    for wrong in ({"harmonics": 0}, {"gradient": "raw"}):
+        with pytest.raises(LicError, match="of qecm"):
+            ErrorCompensation(**wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ALL)

@@ -5,6 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.entropy import exact
+from common.entropy.exact import sums
 from common.metrics.complexity import gmacs
 
 
@@ -30,6 +32,19 @@ class Attention(nn.Module):
 def test_attention_is_counted() -> None:
     # 2 heads, 64 queries × 48 keys of 16 channels, once for the scores and once for the values
     assert gmacs(Attention(), (1, 128, 16)) == 2 * 2 * 64 * 48 * 16 / 1e9
+
+
+class InExactArithmetic(nn.Conv2d):
+    """Is computed by kernels of ours when something is coded."""
+
+    @exact.parameters
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+def test_what_is_computed_exactly_is_counted_on_shapes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums, "conv2d", None)
+    assert gmacs(InExactArithmetic(4, 4, 3, groups=4), (1, 4, 10, 10)) == 64 * 9 * 4 / 1e9
 
 
 class Curious(nn.Conv2d):

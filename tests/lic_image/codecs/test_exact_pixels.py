@@ -16,6 +16,7 @@ from common.entropy.exact import NotExactError
 from common.entropy.rules import PRESENT
 from common.files import main as command
 from common.files import parser
+from common.layers.memory_format import in_memory_format
 from lic_image.files import ImageFiles
 
 SYSTEMS = {
@@ -26,6 +27,7 @@ SYSTEMS = {
     "channel_postfilter": [],
     "swift": [],
     "tinylic": [],
+    "interleaved": [],
     "compressai/mbt2018": [],
     "compressai/cheng2020-attn": [],
 }
@@ -72,7 +74,7 @@ def check(files: ImageFiles, threads: Callable[[int], None]) -> None:
     in_floats, found = files.decode(data).rgb, files.decode(data, exact=True).rgb
     assert np.abs(in_floats.astype(int) - found).max() <= 1
     threads(1)
-    files.codec.to(memory_format=torch.channels_last)
+    in_memory_format(files.codec, torch.channels_last)
     with exact.shuffled_sums():
         assert np.array_equal(files.decode(data, exact=True).rgb, found)
 

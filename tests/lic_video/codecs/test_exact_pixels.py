@@ -10,6 +10,7 @@ from support.clips import moving, video_codec
 
 from common.data.video_files import VideoInfo
 from common.entropy import exact
+from common.layers.memory_format import in_memory_format
 from lic_video.files import VideoFiles
 
 SYSTEMS: dict[str, list[str]] = {
@@ -42,7 +43,7 @@ def test_clips_decode_to_the_same_pixels_in_any_order(system: str) -> None:
     try:
         with exact.shuffled_sums():
             assert np.array_equal(decoded(True), found)
-        codec.to(memory_format=torch.channels_last)
+        in_memory_format(codec, torch.channels_last)
         assert np.array_equal(decoded(True), found)
     finally:
         torch.set_num_threads(threads)
