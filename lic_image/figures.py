@@ -24,7 +24,13 @@ from lic_image.watch import Refined, Seen
 CROP = 96  # pixels of the photograph that are shown enlarged
 LATENTS = {"y": "latent y", "z": "hyper latent z"}
 TRANSFORMS = {"g_a": "analysis", "g_s": "synthesis", "h_a": "hyper analysis", "h_s": "hyper synthesis"}
-DIRECTIONS = {"vertical": "attention along columns", "horizontal": "attention along rows", "mask": "mask"}
+DIRECTIONS = {
+    "vertical": "attention along columns",
+    "horizontal": "attention along rows",
+    "neighbours": "attention among neighbours",
+    "mask": "mask",
+}
+AXES, LOOKERS = "of its column or its row", {"neighbours": "whose windows it is in"}
 GAINS = (1, 2, 5, 10, 20, 50, 100)
 RANGES = (1.1, 1.25, 1.5, 2, 4, 8, 16)  # times the average, at the ends of a colour bar
 
@@ -74,20 +80,23 @@ def latent_picture(out: Mapping[str, Any], rgb: np.ndarray) -> np.ndarray:
 
 
 def attention_picture(seen: Seen, rgb: np.ndarray, padded: tuple[int, int]) -> np.ndarray | None:
-    """Attention on this photograph: maps over it of the first block that has some, else the channels' gates.
+    """Attention on this photograph: maps over it of the block that sees most of it, else the channels' gates.
+
+    That block is the last one of the analysis transform that has maps, or the first of another.
 
     None where the codec has no such block.
     """
     if seen.maps:
-        name, maps = next(iter(seen.maps.items()))
-        return maps_picture(name, maps, rgb, padded)
+        name = next((name for name in reversed(seen.maps) if name.startswith("g_a.")), next(iter(seen.maps)))
+        return maps_picture(name, seen.maps[name], rgb, padded)
     return gates_picture(seen.gates) if seen.gates else None
 
 
 def maps_picture(name: str, maps: Mapping[str, Tensor], rgb: np.ndarray, padded: tuple[int, int]) -> np.ndarray:
     """The photograph, and each of a block's maps (1, h, w) over it.
 
-    Attention received ("vertical", "horizontal") is drawn as multiples of the average, a mask as it is, in 0 to 1.
+    Attention received ("vertical", "horizontal", "neighbours") is drawn as multiples of the average, a mask as it is,
+    in 0 to 1.
     """
     values = {kind: m[0].float().cpu().numpy() for kind, m in maps.items()}
     if "mask" in values:
@@ -100,8 +109,8 @@ def maps_picture(name: str, maps: Mapping[str, Tensor], rgb: np.ndarray, padded:
         colours = ScalarMappable(LogNorm(1 / end, end), colormaps["coolwarm"])
         ticks = {1 / end: f"1/{end:g}", 1.0: "average", end: f"{end:g}×"}
         caption = (
-            f"{in_words(name)}: what a position receives from all positions of its column or its row, as a multiple "
-            "of what it would get if all of them looked everywhere alike. "
+            f"{in_words(name)}: what a position receives from all positions {LOOKERS.get(next(iter(values)), AXES)}, "
+            "as a multiple of what it would get if all of them looked everywhere alike. "
             "Red: looked at more, blue: less."
         )
     panels = [Panel("photograph", rgb)]

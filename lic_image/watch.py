@@ -50,8 +50,13 @@ class Seen:
     refined: Refined | None = None
 
     def note(self, name: str, block: nn.Module, x: Tensor, out: Tensor) -> None:
-        """Keep what `block` made of its input; now, since the next layer may work in place."""
-        with torch.no_grad():
+        """Keep what `block` made of its input; now, since the next layer may work in place.
+
+        A block that is computed in exact arithmetic is shown in floats: pictures do not need more.
+        """
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            if x.dtype == torch.float64:
+                x = x.float()
             if isinstance(block, Looking):
                 self.maps[name] = block.maps(x)
             if isinstance(block, Gating):

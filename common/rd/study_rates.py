@@ -10,7 +10,14 @@ from common.rd.study_runs import Study
 from common.rd.tables import Table, footnotes, gain
 
 # A claim's key in a study -> our column that it stands beside.
-BESIDE = {"bpp": "bpp", "psnr": "PSNR", "ms_ssim": "MS-SSIM dB", "ms_ssim_db": "MS-SSIM dB", "inference_ms": "dec. ms"}
+BESIDE = {
+    "bpp": "bpp",
+    "gmacs": "GMACs",
+    "psnr": "PSNR",
+    "ms_ssim": "MS-SSIM dB",
+    "ms_ssim_db": "MS-SSIM dB",
+    "inference_ms": "dec. ms",
+}
 LOSSES = {"mse": "bpp + λ·255²·MSE (of clips bpp + λ·MSE, pixels in [0, 1])", "ms_ssim": "bpp + λ·(1 − MS-SSIM)"}
 QUALITY = (
     Column("bpp", "bpp", ".4f"),

@@ -54,6 +54,10 @@ class FeatureAttention3d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + self.trunk(x) * self.mask(x).sigmoid()
 
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        """The mask (B, H, W), averaged over channels and depths."""
+        return {"mask": self.mask(x).sigmoid().mean((1, 2))}
+
 
 class AttentionRefinement(nn.Module):
     """(B, C, D, H, W) -> the same shape.

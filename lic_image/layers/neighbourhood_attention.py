@@ -102,3 +102,15 @@ class NeighbourhoodAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(x).unflatten(3, (3, self.heads, -1)).unbind(3)
         return self.project(neighbourhood_attention(q, k, v, self.relative).flatten(3))  # type: ignore[no-any-return]
+
+    def received(self, x: Tensor) -> Tensor:
+        """(B, H, W): how much attention a position gets from all whose window it is in, averaged over heads.
+
+        1 is what it would get if all looked everywhere alike in the middle of the picture. With A the attention, it is
+        Aᵀ 1, and so the gradient of the sum of A v by v.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            q, k, v = self.qkv(x.clone()).detach().unflatten(3, (3, self.heads, -1)).unbind(3)
+            v = torch.zeros_like(v).requires_grad_()
+            seen = neighbourhood_attention(q, k, v, self.relative.detach())[..., 0].sum()
+            return torch.autograd.grad(seen, v)[0][..., 0].mean(3)

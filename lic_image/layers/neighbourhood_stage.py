@@ -52,3 +52,10 @@ class NeighbourhoodStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.blocks(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        """Attention received (B, H, W) in the last block, as `NeighbourhoodAttention.received`."""
+        *before, last = self.blocks
+        u = nn.Sequential(*before)(x.permute(0, 2, 3, 1))
+        assert isinstance(last, NeighbourhoodBlock)
+        return {"neighbours": last.attention.received(last.norm_attention(u))}

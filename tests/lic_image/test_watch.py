@@ -1,5 +1,8 @@
 """Watching blocks at work."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,6 +10,9 @@ from torch import Tensor, nn
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.channel_postfilter import ChannelPostfilter
 from lic_image.codecs.hyperprior import Hyperprior
+from lic_image.codecs.interleaved import Interleaved
+from lic_image.codecs.tinylic import TinyLIC
+from lic_image.figures import attention_picture
 from lic_image.layers.simplified_attention import SimplifiedAttention
 from lic_image.watch import watching
 
@@ -82,3 +88,16 @@ def test_a_block_of_ones_own_is_watched_too() -> None:
     with watching(codec) as seen:
         codec(torch.rand(1, 3, 2, 2))
     assert list(seen.maps) == ["1"] and torch.equal(seen.maps["1"]["mask"][0], torch.eye(2))
+
+
+def test_stages_of_neighbourhood_attention_and_masks_of_sub_images_are_seen() -> None:
+    codec = Interleaved(partial(TinyLIC, (16, 16, 16, 16), (1, 1, 1, 1), 16, (8, 8)), C=4, hidden=4).eval()
+    x = torch.rand(1, 3, 64, 128)
+    with torch.inference_mode():
+        unwatched = codec(x)["x_hat"]
+        with watching(codec) as seen:
+            assert torch.equal(codec(x)["x_hat"], unwatched)
+    assert seen.maps["g_a.0.refinement.attention"]["mask"].shape == (1, 32, 64)
+    last = seen.maps["g_a.1.7"]["neighbours"]
+    assert last.shape == (1, 4, 8) and last.mean().item() == pytest.approx(1, rel=1e-5)
+    assert attention_picture(seen, np.zeros((60, 120, 3), np.uint8), (64, 128)) is not None

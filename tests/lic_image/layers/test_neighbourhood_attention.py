@@ -92,3 +92,20 @@ def test_a_window_that_has_no_middle_is_refused() -> None:
         NeighbourhoodAttention(16, window=4)
     with pytest.raises(ValueError, match="24 channels a multiple of 16"):
         NeighbourhoodAttention(24)
+
+
+def test_attention_received_is_the_sum_over_those_that_look() -> None:
+    torch.manual_seed(0)
+    layer = NeighbourhoodAttention(8, 3, 4)
+    nn.init.normal_(layer.relative)
+    x = torch.randn(1, 5, 6, 8)
+    with torch.inference_mode():
+        received = layer.received(x)
+        q, k, _ = layer.qkv(x).unflatten(3, (3, 2, 4)).unbind(3)
+        expected = torch.zeros(5, 6)
+        for i in range(30):  # what one position gets: the attention of all, read by a value that is 1 there alone
+            v = torch.zeros_like(q)
+            v[0, i // 6, i % 6] = 1
+            expected[i // 6, i % 6] = by_definition(q, k, v, layer.relative)[..., 0].mean(3).sum()
+    torch.testing.assert_close(received[0], expected)
+    assert received.mean() == pytest.approx(1)
