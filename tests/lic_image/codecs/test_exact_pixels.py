@@ -26,6 +26,7 @@ SYSTEMS = {
     "channel_postfilter": [],
     "swift": [],
     "tinylic": [],
+    "stf": [],
     "compressai/mbt2018": [],
     "compressai/cheng2020-attn": [],
 }

@@ -18,6 +18,7 @@ from lic_image.codecs.compressai_zoo import Cheng2020Anchor, Cheng2020Attention,
 from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
+from lic_image.codecs.stf import STF
 from lic_image.codecs.swift import Swift
 from lic_image.codecs.tinylic import TinyLIC
 from lic_image.files import ImageFiles
@@ -60,6 +61,7 @@ FAST: dict[str, Callable[[], CompressionModel]] = {
     "adjacent": lambda: Adjacent(8, 12),
     "channel_postfilter": lambda: ChannelPostfilter(8, 12, refinement=REFINEMENT["postfilter"]),
     "swift": swift,
+    "stf": lambda: STF(4, (1, 1, 2, 1), (16, 16, 16, 16, 8), 4, 2, (8, 8), head=4),
     "tinylic": lambda: TinyLIC((16, 16, 32, 32), (1, 1, 1, 1), 16, (8, 8)),
 }
 RASTER: dict[str, Callable[[], CompressionModel]] = {
@@ -129,7 +131,9 @@ def test_every_combination_of_blocks(attention: str, refinement: str, mixture: i
     check(livened(lambda: MeanHyperprior(8, 12, **blocks), seed=5), 70, 131)
 
 
-@pytest.mark.parametrize("name", [name for name in FAST if name != "tinylic"])  # it has a test of its own
+@pytest.mark.parametrize(
+    "name", [name for name in FAST if name not in ("stf", "tinylic")]
+)  # which have tests of their own
 def test_estimated_bits_are_the_written_ones(name: str) -> None:
     codec = livened(FAST[name], seed=3)
     x = torch.rand(1, 3, 512, 512)  # of thousands of bytes: where its streams end does not count
