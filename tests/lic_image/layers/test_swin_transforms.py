@@ -42,3 +42,14 @@ def test_patches_are_embedded_and_merged_as_written() -> None:
 def test_parts_are_left_out_more_and_more_often(made: type[nn.Module]) -> None:
     drops = [layer.drop for layer in made(**SMALL, drop=0.3).modules() if isinstance(layer, DropPath)]
     assert drops == pytest.approx([0.05 * i for i in range(7)])
+
+
+@pytest.mark.parametrize("made", [SwinAnalysis, SwinSynthesis])
+def test_blocks_begin_near_the_identity_and_what_is_between_them_keeps_lengths(made: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    for layer in made(**SMALL).layers.modules():  # type: ignore[union-attr, operator]
+        if isinstance(layer, nn.Linear) and layer.bias is None:
+            lengths = torch.linalg.svdvals(layer.weight)
+            assert torch.allclose(lengths, torch.ones_like(lengths), atol=1e-5)
+        elif isinstance(layer, nn.Linear):
+            assert layer.weight.std() < 0.03 and layer.bias.abs().max() == 0
