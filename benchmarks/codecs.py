@@ -35,6 +35,7 @@ from lic_image.codecs.compressai_zoo import adopted
 from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
+from lic_image.codecs.stf import STF
 from lic_image.codecs.swift import Swift
 from lic_image.codecs.tinylic import TinyLIC
 from lic_image.files import ImageFiles
@@ -43,11 +44,14 @@ HEIGHT, WIDTH, ROUNDS = 512, 768, 5
 DEVIATION = 4.0  # of latents: random weights give next to nothing to code
 
 
-def loud(codec: Any, x: Tensor) -> Any:
-    """`codec` in evaluation mode, its last analysis layer scaled until latents of `x` deviate by `DEVIATION`."""
+def loud(codec: Any, x: Tensor, last: Any = None) -> Any:
+    """`codec` in evaluation mode, one layer scaled until latents of `x` deviate by about `DEVIATION`.
+
+    That layer is `last`, or g_a's last convolution.
+    """
     codec.eval()
     with torch.inference_mode():
-        last = [layer for layer in codec.g_a.modules() if isinstance(layer, nn.Conv2d)][-1]
+        last = last or [layer for layer in codec.g_a.modules() if isinstance(layer, nn.Conv2d)][-1]
         last.weight.mul_(DEVIATION / codec.g_a(x).std())
     return codec
 
@@ -137,12 +141,14 @@ def against_peers(x: Tensor) -> dict[str, float]:
 def where_time_goes(x: Tensor, rgb: Any) -> dict[str, float]:
     """Prints the second table; how far each system is from the convolutions alone."""
     torch.manual_seed(0)
+    stf = STF()
     ours = of_ours(published(x)) | {
         "factorized": loud(Factorized(128, 192), x),
         "hyperprior": loud(Hyperprior(128, 192), x),
         "channel_postfilter": loud(ChannelPostfilter(), x),
         "adjacent": loud(Adjacent(), x),
         "tinylic": loud(TinyLIC(), x),
+        "stf": loud(stf, x, stf.g_a.layers[-2].reduction),
     }
     table = Table(title="milliseconds of our coding, and how often they are the floors")
     for heading in ("codec", "way", *PARTS, "all", "/ convolutions", "/ operations"):

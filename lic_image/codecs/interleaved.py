@@ -53,6 +53,8 @@ class Interleaved(WalkedCodec):
     """
 
     own_losses = ("enhancement",)
+    g_a: nn.Sequential
+    g_s: nn.Sequential
 
     def __init__(
         self,

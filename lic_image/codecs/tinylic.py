@@ -13,13 +13,13 @@ The widths of the context's hidden layers are ours, for the 28.3 M parameters th
 import math
 from collections.abc import Callable, Sequence
 
-import torch
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.walks import Visitor
+from common.layers.drop_path import rising
 from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.multistage_context import MultistageContext
 from lic_image.layers.neighbourhood_stage import NeighbourhoodStage
@@ -59,7 +59,7 @@ class TinyLIC(WalkedCodec):
         strides = [1 if 2**i < reduced else 2 for i in range(4)]
         self.downsampling = 4 * math.prod(strides)
         count = sum(depths) + 4
-        drops = (drop * torch.arange(count) / (count - 1)).tolist()
+        drops = rising(drop, count)
 
         def stage(C: int, depth: int, first: int, window: int = 7) -> NeighbourhoodStage:
             return NeighbourhoodStage(C, window, drops[first : first + depth], head)

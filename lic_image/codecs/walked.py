@@ -3,7 +3,7 @@
 from typing import Any
 
 from compressai.models import CompressionModel
-from torch import Tensor, nn
+from torch import Tensor
 
 from common.entropy import exact
 from common.entropy.walks import WalkedLatents
@@ -12,8 +12,6 @@ from common.entropy.walks import WalkedLatents
 class WalkedCodec(WalkedLatents, CompressionModel):
     """To be given g_a, g_s and what `WalkedLatents` asks for."""
 
-    g_a: nn.Sequential
-    g_s: nn.Sequential
     downsampling: int
 
     def forward(self, x: Tensor) -> dict[str, Any]:

@@ -6,14 +6,14 @@
 M. Lu, P. Guo, H. Shi, C. Cao, Z. Ma: "Transformer-based image compression", DCC 2022, and its successor Tiny-LIC
 (M. Lu, F. Chen, S. Pu, Z. Ma, "High-efficiency lossy image coding through adaptive neighborhood information
 aggregation", 2022). The MLP has twice the channels, with GELU. In training a block's two parts are left out at random
-("drop path", G. Huang et al., ECCV 2016), for each picture by itself.
+(`DropPath`).
 """
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from common.randomness import rand_for_batch
+from common.layers.drop_path import DropPath
 from lic_image.layers.neighbourhood_attention import NeighbourhoodAttention
 
 
@@ -22,25 +22,18 @@ class NeighbourhoodBlock(nn.Module):
 
     def __init__(self, C: int, window: int, drop: float = 0.0, head: int = 16) -> None:
         super().__init__()
-        self.drop = drop
         self.norm_attention, self.norm_mlp = nn.LayerNorm(C), nn.LayerNorm(C)
         self.attention = NeighbourhoodAttention(C, window, head)
+        self.drop_path = DropPath(drop)
         self.mlp = nn.Sequential(nn.Linear(C, 2 * C), nn.GELU(), nn.Linear(2 * C, C))
 
     def forward(self, u: Tensor) -> Tensor:
-        u = u + self.kept(self.attention(self.norm_attention(u)))
-        return u + self.kept(self.mlp(self.norm_mlp(u)))
-
-    def kept(self, part: Tensor) -> Tensor:
-        """In training 0 for some pictures, and for the others so much more that the mean stays."""
-        if not self.training or not self.drop:
-            return part
-        kept = rand_for_batch((len(part), 1, 1, 1), part.device) >= self.drop
-        return part * kept / (1 - self.drop)
+        u = u + self.drop_path(self.attention(self.norm_attention(u)))
+        return u + self.drop_path(self.mlp(self.norm_mlp(u)))
 
 
 class NeighbourhoodStage(nn.Module):
-    """(B, C, H, W) -> the same shape. Args: channels, window, `NeighbourhoodBlock.drop` of each block."""
+    """(B, C, H, W) -> the same shape. Args: channels, window, how often the parts of each block are left out."""
 
     def __init__(self, C: int, window: int, drops: Sequence[float], head: int = 16) -> None:
         super().__init__()

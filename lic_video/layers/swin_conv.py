@@ -12,10 +12,9 @@ border, and cut afterwards. The last convolution starts at zero, so that the blo
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models.swin_transformer import SwinTransformerBlock
 
+from common.layers.swin_blocks import swin_blocks
 from lic_video.layers.residual_block import ResidualBlock, closing
-from lic_video.layers.window_attention import WindowAttention
 
 
 class ResidualSwin(nn.Module):
@@ -31,14 +30,7 @@ class ResidualSwin(nn.Module):
     def __init__(self, C: int, layers: int = 6, window: int = 8, head: int = 16, mlp: float = 2.0) -> None:
         super().__init__()
         self.window = window
-        self.layers = nn.Sequential(
-            *(
-                SwinTransformerBlock(
-                    C, max(1, C // head), [window] * 2, [window // 2 * (i % 2)] * 2, mlp, attn_layer=WindowAttention
-                )
-                for i in range(layers)
-            )
-        )
+        self.layers = swin_blocks(C, max(1, C // head), window, mlp, [0.0] * layers)
         self.leave = nn.Conv2d(C, C, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ SYSTEMS = {
     "swift": [],
     "tinylic": [],
     "interleaved": [],
+    "stf": [],
     "compressai/mbt2018": [],
     "compressai/cheng2020-attn": [],
 }

@@ -8,8 +8,10 @@ import torch
 from hydra.utils import instantiate
 from support import compose
 
+from common.errors import LicError
 from common.metrics.complexity import gmacs
 from lic_image.codecs.interleaved import Interleaved
+from lic_image.codecs.stf import STF
 from lic_image.codecs.tinylic import TinyLIC
 
 SMALL = partial(TinyLIC, (16, 16, 32, 32), (1, 1, 1, 1), 16, (8, 8), drop=0.0)
@@ -89,6 +91,19 @@ def test_noise_changes_pixels_in_evaluation_alone() -> None:
         torch.manual_seed(0)
         codec.seen = codec(x)["x_hat"]  # type: ignore[assignment]
     assert torch.equal(plain.seen, noisy.seen)  # type: ignore[arg-type]
+
+
+def test_the_same_modules_around_stf() -> None:
+    torch.manual_seed(0)
+    codec = instantiate(compose("model=image/interleaved_stf", "size=tiny").model.codec).eval()
+    assert isinstance(codec.backbone, STF) and codec.downsampling == 64
+    x = torch.rand(1, 3, 64, 128)
+    with torch.inference_mode():
+        measured, out = codec(x), codec.compress(x)
+        assert torch.equal(codec.decompress(**out)["x_hat"], measured["x_hat"].clamp(0, 1))
+    assert measured["x_hat"].shape == x.shape
+    with pytest.raises(LicError, match="4 times"):
+        Interleaved(STF, patch=4)
 
 
 @pytest.mark.parametrize("icrsa", ["none", "residual", "convolution"])

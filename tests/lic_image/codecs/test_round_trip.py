@@ -19,6 +19,7 @@ from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.interleaved import Interleaved
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
+from lic_image.codecs.stf import STF
 from lic_image.codecs.swift import Swift
 from lic_image.codecs.tinylic import TinyLIC
 from lic_image.files import ImageFiles
@@ -62,6 +63,7 @@ FAST: dict[str, Callable[[], CompressionModel]] = {
     "channel_postfilter": lambda: ChannelPostfilter(8, 12, refinement=REFINEMENT["postfilter"]),
     "swift": swift,
     "interleaved": lambda: Interleaved(partial(TinyLIC, (16, 16, 32, 32), (1, 1, 1, 1), 16, (8, 8)), C=4, hidden=8),
+    "stf": lambda: STF(4, (1, 1, 2, 1), (16, 16, 16, 16, 8), 4, 2, (8, 8), head=4),
     "tinylic": lambda: TinyLIC((16, 16, 32, 32), (1, 1, 1, 1), 16, (8, 8)),
 }
 RASTER: dict[str, Callable[[], CompressionModel]] = {
@@ -132,7 +134,7 @@ def test_every_combination_of_blocks(attention: str, refinement: str, mixture: i
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in FAST if name not in ("tinylic", "interleaved")]
+    "name", [name for name in FAST if name not in ("tinylic", "interleaved", "stf")]
 )  # have tests of their own
 def test_estimated_bits_are_the_written_ones(name: str) -> None:
     codec = livened(FAST[name], seed=3)

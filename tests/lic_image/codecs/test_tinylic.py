@@ -15,10 +15,10 @@ def test_it_has_the_published_size() -> None:
 
 def test_parts_are_left_out_more_and_more_often() -> None:
     codec = TinyLIC()
-    drops = [block.drop for stage in codec.g_a[1::2] for block in stage.blocks]  # type: ignore[union-attr]
-    mirrored = [block.drop for stage in codec.g_s[::2] for block in stage.blocks]  # type: ignore[union-attr]
+    drops = [block.drop_path.drop for stage in codec.g_a[1::2] for block in stage.blocks]  # type: ignore[union-attr]
+    mirrored = [block.drop_path.drop for stage in codec.g_s[::2] for block in stage.blocks]  # type: ignore[union-attr]
     assert drops == sorted(drops) and drops[0] == 0 and mirrored[0] == 0 and mirrored == sorted(mirrored)
-    assert codec.h_a[-1].blocks[-1].drop == pytest.approx(0.1)  # type: ignore[union-attr, index]
+    assert codec.h_a[-1].blocks[-1].drop_path.drop == pytest.approx(0.1)  # type: ignore[union-attr, index]
 
 
 def lively() -> TinyLIC:

@@ -2,6 +2,7 @@
 
 import torch
 
+from common.metrics.complexity import gmacs
 from lic_video.layers.swin_conv import ResidualSwin, SwinConv
 from lic_video.layers.unet import UNet
 
@@ -42,3 +43,10 @@ def test_unet_joins_levels_by_sums() -> None:
     assert deep.shape == (1, 6, 4, 3)
     torch.testing.assert_close(net(x), net.leave(net.after[0](kept + net.up[0](deep))))
     assert UNet(3, (4, 6, 8))(torch.randn(1, 3, 7, 5)).shape == (1, 3, 7, 5)
+
+
+def test_it_works_after_its_operations_were_counted() -> None:
+    net = ResidualSwin(16, layers=2)
+    gmacs(net, (1, 16, 16, 24))
+    x = torch.randn(1, 16, 16, 24)
+    assert torch.isfinite(net(x)).all() and type(net(x)) is torch.Tensor
