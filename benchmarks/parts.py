@@ -27,7 +27,7 @@ from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.packet import PacketReader, PacketWriter
 
 PARTS = ("transform", "parameters", "coder", "files")
-_LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, GDN)
+_LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Conv3d, nn.Linear, GDN)
 _CODER: list[tuple[Any, str]] = [
     *((module, name) for module in (rans, mixture) for name in ("encode", "decode")),
     *((kind, "encode") for kind in (rans.SequentialEncoder, mixture.SequentialEncoder)),

@@ -52,5 +52,7 @@ def test_files_of_a_gpu_and_of_a_processor_decode_on_the_other(
     ("model", "way"), [(model, way) for way in WAYS for model in options("model") if supported(model, way)]
 )
 def test_every_model_trains_on_a_gpu(model: str, way: str, lic: Lic, tmp_path: Path) -> None:
-    assert lic("train", f"model={model}", "debug=step", *WAYS[way]) == 0
+    # Latents of one position are channels first and last at once, and torch 2.11's compiler takes one for the other.
+    crop = ["data.crop=128"] if model.startswith("image/") else []
+    assert lic("train", f"model={model}", "debug=step", *crop, *WAYS[way]) == 0
     assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1

@@ -11,7 +11,7 @@ def test_it_is_kept_with_small_outputs() -> None:
 
 def test_it_shows_its_figures(place: Path) -> None:
     notebook = executed("image_codecs", "steps = 60 ", 4, place)
-    assert_shows_figures(notebook, 10)
+    assert_shows_figures(notebook, 13)
     table = table_of(notebook, "latent_bits")
     assert "<td>y</td>" in table and "<td>z</td>" in table
     assert (place / "runs/notebook/adjacent-4/result.json").exists()
