@@ -5,7 +5,7 @@
     latent means ──┴─┬─ convs ─────────────────────────────── means ─┘             │      │
                      └─ convs ─ 0.5 tanh ──────────────────────────────────────────┴──────┘
 
-D. Minnen, S. Singh: "Channel-wise autoregressive entropy models for learned image compression", ICIP 2020, figure 1.
+D. Minnen, S. Singh: "Channel-wise autoregressive entropy models for learned image compression", ICIP 2020.
 The last branch, which sees the decoded slice, too, predicts what rounding took away (latent residual prediction).
 A slice is predicted from at most `support` others, and these are the first: so behind them slices do not depend on each
 other. That is how R. Zou, C. Song, Z. Zhang (CVPR 2022) publish it. All convs are 3x3, with GELU between them.

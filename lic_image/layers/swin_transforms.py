@@ -3,11 +3,11 @@
     g_a   x ─ patch embedding, LN ─ blocks C ─ merge ─ blocks 2 C ─ merge ─ blocks 4 C ─ merge ─ blocks 8 C ─ y
     g_s   y_hat ─ blocks 8 C ─ split ─ blocks 4 C ─ split ─ blocks 2 C ─ split ─ blocks C ─ conv5, shuffle, conv3
 
-R. Zou, C. Song, Z. Zhang: "The devil is in the details: window-based attention for image compression", CVPR 2022,
-figure 7. The patch embedding is a convolution whose kernel is its stride. MLPs have four times the channels. Parts of
-blocks are left out more and more often, from 0 for the first block of each transform; that, and what surrounds the
-blocks, is not in the text and taken from the published code. How layers begin is ours: from torch's own values, as in
-that code, a small codec learns much more slowly, and not at all at 2e-3.
+R. Zou, C. Song, Z. Zhang: "The devil is in the details: window-based attention for image compression", CVPR 2022.
+The patch embedding is a convolution whose kernel is its stride. MLPs have four times the channels. Parts of blocks are
+left out more and more often, from 0 for the first block of each transform; that, and what surrounds the blocks, is as
+in the published code. How layers begin is ours: from torch's own values, as in that code, a small codec learns much
+more slowly, and not at all at a learning rate of 2e-3.
 """
 
 from collections.abc import Sequence
