@@ -36,6 +36,7 @@ from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.swift import Swift
+from lic_image.codecs.ticm import TICM
 from lic_image.codecs.tinylic import TinyLIC
 from lic_image.files import ImageFiles
 
@@ -43,11 +44,11 @@ HEIGHT, WIDTH, ROUNDS = 512, 768, 5
 DEVIATION = 4.0  # of latents: random weights give next to nothing to code
 
 
-def loud(codec: Any, x: Tensor) -> Any:
-    """`codec` in evaluation mode, its last analysis layer scaled until latents of `x` deviate by `DEVIATION`."""
+def loud(codec: Any, x: Tensor, kind: type[nn.Module] = nn.Conv2d) -> Any:
+    """`codec` in evaluation mode, latents of `x` made to deviate by `DEVIATION` through its last analysis layer."""
     codec.eval()
     with torch.inference_mode():
-        last = [layer for layer in codec.g_a.modules() if isinstance(layer, nn.Conv2d)][-1]
+        last: Any = [layer for layer in codec.g_a.modules() if isinstance(layer, kind)][-1]
         last.weight.mul_(DEVIATION / codec.g_a(x).std())
     return codec
 
@@ -143,6 +144,7 @@ def where_time_goes(x: Tensor, rgb: Any) -> dict[str, float]:
         "channel_postfilter": loud(ChannelPostfilter(), x),
         "adjacent": loud(Adjacent(), x),
         "tinylic": loud(TinyLIC(), x),
+        "ticm": loud(TICM(), x, nn.Linear),
     }
     table = Table(title="milliseconds of our coding, and how often they are the floors")
     for heading in ("codec", "way", *PARTS, "all", "/ convolutions", "/ operations"):

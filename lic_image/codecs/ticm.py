@@ -1,23 +1,22 @@
 """`ticm`: transforms of merged patches and transformer blocks, and a context that sees all that is decoded.
 
-    x ─ merge 4 ─ TB ─ merge 2 ─ TB ─ merge 2 ─ TB ─ y ── round ── y_hat ─ TB ─ expand 2 ─ TB ─ expand 2 ─ TB ─ expand 4 ─ x_hat
-                                                     │       │ p(y | side, y_hat before: CGAM)
-                        z ─ TB ─ merge 2 ─ TB ─ merge 2      └───── side ─ expand 2 ─ TB ─ expand 2 ─ TB ─ z_hat
+    x ─ merge 4 ─ TB ─ merge 2 ─ TB ─ merge 2 ─ TB ─ y ──── round ──── y_hat ─ the mirror image, by expanding ─ x_hat
+                                                     │        │ p(y | side, y_hat before: CGAM)
+                                                     └ merge 2 ─ TB ─ merge 2 ─ TB ─ z ─ round ─ z_hat ─ h_s ─ side
 
 A. A. Jeny, thesis 2022, section 3.4: the transformer image compression model. TB is a transformer block with spatially
 reduced keys and values, merging is deformable. Table 3.1 has five stages of 64, 128, 320, 512 and 704 channels.
 
-Ours, where the thesis is silent or contradicts itself: heads of 64 channels, as 6 heads do not divide the widths; an MLP
-of 3 times the channels in the last stage, as the table's 8 breaks its own count of parameters; side information of y's
-320 channels; each decoder's blocks before its expanding. The thesis' "six blocks" have four in the main encoder, at no
-new resolution: a second block on y, and in the decoder (`depths`), as the text says only that there is one more.
+Ours, where the thesis is silent or contradicts itself: heads of 64 channels, as 6 heads do not divide the widths; an
+MLP of 3 times the channels in the last stage, as the table's 8 breaks its own count of parameters; side information of
+y's 320 channels; in the decoders blocks stand before expanding. The thesis' "six blocks" have four in the main encoder
+in place of three, and it does not say where: taken as a second block on y, mirrored in the decoder (`depths`).
 
 Batch normalisation is that of each process under DDP: on GPUs `trainer.sync_batchnorm=true` makes it that of all.
 """
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor, nn
 
 from common.entropy import exact

@@ -10,9 +10,9 @@ A. A. Jeny, thesis 2022, section 3.4.3, on Z. Guo, Z. Zhang, R. Feng, Z. Chen: "
 image compression", 2021. The thesis has i < n in raster order and no equation of m_conv,3. Ours:
 
 * One head of d channels. Keys and values are kept, so that each position's are computed once.
-* i goes over the positions before n that the wavefronts of `common.entropy.raster` have completed: in n's row those left
-  of it, d rows above those up to 3 d - 1 columns right of it. Nearest neighbours are in sight, and a whole wave can be
-  decoded at once. Training, encoder and decoder have the same set.
+* i goes over the positions before n that the wavefronts of `common.entropy.raster` have completed: in n's row those
+  left of it, m rows above those up to 3 m - 1 columns right of it. Nearest neighbours are in sight, and a whole wave
+  can be decoded at once. Training, encoder and decoder have the same set.
 * Rows are in blocks of `rows`. n sees its own block and the one before it: `rows` rows or more above it, or all that
   there are. So memory and time grow with the number of positions and the width of the picture, not with their square.
 * A key and a value of zero are always in sight. They are all that the first position sees.
@@ -56,12 +56,10 @@ class CausalGlobalContext(nn.Module):
         rows: in a block.
     """
 
-    def __init__(
-        self, M: int, side: int, width: int = 128, hidden: int = 320, d: int = 64, rows: int = 32
-    ) -> None:
+    def __init__(self, M: int, side: int, width: int = 128, hidden: int = 320, d: int = 64, rows: int = 32) -> None:
         super().__init__()
         half, neighbours = M // 2, len(taps()) * M
-        self.half, self.d, self.rows = half, d, rows
+        self.C, self.d, self.rows = half, d, rows
         self.groups = (slice(0, half), slice(half, M))
         self.local_1, self.local_2 = nn.Linear(neighbours, width), nn.Linear(neighbours + half, width)
         self.query, self.key, self.value = (nn.Linear(half, d, bias=False) for _ in range(3))
@@ -82,7 +80,7 @@ class CausalGlobalContext(nn.Module):
                 ),
             ]
         # The same to the bit, from kernels. The position itself is a neighbour there, with zeros for its group 2.
-        widened = nn.Parameter(F.pad(self.local_2.weight.detach(), (0, self.half)), requires_grad=False)
+        widened = nn.Parameter(F.pad(self.local_2.weight.detach(), (0, self.C)), requires_grad=False)
         first = AtPositions(
             (self.local_1.weight, self.local_1.bias), list(self.told_1), side, window.values, window.reach
         )
@@ -96,7 +94,7 @@ class CausalGlobalContext(nn.Module):
     @exact.parameters
     def keys_and_values(self, latent: Tensor) -> Tensor:
         """ŷ_i (B, n, M) -> k_i, v_i, (B, n, 2 d)."""
-        first, second = latent.split(self.half, 2)
+        first, second = latent.split(self.C, 2)
         return torch.cat([self.key(first), self.value(second)], 2)
 
     @exact.parameters
@@ -134,7 +132,7 @@ class Memory:
 
     def own(self, positions: np.ndarray) -> Tensor:
         """ŷ_{n,1}, (B, n, M/2)."""
-        return self._window.values[:, self._window.places(positions), : self._context.half]
+        return self._window.values[:, self._window.places(positions), : self._context.C]
 
     def __call__(self, positions: np.ndarray) -> Tensor:
         # Group 2 of these positions may come later. Then what is kept of them is out of sight now, and replaced next.

@@ -3,10 +3,10 @@
     DPMM(x) = GELU(BN(DC(x)))                                                              thesis, eq. 3.11
     DC(x)_p = b + Σ_t W_t x(k p + t + Δ_{p,t})          t in {0 … k-1}²,  Δ = 0.1 · offsets(x)
 
-A. A. Jeny, thesis 2022, section 3.4.1; the merging is the deformable token merging of Z. Pan, B. Zhuang, H. He, J. Liu,
-J. Cai: "Less is more: pay less attention in vision transformers", AAAI 2022. x between positions is bilinear, and zero
-outside, as in torchvision's `deform_conv2d`. Kernel and stride are both k, so that every tap samples one position of its
-own: all samples together are one map of x's size, and the sum over taps is a plain convolution of it.
+A. A. Jeny, thesis 2022, section 3.4.1; the merging is the deformable token merging of Z. Pan, B. Zhuang, H. He,
+J. Liu, J. Cai: "Less is more: pay less attention in vision transformers", AAAI 2022. x between positions is bilinear,
+and zero outside, as in torchvision's `deform_conv2d`. Kernel and stride are both k, so that every tap samples one
+position of its own: all samples together are one map of x's size, and the sum over taps is a plain convolution of it.
 
 The offsets come from a convolution that starts at zero. Their learning rate is a tenth of the others': Adam's steps do
 not depend on the size of gradients, so that the factor 0.1 does just that, and no parameter group is needed.

@@ -3,9 +3,9 @@
     DPEM(x) = GELU(BN(shuffle(W x + b)))         W: inputs -> k² C channels,  shuffle: k² C channels -> k x k positions
 
 A. A. Jeny, thesis 2022, section 3.4.1: it "reconfigures the feature maps of neighboring dimensions into a higher
-resolution feature map". The thesis calls it deformable and gives no equation; the linear layer and the shuffle are as in
-Swin-Unet (H. Cao et al., 2021), normalisation and activation as in the merging, and nothing in it is deformable: each of
-the new positions has one source only. At the end of a decoder there is neither norm nor activation.
+resolution feature map". The thesis calls it deformable and gives no equation; the linear layer and the shuffle are as
+in Swin-Unet (H. Cao et al., 2021), normalisation and activation as in the merging. Nothing in it is deformable: each
+new position has one source only. At the end of a decoder there is neither norm nor activation.
 """
 
 from torch import Tensor, nn

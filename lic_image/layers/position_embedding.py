@@ -1,8 +1,8 @@
 """A learned position embedding: u = x + E, with a vector for each position.
 
-A. Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021; A. A. Jeny, thesis 2022, section 3.4.1, adds it to the
-embedded patches before the first transformer block. E has the size of training's crops; for other sizes it is resized
-bilinearly.
+A. Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021; A. A. Jeny, thesis 2022, section 3.4.1, adds it to
+the embedded patches before the first transformer block. E has a vector for each patch of a crop of 256x256; for other
+sizes it is resized bilinearly.
 """
 
 import torch
@@ -19,7 +19,7 @@ class PositionEmbedding(nn.Module):
         nn.init.trunc_normal_(self.embedding, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
-        E = self.embedding
+        E: Tensor = self.embedding
         if x.shape[2:] != E.shape[2:]:
             E = F.interpolate(E, x.shape[2:], mode="bilinear", align_corners=False)
         return x + E

@@ -6,9 +6,10 @@
 
     u ← u + MHSRSA(LN(u)),  u ← u + MLP(LN(u))                            the block                     eq. 3.12, 3.13
 
-A. A. Jeny, thesis 2022, section 3.4.2; the attention is that of W. Wang et al., "Pyramid vision transformer", ICCV 2021.
-Reshape and W_s together are a convolution with kernel and stride r. r = 1 reduces nothing and has no SD: plain multi-head
-attention. The table's 6 heads do not divide its widths: here heads have 64 channels each, 1, 2, 5, 8 and 11 of them.
+A. A. Jeny, thesis 2022, section 3.4.2; the attention is that of W. Wang et al., "Pyramid vision transformer", ICCV
+2021. Reshape and W_s together are a convolution with kernel and stride r. r = 1 reduces nothing and has no SD: plain
+multi-head attention. The table's 6 heads do not divide its widths: here heads have 64 channels each, and there are 1,
+2, 5, 8 and 11 of them.
 """
 
 from torch import Tensor, nn

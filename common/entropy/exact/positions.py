@@ -51,7 +51,7 @@ class AtPositions:
 
     def __init__(
         self,
-        context: tuple[nn.Parameter, Tensor | None],
+        context: tuple[Tensor, Tensor | None],
         layers: Sequence[nn.Module],
         side: Tensor,
         values: Tensor,

@@ -25,6 +25,7 @@ SYSTEMS = {
     "adjacent": [],
     "channel_postfilter": [],
     "swift": [],
+    "ticm": [],
     "tinylic": [],
     "compressai/mbt2018": [],
     "compressai/cheng2020-attn": [],
