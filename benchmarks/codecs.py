@@ -37,6 +37,7 @@ from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.stf import STF
 from lic_image.codecs.swift import Swift
+from lic_image.codecs.ticm import TICM
 from lic_image.codecs.tinylic import TinyLIC
 from lic_image.files import ImageFiles
 
@@ -141,7 +142,7 @@ def against_peers(x: Tensor) -> dict[str, float]:
 def where_time_goes(x: Tensor, rgb: Any) -> dict[str, float]:
     """Prints the second table; how far each system is from the convolutions alone."""
     torch.manual_seed(0)
-    stf = STF()
+    stf, ticm = STF(), TICM()
     ours = of_ours(published(x)) | {
         "factorized": loud(Factorized(128, 192), x),
         "hyperprior": loud(Hyperprior(128, 192), x),
@@ -149,6 +150,7 @@ def where_time_goes(x: Tensor, rgb: Any) -> dict[str, float]:
         "adjacent": loud(Adjacent(), x),
         "tinylic": loud(TinyLIC(), x),
         "stf": loud(stf, x, stf.g_a.layers[-2].reduction),
+        "ticm": loud(ticm, x, [layer for layer in ticm.g_a.modules() if isinstance(layer, nn.Linear)][-1]),
     }
     table = Table(title="milliseconds of our coding, and how often they are the floors")
     for heading in ("codec", "way", *PARTS, "all", "/ convolutions", "/ operations"):

@@ -11,7 +11,8 @@ neighbours alone give. Hence
   H W, each of a few products of matrices.
 
 Symbols are written in the order in which they are read: wave by wave, from the top, all channels of one position
-after the other.
+after the other. Channels may come in groups, each predicted from those before it at the same position, too: then a wave
+is read group by group.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,10 +26,11 @@ from common.entropy.exact.sums import same_weights
 from common.entropy.mixture_packet import MixtureReader, MixtureWriter
 from common.entropy.models import GaussianConditional, single
 from common.entropy.tables import to_int32
-from common.entropy.walks import Likelihoods, Visitor
+from common.entropy.walks import EVERYTHING, Likelihoods, Visitor
 
-# Scales and means of n positions, (B, n, M) each.
+# Scales and means of n positions, (B, n, M) each, or of the M channels of a group.
 Told = tuple[Tensor, Tensor]
+ONE_GROUP = (EVERYTHING,)
 
 
 @lru_cache(maxsize=32)
@@ -46,36 +48,43 @@ def taps(radius: int = 2) -> np.ndarray:
 
 
 class RasterLikelihoods(Likelihoods):
-    """Measures round(y) under Gaussians of any mean."""
+    """Measures round(y) under Gaussians of any mean; in training y as the model's quantiser says."""
 
     def __init__(self, model: GaussianConditional, y: Tensor) -> None:
         super().__init__(model, y)
-        self.known = y.round()
+        y_hat = single(y).round()
+        self._rated, self.known = model.quantiser(single(y)) if model.training else (y_hat, y_hat)
 
     def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
         assert self.known is not None
-        found = self._model._likelihood(single(self.known), single(scales), means)
+        found = self._model._likelihood(self._rated, single(scales), means)
         self._found[None, None] = self._model.likelihood_lower_bound(found)
         return self.known
 
 
 class RasterWriter(Visitor):
-    """Writes round(y), each image into a writer of its own."""
+    """Writes round(y), each image into a writer of its own; `groups` and `radius` as of `raster`."""
 
-    def __init__(self, y: Tensor, writers: Sequence[MixtureWriter], radius: int = 2) -> None:
+    def __init__(
+        self, y: Tensor, writers: Sequence[MixtureWriter], radius: int = 2, groups: Sequence[slice] = ONE_GROUP
+    ) -> None:
         self.size = (y.shape[2], y.shape[3])
-        self.known, self._writers, self._radius = y.round(), writers, radius
+        self.known, self._writers, self._radius, self._groups = y.round(), writers, radius, groups
 
     def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
         assert self.known is not None and means is not None
-        order, _ = wavefronts(*self.size, self._radius)
         symbols = to_int32(self.known)
         told = [p.float().cpu().numpy() for p in (scales, means)]
         for i, writer in enumerate(self._writers):
-            rows = (a[i].reshape(len(a[i]), -1).T[order].reshape(-1) for a in (symbols, *told))
-            integers, scale, mean = rows
+            integers, scale, mean = (self._in_order(a[i]) for a in (symbols, *told))
             writer.symbols(integers, scale[None], mean[None])
         return self.known
+
+    def _in_order(self, values: np.ndarray) -> np.ndarray:
+        """(M, h, w) -> one after the other, as they are read."""
+        order, ends = wavefronts(*self.size, self._radius)
+        waves = np.split(values.reshape(len(values), -1).T[order], ends[:-1])
+        return np.concatenate([wave[:, group].reshape(-1) for wave in waves for group in self._groups])
 
 
 class RasterReader(Visitor):
@@ -120,41 +129,51 @@ class Window:
         return self.values[:, at].unflatten(1, (len(positions), -1)).flatten(2)
 
 
-# From side information of every position (B, h w, S) and the window: what tells positions i w + j their Gaussians.
-Predictor = Callable[[Tensor, Window], Callable[[np.ndarray], Told]]
+# From side information of every position (B, h w, S) and the window: what tells positions i w + j their Gaussians, a
+# function for each group of channels.
+Predictor = Callable[[Tensor, Window], Sequence[Callable[[np.ndarray], Told]]]
 CHUNK = 2048  # positions that are predicted at once, where all are known
 
 
 def gathered(predict: Callable[[Tensor, Tensor], Told]) -> Predictor:
     """`predict` takes n positions' side information (B, n, S) and neighbours (B, n, taps M)."""
 
-    def begin(side: Tensor, window: Window) -> Callable[[np.ndarray], Told]:
-        return lambda positions: predict(side[:, positions], window.neighbours(positions))
+    def begin(side: Tensor, window: Window) -> list[Callable[[np.ndarray], Told]]:
+        return [lambda positions: predict(side[:, positions], window.neighbours(positions))]
 
     return begin
 
 
-def raster(visit: Visitor, side: Tensor, predictor: Predictor, radius: int = 2) -> Tensor:
+def raster(
+    visit: Visitor, side: Tensor, predictor: Predictor, radius: int = 2, groups: Sequence[slice] = ONE_GROUP
+) -> Tensor:
     """A walk in raster order; returns y_hat (B, M, h, w).
 
     Args:
         side: side information of every position, (B, S, h, w).
         predictor: see `gathered`.
         radius: of the window.
+        groups: of channels, in coding order: all M, from the first on.
     """
     h, w = visit.size
     M = visit.M if isinstance(visit, RasterReader) else known_of(visit).shape[1]
     window = Window(len(side), visit.size, M, radius, side)
     with same_weights():
-        told = predictor(side.flatten(2).transpose(1, 2).contiguous(), window)
+        tellers = predictor(side.flatten(2).transpose(1, 2).contiguous(), window)
         if isinstance(visit, RasterReader):
             order, ends = wavefronts(h, w, radius)
             for positions in np.split(order, ends[:-1]):
-                window.values[:, window.places(positions)] = visit.wave(*told(positions))
+                places = window.places(positions)
+                for told, group in zip(tellers, groups):
+                    window.values[:, places, group] = visit.wave(*told(positions))
             return window.inside().permute(0, 3, 1, 2).contiguous()
         window.inside().copy_(known_of(visit).permute(0, 2, 3, 1))
-        parts = [told(np.arange(i, min(i + CHUNK, h * w))) for i in range(0, h * w, CHUNK)]
-        scales, means = (torch.cat(p, 1).transpose(1, 2).unflatten(2, (h, w)) for p in zip(*parts))
+        chunks = [np.arange(i, min(i + CHUNK, h * w)) for i in range(0, h * w, CHUNK)]
+        parts = [zip(*(told(positions) for told in tellers)) for positions in chunks]
+        scales, means = (
+            torch.cat([torch.cat(p, 2) for p in of_all], 1).transpose(1, 2).unflatten(2, (h, w))
+            for of_all in zip(*parts)
+        )
         return visit(scales, means)
 
 

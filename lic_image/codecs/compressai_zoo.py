@@ -7,7 +7,7 @@ decoded images are not the ones that its forward pass measures. Here round(y) is
 any mean, and what is decoded equals the forward pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,16 @@ from common.entropy import exact
 from common.entropy.exact.mode import wanted
 from common.entropy.exact.positions import AtPositions
 from common.entropy.exact.sums import same
-from common.entropy.mixture_packet import MixtureReader, MixtureWriter
 from common.entropy.models import adopt
-from common.entropy.raster import RasterLikelihoods, RasterReader, RasterWriter, Told, Window, gathered, raster, taps
+from common.entropy.raster import Told, Window, gathered, raster, taps
+from common.entropy.raster_latents import RasterLatents
 from common.entropy.rules import rules
-from common.entropy.walks import Visitor, WalkedLatents
+from common.entropy.walks import Visitor
 from common.errors import LicError
 from lic_image.codecs.raster_in_floats import read_position_by_position, write_position_by_position
 
 
-class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
+class RasterCoder(RasterLatents, models.JointAutoregressiveHierarchicalPriors):
     """Codes y in raster order, each position given the 5x5 neighbourhood decoded before it.
 
     D. Minnen, J. Ballé, G. Toderici, NeurIPS 2018.
@@ -61,7 +61,7 @@ class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
         scales, means = self.entropy_parameters(both).squeeze(2).transpose(1, 2).chunk(2, 2)
         return scales, means
 
-    def _compiled(self, side: Tensor, window: Window) -> Callable[[np.ndarray], Told]:
+    def _compiled(self, side: Tensor, window: Window) -> Sequence[Callable[[np.ndarray], Told]]:
         """`_predict`, to the bit, where there are kernels for it: on a processor, for layers that they know."""
         layers = list(self.entropy_parameters)
         if not AtPositions.fits(layers, side, window.values.shape[2]):
@@ -73,16 +73,13 @@ class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
             scales, means = network(positions, window.places(positions)).chunk(2, 2)
             return scales, means
 
-        return told
+        return [told]
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         if self.training:
             return super().forward(x)  # type: ignore[no-any-return]
         y_hat, likelihoods = self.measured(self.g_a(x))
         return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
-
-    def likelihoods(self, y: Tensor) -> RasterLikelihoods:
-        return RasterLikelihoods(self.gaussian_conditional, y)
 
     def compress(self, x: Tensor) -> dict[str, Any]:
         y = self.g_a(x)
@@ -94,18 +91,6 @@ class RasterCoder(WalkedLatents, models.JointAutoregressiveHierarchicalPriors):
         else:
             y_hat = read_position_by_position(self, strings, shape)
         return {"x_hat": exact.synthesis(self.g_s, y_hat).clamp(0, 1)}
-
-    def new_writer(self) -> MixtureWriter:
-        return MixtureWriter()
-
-    def new_reader(self, string: bytes) -> MixtureReader:
-        return MixtureReader(string)
-
-    def writing(self, y: Tensor, writers: Any) -> RasterWriter:
-        return RasterWriter(y, writers)
-
-    def reading(self, size: tuple[int, int], readers: Any) -> RasterReader:
-        return RasterReader(self.M, size, readers)
 
 
 def adopted(model: models.CompressionModel) -> models.CompressionModel:

@@ -66,6 +66,18 @@ def test_modules_are_what_the_row_is_called(row: str, blocks: tuple[str | None, 
     assert tuple(b._target_.rsplit(".", 1)[-1] if OmegaConf.is_config(b) else b for b in found) == blocks
 
 
+@pytest.mark.parametrize("blocks", ["five", "six"])
+@pytest.mark.parametrize(("context", "made"), [("cgam", "CausalGlobalContext"), ("masked", "MaskedContext")])
+@pytest.mark.parametrize(("attention", "reductions"), [("mhsrsa", [8, 4, 2, 1, 1]), ("mhsa", [1, 1, 1, 1, 1])])
+def test_rows_of_ticm_are_what_they_are_called(
+    blocks: str, context: str, made: str, attention: str, reductions: list[int]
+) -> None:
+    row = f"{blocks}_{context}_{attention}"
+    codec = compose("ablation=ticm_table77", f"ablation/ticm_table77={row}").model.codec
+    assert sum(codec.depths) == {"five": 5, "six": 6}[blocks] and codec.reductions == reductions
+    assert codec.context._target_.rpartition(".")[2] == made
+
+
 @pytest.mark.parametrize(
     ("table", "row", "pyramids", "repaired"),
     [

@@ -9,6 +9,8 @@ from torch import Tensor
 from common.entropy.exact.folds import mean, softmax
 from common.entropy.exact.sums import linear, matmul
 
+SCORES = 2**22  # of queries and keys, in memory at once; no sum goes over queries, so that this changes no result
+
 
 def attention(
     q: Tensor,
@@ -26,7 +28,14 @@ def attention(
     """
     if is_causal or dropout_p or enable_gqa:
         raise NotImplementedError("causal, with dropout or grouped queries")
-    return weighted(probabilities(q, k, attn_mask, scale), v)
+    L, S = q.shape[-2], k.shape[-2]
+    at_once = max(1, SCORES // max(1, math.prod(q.shape[:-2]) * S))
+    parts = []
+    for i in range(0, L, at_once):
+        here = slice(i, i + at_once)
+        mask = attn_mask if attn_mask is None or attn_mask.shape[-2] == 1 else attn_mask[..., here, :]
+        parts.append(weighted(probabilities(q[..., here, :], k, mask, scale), v))
+    return torch.cat(parts, -2) if parts else weighted(probabilities(q, k, attn_mask, scale), v)
 
 
 def probabilities(q: Tensor, k: Tensor, mask: Tensor | None = None, scale: float | None = None) -> Tensor:

@@ -41,30 +41,34 @@ class AtPositions:
 
     Args:
         context: the weight (O, taps M) and bias (O,) of the layer that sees the neighbours.
-        layers: those behind it, which take the side information and the context: 1x1 convolutions and LeakyReLUs.
+        layers: those behind it, which take the side information, what else is known of a position, and the context:
+            1x1 convolutions or linear layers, and LeakyReLUs.
         side: side information (B, positions, S).
         values: float32 (B, places, M), between the calls filled with what is decoded.
         reach: where a place's neighbours are from it, (taps,), in rising order.
+        more: how many numbers are known else.
     """
 
     def __init__(
         self,
-        context: tuple[nn.Parameter, Tensor | None],
+        context: tuple[Tensor, Tensor | None],
         layers: Sequence[nn.Module],
         side: Tensor,
         values: Tensor,
         reach: np.ndarray,
+        more: int = 0,
     ) -> None:
+        self._more = more
         self._side = to_grid(side.double(), FIXED_BITS, INPUT_LIMIT).numpy()
         self._values, self._outputs = values.numpy(), 0
         self._first, self._offsets = reach[0], ((reach - reach[0]) * values.shape[2]).astype(np.uint64)
         self._layers = [_layer(*context)]
         self._parameters: list[Tensor] = [context[0]]
         for layer in layers:
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, nn.Conv2d | nn.Linear):
                 self._layers.append(_layer(layer.weight, layer.bias))
                 self._parameters.append(layer.weight)
-                self._outputs = layer.out_channels
+                self._outputs = len(layer.weight)
             else:
                 self._layers[-1] = self._layers[-1]._replace(slope=float(layer.negative_slope))  # type: ignore[arg-type]
 
@@ -82,14 +86,19 @@ class AtPositions:
         )
         return behind and linear[:1] == [True] and M % _STEP == 0 and compiled(side.double()) and not sums.shuffled()
 
-    def __call__(self, positions: np.ndarray, places: np.ndarray) -> Tensor:
-        """Of n positions, which are at these places of `values` -> (B, n, outputs), float32."""
+    def __call__(self, positions: np.ndarray, places: np.ndarray, known: Tensor | None = None) -> Tensor:
+        """Of n positions, which are at these places of `values` -> (B, n, outputs), float32.
+
+        `known` is what else is known of them, (B, n, more).
+        """
         (B, every, M), S, n = self._values.shape, self._side.shape[2], len(positions)
         context, *rest = self._layers
         x = np.zeros((B * n, rest[0].weights.shape[1]))
         x[:, :S] = self._side[:, positions].reshape(B * n, S)
+        if known is not None:
+            x[:, S : S + self._more] = to_grid(known.double(), FIXED_BITS, INPUT_LIMIT).reshape(B * n, -1)
         starts = ((np.arange(B)[:, None] * every + places + self._first) * M).reshape(-1)
-        _compute(context, self._values.reshape(-1), starts, self._offsets, 2.0**FIXED_BITS, x, S)
+        _compute(context, self._values.reshape(-1), starts, self._offsets, 2.0**FIXED_BITS, x, S + self._more)
         for layer in rest:
             given, starts = x.reshape(-1), np.arange(B * n) * x.shape[1]
             x = np.empty((B * n, layer.bias.size))
@@ -99,7 +108,7 @@ class AtPositions:
 
 def _plain(layer: nn.Module) -> bool:
     if not isinstance(layer, nn.Conv2d):
-        return False
+        return isinstance(layer, nn.Linear)
     return (layer.kernel_size, layer.stride, layer.padding, layer.groups) == ((1, 1), (1, 1), (0, 0), 1)
 
 

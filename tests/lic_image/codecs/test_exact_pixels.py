@@ -26,6 +26,7 @@ SYSTEMS = {
     "adjacent": [],
     "channel_postfilter": [],
     "swift": [],
+    "ticm": [],
     "tinylic": [],
     "interleaved": [],
     "stf": [],

@@ -21,9 +21,11 @@ from lic_image.codecs.interleaved import Interleaved
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.stf import STF
 from lic_image.codecs.swift import Swift
+from lic_image.codecs.ticm import TICM
 from lic_image.codecs.tinylic import TinyLIC
 from lic_image.files import ImageFiles
 from lic_image.layers.adjacent_attention import AdjacentAttention
+from lic_image.layers.causal_global import CausalGlobalContext
 from lic_image.layers.channel_attention import ChannelAttention
 from lic_image.layers.decoded_refinement import DecodedRefinement
 from lic_image.layers.nonlocal_attention import NonLocalAttention
@@ -70,6 +72,9 @@ RASTER: dict[str, Callable[[], CompressionModel]] = {
     "mbt2018": lambda: JointAutoregressive(8, 12),
     "cheng2020-anchor": lambda: Cheng2020Anchor(8),
     "cheng2020-attn": lambda: Cheng2020Attention(8),
+    "ticm": lambda: TICM(
+        (16, 16, 32, 32, 48), context=partial(CausalGlobalContext, width=16, hidden=24, rows=4), head=16
+    ),
 }
 
 
@@ -82,7 +87,7 @@ def livened(make: Callable[[], CompressionModel], seed: int) -> CompressionModel
             if parameter.ndim > 1 and not name.startswith(("transform", "inverse", "entropy_bottleneck")):
                 spread = parameter.std(unbiased=False)
                 parameter += torch.where(spread > 0, 0.3 * spread, 0.02) * torch.randn_like(parameter)
-            if name.startswith("g_a.6.weight"):
+            if name.startswith(("g_a.6.weight", "g_a.6.mlp.2")):
                 parameter *= 40
             if name.startswith("h_s.attention.mlp"):
                 parameter *= 0.1  # gates that close would make scales zero

@@ -60,6 +60,24 @@ def test_as_everywhere_else(batch: int, n: int, S: int, M: int, widths: tuple[in
         torch.set_num_threads(before)
 
 
+def test_what_else_is_known_stands_between_side_information_and_context() -> None:
+    torch.manual_seed(0)
+    weight, bias = nn.Parameter(torch.randn(8, 12)), torch.randn(8)
+    layers = [nn.Linear(5 + 3 + 8, 16), nn.LeakyReLU(0.01), nn.Linear(16, 6)]
+    side, known, values = torch.randn(2, 20, 5), torch.randn(2, 4, 3), torch.randn(2, 30, 4).round()
+    positions = np.array([3, 4, 9, 17])
+    with torch.inference_mode():
+        assert AtPositions.fits(layers, side, 4)
+        told = AtPositions((weight, bias), layers, side, values, REACH, more=3)(positions, positions + 8, known)
+        seen = values[:, (positions[:, None] + 8 + REACH).reshape(-1)].reshape(2, 4, -1)
+
+        def by_torch(side: Tensor, known: Tensor, seen: Tensor) -> Tensor:
+            context = nn.functional.linear(seen, weight, bias)
+            return nn.Sequential(*layers)(torch.cat([side, known, context], 2))  # type: ignore[no-any-return]
+
+        assert torch.equal(told, exact.run(by_torch, side[:, positions], known, seen))
+
+
 def test_it_follows_its_weights_and_the_values() -> None:
     weight, bias, layers = network(4, 4, (8,))
     side, values, one = torch.ones(1, 9, 4), torch.zeros(1, 20, 4), np.array([8])
