@@ -1,8 +1,8 @@
 """Every image codec at its published size, on one 512x768 photograph: `python -m benchmarks.systems [MODEL …]`.
 
 Each is encoded and decoded to and from bytes in a process of its own, whose peak memory is then known: the median of
-`--rounds`, after one that does not count. Weights are as they start, the last layer of the analysis scaled until there
-is something to code. Beside them CompressAI's own classes with their own coder.
+`--rounds`, after one that does not count. Weights are those that `lic conform` gives untrained codecs. Beside them
+CompressAI's own classes with their own coder.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import torch
@@ -23,7 +24,6 @@ OURS = (
     "interleaved_stf", "ticm", "compressai/mbt2018", "compressai/cheng2020-attn",
 )  # fmt: skip
 THEIRS = ("mbt2018", "cheng2020-attn")
-DEVIATION = 4.0  # of latents
 
 
 class Measured(NamedTuple):
@@ -36,20 +36,6 @@ class Measured(NamedTuple):
     bpp: float
 
 
-def loud(codec: Any, x: torch.Tensor) -> Any:
-    """`codec`, its latents of `x` scaled to deviate by about `DEVIATION`, where its last layer allows it."""
-    with torch.inference_mode():
-        for layer in reversed([m for m in codec.g_a.modules() if getattr(m, "weight", None) is not None]):
-            before, weight = codec.g_a(x).std(), layer.weight.clone()
-            layer.weight.mul_(2)
-            grown = codec.g_a(x).std() / before
-            layer.weight.copy_(weight)
-            if weight.ndim > 1 and grown > 1.5:
-                layer.weight.mul_(DEVIATION / before)
-                break
-    return codec
-
-
 def timed(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
     times = []
     for _ in range(rounds + 1):
@@ -59,46 +45,63 @@ def timed(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
     return statistics.median(times[1:]), result
 
 
-def ours(model: str, rounds: int) -> Measured:
+def built(name: str) -> tuple[Any, torch.Tensor, Any]:
+    """The codec, untrained, the photograph as its input and as pixels."""
+    from common.coding import to_input
+    from common.data.scenes import still
+
+    torch.manual_seed(0)
+    rgb = still(0, 0, 512, 768)
+    if name in THEIRS:
+        from compressai.zoo import image_models
+
+        codec = image_models[name](quality=4, pretrained=False).eval()
+        return codec, to_input(rgb, 64), rgb
     from hydra import compose, initialize_config_module
     from hydra.utils import instantiate
 
-    from common.allocator import keep_freed_memory
-    from common.coding import to_input
-    from common.data.scenes import still
     from common.launch import resolvers
+
+    resolvers.register()
+    with initialize_config_module("conf", version_base="1.3"):
+        cfg = compose("train", overrides=[f"model=image/{name}", "size=base"])
+    codec = instantiate(cfg.model.codec).eval()
+    return codec, to_input(rgb, codec.downsampling), rgb
+
+
+def prepare(name: str, file: str) -> None:
+    """Weights with which there is something to code, into `file`; elsewhere, as it takes memory."""
+    from lic_image.conform.calibration import calibrate
+
+    codec, x, _ = built(name)
+    calibrate(codec, x[..., :256, :256])
+    torch.save(codec.state_dict(), file)
+
+
+def ours(name: str, file: str, rounds: int) -> Measured:
+    from common.allocator import keep_freed_memory
     from lic_image.files import ImageFiles
 
     keep_freed_memory()
-    resolvers.register()
-    torch.manual_seed(0)
-    with initialize_config_module("conf", version_base="1.3"):
-        cfg = compose("train", overrides=[f"model=image/{model}", "size=base"])
-    codec = instantiate(cfg.model.codec).eval()
-    rgb = still(0, 0, 512, 768)
-    files = ImageFiles(codec, model)
-    loud(codec, to_input(rgb, codec.downsampling))
+    codec, _, rgb = built(name)
+    codec.load_state_dict(torch.load(file))
+    files = ImageFiles(codec, name)
     encode, data = timed(lambda: files.encode(rgb), rounds)
     decode, _ = timed(lambda: files.decode(data), rounds)
-    millions = sum(p.numel() for p in codec.parameters()) / 1e6
-    return Measured(millions, encode, decode, memory("VmHWM") / 2**30, 8 * len(data) / rgb[..., 0].size)
+    return measured(codec, encode, decode, len(data))
 
 
-def theirs(model: str, rounds: int) -> Measured:
-    from compressai.zoo import image_models
-
-    from common.coding import to_input
-    from common.data.scenes import still
-
-    torch.manual_seed(0)
-    codec = image_models[model](quality=4, pretrained=False).eval()
-    x = to_input(still(0, 0, 512, 768), 64)
-    loud(codec, x)
+def theirs(name: str, file: str, rounds: int) -> Measured:
+    codec, x, _ = built(name)
+    codec.load_state_dict(torch.load(file))
     codec.update(force=True)
     with torch.inference_mode():
         encode, out = timed(lambda: codec.compress(x), rounds)
         decode, _ = timed(lambda: codec.decompress(out["strings"], out["shape"]), rounds)
-    size = sum(len(string) for strings in out["strings"] for string in strings)
+    return measured(codec, encode, decode, sum(len(string) for strings in out["strings"] for string in strings))
+
+
+def measured(codec: Any, encode: float, decode: float, size: int) -> Measured:
     millions = sum(p.numel() for p in codec.parameters()) / 1e6
     return Measured(millions, encode, decode, memory("VmHWM") / 2**30, 8 * size / (512 * 768))
 
@@ -115,7 +118,10 @@ def main() -> None:
     jobs = [(model, ours, arguments.rounds) for model in arguments.models]
     jobs += [(f"CompressAI's {model}", theirs, 1) for model in THEIRS]
     for name, measure, rounds in jobs:
-        m = in_fresh_process(measure, name.rpartition(" ")[2], rounds)
+        with TemporaryDirectory() as folder:
+            model, file = name.rpartition(" ")[2], f"{folder}/weights"
+            in_fresh_process(prepare, model, file)
+            m = in_fresh_process(measure, model, file, rounds)
         found[name] = m._asdict()
         figures = (f"{value:.2f}" for value in (m.encode, m.decode, m.decode / m.encode, m.peak, m.bpp))
         table.add_row(name, f"{m.millions:.1f}", *figures)
