@@ -88,9 +88,6 @@ class STF(WalkedCodec):
         self.entropy_bottleneck = EntropyBottleneck(hyper[-1])
         self.gaussian_conditional = GaussianConditional()
 
-    def hyper_analysis(self, y: Tensor) -> Tensor:
-        return self.h_a(y)  # type: ignore[no-any-return]
-
     @exact.parameters
     def hyper_synthesis(self, z_hat: Tensor) -> tuple[Tensor, Tensor]:
         """z_hat (B, N, h/4, w/4) -> latent scales and means, (B, M, h, w) each."""

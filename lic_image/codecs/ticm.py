@@ -17,12 +17,10 @@ Batch normalisation is that of each process under DDP: on GPUs `trainer.sync_bat
 
 from collections.abc import Callable, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
-from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.raster_latents import RasterLatents
-from common.entropy.walks import Visitor
 from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.causal_global import CausalGlobalContext
 from lic_image.layers.deformable_merging import DeformableMerging
@@ -84,14 +82,3 @@ class TICM(RasterLatents, WalkedCodec):
         self.groups = self.context.groups
         self.entropy_bottleneck = EntropyBottleneck(widths[-1])
         self.gaussian_conditional = GaussianConditional()
-
-    def hyper_analysis(self, y: Tensor) -> Tensor:
-        return self.h_a(y)  # type: ignore[no-any-return]
-
-    @exact.parameters
-    def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
-        """z_hat (B, Z, h/4, w/4) -> side information (B, M, h, w)."""
-        return self.h_s(z_hat)  # type: ignore[no-any-return]
-
-    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
-        return self.context.walk(self.hyper_synthesis(z_hat), visit)

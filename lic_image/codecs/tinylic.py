@@ -14,11 +14,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from compressai.models.utils import conv, deconv
-from torch import Tensor, nn
+from torch import nn
 
-from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional
-from common.entropy.walks import Visitor
 from common.layers.drop_path import rising
 from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.multistage_context import MultistageContext
@@ -80,14 +78,3 @@ class TinyLIC(WalkedCodec):
         self.context = MultistageContext(M, 2 * M, context)
         self.entropy_bottleneck = EntropyBottleneck(N)
         self.gaussian_conditional = GaussianConditional()
-
-    def hyper_analysis(self, y: Tensor) -> Tensor:
-        return self.h_a(y)  # type: ignore[no-any-return]
-
-    @exact.parameters
-    def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
-        """z_hat (B, N, h/4, w/4) -> side information (B, 2 M, h, w)."""
-        return self.h_s(z_hat)  # type: ignore[no-any-return]
-
-    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
-        return self.context.walk(self.hyper_synthesis(z_hat), visit)

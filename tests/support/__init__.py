@@ -5,6 +5,7 @@ from typing import Any
 
 import hydra
 import numpy as np
+import pytest
 import torch
 from hydra import initialize_config_module
 from hydra.core.hydra_config import HydraConfig
@@ -38,6 +39,16 @@ def textured(height: int, width: int, seed: int = 0) -> np.ndarray:
     ]
     noise = rng.normal(0, 3, (height, width, 3))
     return np.clip(128 + 80 * np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
+
+
+def assert_files_are_the_forward_pass(codec: Any, x: torch.Tensor, within: float = 0.01) -> None:
+    """What is decoded is what the evaluation's forward pass gives, and is as large as its likelihoods say."""
+    with torch.inference_mode():
+        measured, out = codec(x), codec.compress(x)
+        assert torch.equal(codec.decompress(**out)["x_hat"], measured["x_hat"].clamp(0, 1))
+    bits = -sum(p.double().log2().sum().item() for p in measured["likelihoods"].values())
+    written = 8 * sum(len(string) for strings in out["strings"] for string in strings)
+    assert written == pytest.approx(bits, rel=within)
 
 
 def shaken(model: nn.Module, seed: int = 0) -> nn.Module:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from hydra.utils import instantiate
-from support import compose
+from support import assert_files_are_the_forward_pass, compose
 
 from common.errors import LicError
 from common.metrics.complexity import gmacs
@@ -62,13 +62,7 @@ def test_every_switch_codes(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_decoded_is_the_forward_pass_and_the_size_is_what_likelihoods_say(batch: int) -> None:
-    codec, x = lively(), torch.rand(batch, 3, 256, 256)
-    with torch.inference_mode():
-        measured, out = codec(x), codec.compress(x)
-        assert torch.equal(codec.decompress(**out)["x_hat"], measured["x_hat"].clamp(0, 1))
-    bits = -sum(p.double().log2().sum().item() for p in measured["likelihoods"].values())
-    written = 8 * sum(len(string) for strings in out["strings"] for string in strings)
-    assert written == pytest.approx(bits, rel=0.01)
+    assert_files_are_the_forward_pass(lively(), torch.rand(batch, 3, 256, 256))
 
 
 def test_the_enhancement_loss_is_between_what_is_coded_and_what_comes_out() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import assert_files_are_the_forward_pass
 
 from lic_image.codecs.stf import STF
 
@@ -39,10 +40,4 @@ def lively() -> STF:
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_decoded_is_the_forward_pass_and_the_size_is_what_likelihoods_say(batch: int) -> None:
-    codec, x = lively(), torch.rand(batch, 3, 256, 256)
-    with torch.inference_mode():
-        measured, out = codec(x), codec.compress(x)
-        assert torch.equal(codec.decompress(**out)["x_hat"], measured["x_hat"].clamp(0, 1))
-    bits = -sum(p.double().log2().sum().item() for p in measured["likelihoods"].values())
-    written = 8 * sum(len(string) for strings in out["strings"] for string in strings)
-    assert written == pytest.approx(bits, rel=0.01)
+    assert_files_are_the_forward_pass(lively(), torch.rand(batch, 3, 256, 256))
