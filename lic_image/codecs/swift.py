@@ -15,10 +15,8 @@ far, low frequencies first, each slice in two checkerboard passes.
 
 import math
 from itertools import pairwise
-from typing import Any
 
 import torch
-from compressai.models import CompressionModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,15 +24,16 @@ from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional, quantise_by
 from common.entropy.packet import PacketReader, PacketWriter
 from common.entropy.quantisers import Mixed
-from common.entropy.walks import Visitor, WalkedLatents, phases
+from common.entropy.walks import Visitor, phases
 from common.layers.pyramid_start import optimal_step
+from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.block_dct import BLOCK, block_dct
 from lic_image.layers.depthwise import DepthwiseBlock
 from lic_image.layers.lapped import across_edges, edge_filter
 from lic_image.layers.slice_context import SliceContext, with_magnitude
 
 
-class Swift(WalkedLatents, CompressionModel):
+class Swift(WalkedCodec):
     """The codec.
 
     Args:
@@ -160,13 +159,6 @@ class Swift(WalkedLatents, CompressionModel):
         """Parameters of normalised latents -> scale and mean of y's channels `part`."""
         gain = self.log_gain[part].exp()
         return log_scale.exp() * gain, mean * gain
-
-    def forward(self, x: Tensor) -> dict[str, Any]:
-        y_hat, likelihoods = self.measured(self.g_a(x))
-        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
-
-    def compress(self, x: Tensor) -> dict[str, Any]:
-        return self.compress_latents(self.g_a(x))
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         return {"x_hat": self.decoded(self.decompress_latents(strings, shape))}
