@@ -9,6 +9,7 @@
 Ratios are the peer's figure over ours; times are one thread's processor time, as what counts here is the work itself.
 """
 
+import argparse
 import json
 import time
 from functools import partial
@@ -196,6 +197,7 @@ def mixture_coding() -> dict[str, float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.blocks", description=__doc__).parse_args()
     torch.set_num_threads(1)
     figures: dict[str, float] = {}
     with torch.inference_mode():

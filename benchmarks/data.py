@@ -10,6 +10,7 @@ count). `setup` is everything up to the first photograph; `crops` includes decod
 number, in our order, and iterated over in its own; WebDataset is iterated over in its own.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -36,9 +37,12 @@ SHARD, WINDOW, CROP, ROUNDS = 8 << 20, 3, 256, 5
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.data", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="of photographs; procedural ones by default")
+    folder = parser.parse_args().folder
     sys.addaudithook(_watch)
     with tempfile.TemporaryDirectory() as temporary:
-        measure(Path(sys.argv[1]) if len(sys.argv) > 1 else generated(Path(temporary)), Path(temporary))
+        measure(folder or generated(Path(temporary)), Path(temporary))
 
 
 def measure(folder: Path, temporary: Path) -> None:

@@ -10,6 +10,7 @@ scales, in Rust and without tables, and a second set of ratios says how ours sta
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from functools import partial
@@ -147,6 +148,7 @@ def measure_constriction(rounds: int) -> dict[str, float]:
 
 def main() -> None:
     """Measures with as many threads as torch chooses, and with one, where CompressAI's index building does better."""
+    argparse.ArgumentParser(prog="python -m benchmarks.entropy_coder", description=__doc__).parse_args()
     keep_freed_memory()  # as in every `lic` command, and here for both
     threads = torch.get_num_threads()
     result = measure(rounds=15) | measure_mixtures(rounds=7)

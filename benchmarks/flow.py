@@ -9,6 +9,7 @@ Ratios are the peer's figure over ours. Times are one thread's processor time, i
 of a fresh process above what it held before, weights among that.
 """
 
+import argparse
 import json
 import time
 from collections.abc import Callable
@@ -177,6 +178,7 @@ def show(title: str, headings: list[str], rows: list[list[str]]) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.flow", description=__doc__).parse_args()
     torch.set_num_threads(1)
     figures = cost_volumes() | networks()
     print(json.dumps({name: round(value, 4) for name, value in figures.items()}))

@@ -124,12 +124,12 @@ def floor(codec: nn.Module, work: Callable[[], object]) -> Floor:
         calls.append((alone, x.clone()))
         operations += 2 * weight[0].numel() * (x if isinstance(layer, nn.ConvTranspose2d) else out).numel()
 
-    def at_positions(self: AtPositions, positions: np.ndarray, places: np.ndarray) -> Tensor:
+    def at_positions(self: AtPositions, positions: np.ndarray, *rest: Any) -> Tensor:
         nonlocal operations
         for weight in self.weights():
             calls.append((partial(F.linear, weight=weight), torch.randn(len(positions), weight.shape[1])))
             operations += 2 * len(positions) * weight.numel()
-        return told(self, positions, places)
+        return told(self, positions, *rest)
 
     told = AtPositions.__call__
     hooks = [layer.register_forward_hook(note) for layer in codec.modules() if isinstance(layer, _LAYERS)]

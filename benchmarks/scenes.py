@@ -3,6 +3,7 @@
 python -m benchmarks.scenes
 """
 
+import argparse
 import io
 import json
 
@@ -18,6 +19,7 @@ STILLS = 40
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.scenes", description=__doc__).parse_args()
     table = Table("size", "stills/s", "PNG decodes/s", "PNG time / still time")
     ratios: dict[str, float] = {}
     for size in (128, 256):

@@ -8,6 +8,7 @@ few others. Times are processor time, interleaved, medians; memory is the peak o
 before, weights among that.
 """
 
+import argparse
 import json
 import time
 from collections.abc import Callable
@@ -126,6 +127,7 @@ def measure() -> dict[str, float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(prog="python -m benchmarks.video", description=__doc__).parse_args()
     torch.set_num_threads(1)
     print(json.dumps(measure()))
 

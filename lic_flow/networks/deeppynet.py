@@ -20,6 +20,7 @@ upsampled and scaled as between levels.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,6 +88,11 @@ class DeepPyNet(nn.Module):
         for layer in (self.decoder.flow, self.context.flow, self.select):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Its parts: as a whole, what `forward` repeats would be compiled for every refinement, which takes minutes."""
+        for part in (self.pyramids, self.cost_volume, self.decoder, self.context):
+            part.compile(*args, **kwargs)
 
     def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
         B = len(first)

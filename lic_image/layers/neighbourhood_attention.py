@@ -9,10 +9,12 @@ Where a side L is shorter than k, the window is that side. b is learned for each
 Computed tile by tile: `TILE` x `TILE` queries share the keys that any of them sees, and a mask hides those that one
 does not see. That is up to (TILE + k - 1)² / k² times the products of the definition, all of them products of matrices,
 and a memory of (1 + (k - 1) / TILE)² times keys and values instead of k² times. Tiles that see alike are computed
-together: those inside, and those at each border.
+together: those inside, and those at each border. They are read as overlapping slices, not by index: the gradient of
+reading by index sorts all indices on a GPU.
 """
 
-from collections import defaultdict
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -23,61 +25,81 @@ TILE = 8
 
 
 class Tiles(NamedTuple):
-    """Tiles along one axis that see alike, as positions: n tiles of t queries and s keys."""
+    """n neighbouring tiles along one axis that see alike: one tile every t positions."""
 
-    queries: Tensor  # (n, t)
-    keys: Tensor  # (n, s)
-    offsets: Tensor  # (t, s): from a query to a key
-    seen: Tensor  # bool (t, s): whether the key is in the query's window
+    n: int
+    query: int  # the first query of the first tile
+    key: int  # its first key
+    done: int  # how many of its queries are in the tile before, too
+    offsets: tuple[tuple[int | None, ...], ...]  # t x s: from a query to a key; None where the query does not see it
+
+    def queries(self, x: Tensor, axis: int) -> Tensor:
+        """(…, L, …) -> (…, n, t, …)."""
+        t = len(self.offsets)
+        return x.narrow(axis, self.query, self.n * t).unflatten(axis, (self.n, t))
+
+    def keys(self, x: Tensor, axis: int) -> Tensor:
+        """(…, L, …) -> (…, n, s, …), a view: tiles share keys."""
+        t, s = len(self.offsets), len(self.offsets[0])
+        return x.narrow(axis, self.key, (self.n - 1) * t + s).unfold(axis, s, t).movedim(-1, axis + 1)
 
 
-def tiles(length: int, window: int, device: torch.device | str = "cpu") -> list[Tiles]:
-    """All tiles along an axis. The last ones may overlap."""
+@lru_cache(256)
+def tiles(length: int, window: int) -> list[Tiles]:
+    """All tiles along an axis, in order. The last one may overlap the one before."""
     k, t = min(window, length), min(TILE, length)
     s = min(t + k - 1, length)
-    alike: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
-    for begin in sorted({min(i, length - t) for i in range(0, length, t)}):
+    found: list[Tiles] = []
+    for before, begin in pairwise([-t, *sorted({min(i, length - t) for i in range(0, length, t)})]):
         first = min(max(begin - k // 2, 0), length - s)
-        starts = (min(max(i - k // 2, 0), length - k) - first for i in range(begin, begin + t))
-        sight = (begin - first, *starts)
-        alike[sight].append((begin, first))
-    found = []
-    for (shift, *windows), places in alike.items():
-        begins, firsts = torch.tensor(places, device=device).T[:, :, None]
-        query, key = torch.arange(t, device=device), torch.arange(s, device=device)
-        start = torch.tensor(windows, device=device)[:, None]
-        seen = (key >= start) & (key < start + k)
-        found.append(Tiles(begins + query, firsts + key, key - shift - query[:, None], seen))
+        offsets = []
+        for i in range(begin, begin + t):
+            start = min(max(i - k // 2, 0), length - k)
+            offsets.append(tuple(j - i if start <= j < start + k else None for j in range(first, first + s)))
+        tile = Tiles(1, begin, first, before + t - begin, tuple(offsets))
+        if found and found[-1].offsets == tile.offsets and tile.done == 0:
+            found[-1] = found[-1]._replace(n=found[-1].n + 1)
+        else:
+            found.append(tile)
     return found
+
+
+@lru_cache(256)
+@torch.inference_mode(False)
+def places(rows: Tiles, columns: Tiles, window: int, device: torch.device) -> Tensor:
+    """Index of the bias of each of t u queries and s r keys, (t u s r); keys that are not seen have the last index."""
+    side = 2 * window - 1
+    down, right = (
+        torch.tensor([[-1 if j is None else j + window - 1 for j in row] for row in each.offsets])
+        for each in (rows, columns)
+    )
+    down, right = down[:, None, :, None], right[:, None]
+    return torch.where((down < 0) | (right < 0), side**2, down * side + right).flatten().to(device)
 
 
 def neighbourhood_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """q, k, v (B, H, W, h, d) of h heads, bias (h, 2 window - 1, 2 window - 1) -> (B, H, W, h, d)."""
     B, H, W = q.shape[:3]
     window = (bias.shape[1] + 1) // 2
-    pairs, out = torch.cat([k, v], 4), torch.empty_like(v)
-    for rows in tiles(H, window, q.device):
-        for columns in tiles(W, window, q.device):
-            inside = (rows.seen[:, None, :, None] & columns.seen[:, None]).flatten(2).flatten(0, 1)
-            down, right = ((each.offsets + window - 1).clamp(0, 2 * window - 2) for each in (rows, columns))
-            told = bias[:, down[:, None, :, None], right[:, None]].flatten(3).flatten(1, 2)
-            mask = told.masked_fill(~inside, float("-inf")).to(q.dtype)[None]
-            queries = at(rows.queries, columns.queries)
-            keys, values = together(pairs[at(rows.keys, columns.keys)]).chunk(2, 3)
-            part = F.scaled_dot_product_attention(together(q[queries]), keys, values, attn_mask=mask)
-            n, m, t, u = len(rows.queries), len(columns.queries), rows.queries.shape[1], columns.queries.shape[1]
-            out[queries] = part.transpose(1, 2).unflatten(1, (t, u)).unflatten(0, (B, n, m)).to(out.dtype)
-    return out
-
-
-def at(rows: Tensor, columns: Tensor) -> tuple[slice, Tensor, Tensor]:
-    """The index of tiles (n, t) x (m, u) in (B, H, W, …), which gives (B, n, m, t, u, …)."""
-    return slice(None), rows[:, None, :, None], columns[None, :, None, :]
+    pairs, told = torch.cat([k, v], 4), F.pad(bias.flatten(1), (0, 1), value=float("-inf")).to(q.dtype)
+    bands = []
+    for rows in tiles(H, window):
+        queries, keys, band = rows.queries(q, 1), rows.keys(pairs, 1), []
+        for columns in tiles(W, window):
+            t, u = len(rows.offsets), len(columns.offsets)
+            mask = told.index_select(1, places(rows, columns, window, q.device)).unflatten(1, (t * u, -1))
+            mine, (theirs, values) = together(columns.queries(queries, 3)), together(columns.keys(keys, 3)).chunk(2, 3)
+            part = F.scaled_dot_product_attention(mine, theirs, values, attn_mask=mask[None])
+            part = part.transpose(1, 2).unflatten(1, (t, u)).unflatten(0, (B, rows.n, columns.n))
+            part = part.transpose(2, 3).flatten(3, 4).flatten(1, 2)  # (B, n t, m u, h, d)
+            band.append(part[:, rows.done :, columns.done :])
+        bands.append(torch.cat(band, 2))
+    return torch.cat(bands, 1).to(v.dtype)
 
 
 def together(x: Tensor) -> Tensor:
-    """(B, n, m, t, u, h, d) -> (B n m, h, t u, d), without a copy."""
-    return x.flatten(3, 4).flatten(0, 2).transpose(1, 2)
+    """(B, n, t, m, u, h, d) -> (B n m, h, t u, d)."""
+    return x.transpose(2, 3).flatten(3, 4).flatten(0, 2).transpose(1, 2)
 
 
 class NeighbourhoodAttention(nn.Module):

@@ -106,3 +106,24 @@ def test_studied_settings() -> None:
     count = lambda network: sum(p.numel() for p in network.parameters())  # noqa: E731
     assert count(tiny(pyramids=2)) < count(tiny())
     assert count(tiny(repaired=())) < count(tiny(repaired=(2,))) < count(tiny(repaired=(2, 3, 4)))
+
+
+def test_what_repeats_is_compiled_once() -> None:
+    """Four times as many refinements give no more to compile, and the flows are the same."""
+    torch.manual_seed(0)
+    first, second = torch.rand(2, 1, 3, 32, 48).unbind(0)
+    compiled = []
+    for count in (1, 4):
+        graphs: list[int] = []
+        torch.compiler.reset()
+        network = tiny(iterations=(count, count)).eval()
+        expected = network(first, second)
+
+        def counting(graph: torch.fx.GraphModule, _: object, graphs: list[int] = graphs) -> object:
+            graphs.append(len(graph.graph.nodes))
+            return graph.forward
+
+        network.compile(backend=counting)
+        torch.testing.assert_close(network(first, second), expected)
+        compiled.append(sum(graphs))
+    assert compiled[0] == compiled[1] > 0

@@ -40,16 +40,19 @@ def test_against_the_definition(size: tuple[int, int], window: int) -> None:
 @pytest.mark.parametrize("window", [3, 7])
 @pytest.mark.parametrize("length", [*range(1, 20), 64])
 def test_every_query_is_in_a_tile_that_has_all_its_keys(length: int, window: int) -> None:
-    k, done = min(window, length), set()
+    k, done, places = min(window, length), list[int](), torch.arange(length)
     for part in tiles(length, window):
-        for queries, keys in zip(part.queries.tolist(), part.keys.tolist()):
+        own = part.queries(places, 0).flatten()[part.done :].tolist()
+        for queries, keys in zip(part.queries(places, 0).tolist(), part.keys(places, 0).tolist()):
             assert min(keys) >= 0 and max(keys) < length
-            for i, seen, offsets in zip(queries, part.seen, part.offsets.tolist()):
+            for i, offsets in zip(queries, part.offsets):
                 start = min(max(i - k // 2, 0), length - k)
-                assert [key for key, is_seen in zip(keys, seen) if is_seen] == list(range(start, start + k))
-                assert [i + offset for offset in offsets] == keys
-                done.add(i)
-    assert done == set(range(length))
+                seen = range(start, start + k)
+                assert [None if offset is None else i + offset for offset in offsets] == [
+                    key if key in seen else None for key in keys
+                ]
+        done += own
+    assert done == list(range(length))
 
 
 def test_gradients_are_those_of_the_definition() -> None:
