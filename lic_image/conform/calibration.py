@@ -130,20 +130,40 @@ def _behind_latents(codec: nn.Module, x: Tensor) -> list[nn.Parameter]:
 
 @torch.enable_grad()
 def _descend(codec: nn.Module, x: Tensor) -> None:
-    free = _behind_latents(codec, x)
-    optimiser = torch.optim.Adam(free, lr=RATE)
+    """Some steps down; where one of them overflows it is taken back, and those after it are a tenth as long."""
+    free, rate = _behind_latents(codec, x), RATE
+    optimiser, finite = torch.optim.Adam(free, lr=rate), [p.detach().clone() for p in free]
     for _ in range(STEPS):
         optimiser.zero_grad()
-        with _told(codec) as (_, rates):
-            out = codec(x)
-        loss = 1000 * F.mse_loss(out["x_hat"], x)
-        for part in [*rates, *(-p.log().sum() for p in out.get("likelihoods", {}).values())]:
-            loss = loss + 20 * part / x[:, 0].numel()
-        if not loss.isfinite() or not loss.requires_grad:
+        loss = _loss(codec, x)
+        if not loss.requires_grad:
             break
         loss.backward()
-        nn.utils.clip_grad_norm_(free, 100.0)
-        optimiser.step()
+        norm = nn.utils.clip_grad_norm_(free, 100.0)
+        if loss.isfinite() and norm.isfinite():
+            finite = [p.detach().clone() for p in free]
+            optimiser.step()
+        else:
+            rate /= 10
+            optimiser = torch.optim.Adam(free, lr=rate)
+            _restore(free, finite)
+    if not _loss(codec, x).isfinite():
+        _restore(free, finite)
     for module in codec.modules():
         if hasattr(module, "_update_quantiles"):
             module._update_quantiles()  # type: ignore[operator]
+
+
+def _loss(codec: nn.Module, x: Tensor) -> Tensor:
+    with _told(codec) as (_, rates):
+        out = codec(x)
+    loss = 1000 * F.mse_loss(out["x_hat"], x)
+    for part in [*rates, *(-p.log().sum() for p in out.get("likelihoods", {}).values())]:
+        loss = loss + 20 * part / x[:, 0].numel()
+    return loss
+
+
+@torch.no_grad()
+def _restore(parameters: list[nn.Parameter], values: list[Tensor]) -> None:
+    for parameter, value in zip(parameters, values):
+        parameter.copy_(value)
