@@ -97,10 +97,10 @@ def ratios(peer: CompressionModel, ours: list[CompressionModel], x: Tensor, roun
         coded = [codec.compress(x) for codec in codecs]
 
     def encode(codec: CompressionModel) -> Callable[[], object]:
-        return torch.inference_mode()(lambda: codec.compress(x))  # type: ignore[no-any-return]
+        return torch.inference_mode()(lambda: codec.compress(x))
 
     def decode(codec: CompressionModel, out: dict[str, Any]) -> Callable[[], object]:
-        return torch.inference_mode()(lambda: codec.decompress(out["strings"], out["shape"]))  # type: ignore[no-any-return]
+        return torch.inference_mode()(lambda: codec.decompress(out["strings"], out["shape"]))
 
     seconds = interleaved_medians(
         *(encode(codec) for codec in codecs),

@@ -30,7 +30,7 @@ from torch.utils._pytree import tree_map
 from common.data.pictures import read_picture
 from common.data.video_files import VideoInfo
 from common.entropy import exact
-from common.launch import resolvers
+from common.run import resolvers
 from lic_video.datasets.clips import ProceduralClips
 from lic_video.files import VideoFiles
 from lic_video.gop import Gop

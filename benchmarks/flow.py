@@ -28,7 +28,7 @@ from torchvision.models.optical_flow import raft_large, raft_small
 
 from benchmarks.memory import in_fresh_process, memory
 from benchmarks.timing import interleaved_medians
-from common.launch import resolvers
+from common.run import resolvers
 from lic_flow.layers.cost_volume import cost_volume
 
 MAPS, RADIUS = (1, 96, 28, 64), 4
@@ -119,7 +119,7 @@ def network(name: str) -> Callable[[Tensor, Tensor], object]:
         resolvers.register()
         with initialize_config_module("conf", version_base="1.3"):
             cfg = hydra.compose("train", overrides=[f"model=flow/{name}"])
-        return instantiate(cfg.model.network).eval()  # type: ignore[no-any-return]
+        return instantiate(cfg.model.network).eval()
     if name == "ptlflow_pwcnet":
         from ptlflow.models.pwcnet.pwcnet import pwcnet
 

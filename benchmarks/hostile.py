@@ -85,7 +85,7 @@ class Campaign:
         random = np.random.default_rng(n)
         files = self.files[system]
         if system in IMAGES:
-            return files.encode(_smooth(92, 124, random))  # type: ignore[no-any-return]
+            return files.encode(_smooth(92, 124, random))
         frames, out = _smooth(44 + 5, 60 + 5, random), BytesIO()
         clip = (np.ascontiguousarray(frames[t : t + 44, t : t + 60]) for t in range(5))
         list(files.encode(clip, VideoInfo(60, 44, Fraction(25), None, None), out))

@@ -1,14 +1,15 @@
 """Our neighbourhood attention against torch's `flex_attention`, compiled: `python -m benchmarks.neighbourhoods`.
 
-Both compute the same attention among 7x7 neighbours with the same learned bias, on maps as Tiny-LIC has them in training
-(8 crops of 256x256, size=base): forward alone, and with the gradients of all arguments. For a GPU, in bfloat16; on a CPU
-`flex_attention` has no gradient.
+Both compute the same attention among 7x7 neighbours with the same learned bias, on maps as Tiny-LIC has them in
+training (8 crops of 256x256, size=base): forward alone, and with the gradients of all arguments. For a GPU, in
+bfloat16; on a CPU `flex_attention` has no gradient.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -55,26 +56,27 @@ def measured(side: int, heads: int, rounds: int = 5) -> dict[str, float]:
     """Milliseconds of both ways, by both."""
     q, k, v = torch.randn(3, 8, side, side, heads, HEAD, device="cuda", dtype=torch.bfloat16).unbind(0)
     bias = torch.randn(heads, 2 * WINDOW - 1, 2 * WINDOW - 1, device="cuda", requires_grad=True)
-    given = [x.requires_grad_() for x in (q, k, v)]
+    for x in (q, k, v):
+        x.requires_grad_()
     attentions: dict[str, Attention] = {"ours": neighbourhood_attention, "flex": flex(side, side)}
 
     def forward(attention: Attention) -> None:
         with torch.no_grad():
-            attention(*given, bias)
+            attention(q, k, v, bias)
         torch.cuda.synchronize()
 
     def both(attention: Attention) -> None:
-        attention(*given, bias).float().square().sum().backward()
+        attention(q, k, v, bias).float().square().sum().backward()
         torch.cuda.synchronize()
 
     begin = time.perf_counter()
     both(attentions["flex"])
     found = {"compile": 1e3 * (time.perf_counter() - begin)}
     with torch.no_grad():
-        ours, theirs = (attention(*given, bias).float() for attention in attentions.values())
+        ours, theirs = (attention(q, k, v, bias).float() for attention in attentions.values())
         torch.testing.assert_close(ours, theirs, atol=0.05, rtol=0.05)
     for way, work in (("forward", forward), ("gradient", both)):
-        times = interleaved_medians(*(lambda a=a: work(a) for a in attentions.values()), rounds=rounds)  # type: ignore[misc]
+        times = interleaved_medians(*(partial(work, each) for each in attentions.values()), rounds=rounds)
         found |= {f"{way}_{name}": 1e3 * seconds for name, seconds in zip(attentions, times)}
     return found
 
@@ -83,7 +85,8 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m benchmarks.neighbourhoods", description=__doc__).parse_args()
     if not torch.cuda.is_available():
         raise SystemExit("benchmarks.neighbourhoods: needs a GPU, and torch finds none.")
-    table, figures = Table(title="8 maps, 7x7 neighbours, bfloat16, milliseconds"), {}
+    table = Table(title="8 maps, 7x7 neighbours, bfloat16, milliseconds")
+    figures: dict[str, float] = {}
     for heading in ("map", "heads", "forward", "flex", "with gradients", "flex", "flex: to compile"):
         table.add_column(heading)
     for side, heads in MAPS:

@@ -60,7 +60,7 @@ def built(name: str) -> tuple[Any, torch.Tensor, Any]:
     from hydra import compose, initialize_config_module
     from hydra.utils import instantiate
 
-    from common.launch import resolvers
+    from common.run import resolvers
 
     resolvers.register()
     with initialize_config_module("conf", version_base="1.3"):

@@ -38,9 +38,9 @@ from torchvision.transforms import Compose, RandomCrop, ToTensor
 
 from benchmarks.data import generated
 from benchmarks.timing import interleaved_medians
-from common.launch.csv_logger import ResumableCSVLogger
-from common.launch.quiet import quiet
 from common.schedules import steps as decay
+from common.tracking.csv_logger import ResumableCSVLogger
+from common.warning_filters import quiet
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.data import Photographs

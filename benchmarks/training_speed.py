@@ -21,7 +21,7 @@ def trained(model: str, size: str, device: str) -> Any:
     from hydra import compose, initialize_config_module
     from hydra.utils import instantiate
 
-    from common.launch import resolvers
+    from common.run import resolvers
 
     resolvers.register()
     with initialize_config_module("conf", version_base="1.3"):

@@ -24,7 +24,7 @@ def describe(path: str | Path) -> None:
 
 def describe_run(path: str | Path) -> list[str]:
     """Lines on the run in `path`: what it is of, what it measured, what its network takes."""
-    from common.launch.folder import RunFolder
+    from common.run.folder import RunFolder
 
     folder = RunFolder(path)
     cfg = folder.config()
@@ -68,7 +68,7 @@ def _line(name: str, text: str) -> str:
 
 def _content(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text())  # type: ignore[no-any-return]
+        return json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise LicError(f"{file} cannot be read; give the run's command again.") from error
 

@@ -155,8 +155,8 @@ def open_files(checkpoint: str | Path, device: str = "cpu") -> Any:
 
     Arguments and errors are those of `trained_network`; `LicError`, too, where the run's network codes nothing.
     """
-    from common.launch.targets import instantiate_harmless
-    from common.launch.weights import trained_network
+    from common.run.targets import instantiate_harmless
+    from common.run.weights import trained_network
 
     codec, cfg = trained_network(checkpoint, device)
     if "files" not in cfg:

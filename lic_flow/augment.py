@@ -26,9 +26,8 @@ from kornia.color import rgb_to_grayscale
 from kornia.enhance import adjust_brightness_accumulative, adjust_hue, adjust_saturation_with_gray_subtraction
 from torch import Tensor, nn
 
+from common.data.random_streams import Stream, generator
 from common.errors import LicError
-
-_STREAM = 16  # of the random numbers of (seed, index); scenes and crops take theirs from lower ones
 
 
 class Parameters(NamedTuple):
@@ -110,7 +109,7 @@ class FlowAugmentation(nn.Module):
                 f"pairs of {canvas[1]}x{canvas[0]} pixels are too small for crops of {self.height}x{self.width}; "
                 "choose a smaller crop."
             )
-        uniform = np.stack([np.random.default_rng([seed, n, _STREAM]).random(19) for n in indexes.tolist()])
+        uniform = np.stack([generator(seed, n, Stream.AUGMENTATION).random(19) for n in indexes.tolist()])
         gates, (size, place, aspect, colour) = uniform[:, :6] < self.gates, np.split(uniform[:, 6:], [1, 3, 5], 1)
         spatial, stretched, moved, own = np.split(gates[:, :4], 4, 1)
         flipped = gates[:, 4:]

@@ -109,7 +109,7 @@ class FlowData(ResumableDataModule):
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Tensor]:
         """The augmentation, on the device; pairs to be measured stay as they are."""
         if "drawn" in batch:
-            return self.augmentation(batch, batch["drawn"])  # type: ignore[no-any-return]
+            return self.augmentation(batch, batch["drawn"])
         return batch
 
 
@@ -129,7 +129,7 @@ class FirstPairs(Dataset[dict[str, Any]]):
     def __getitem__(self, n: int) -> dict[str, Any]:
         if n >= self.count:
             raise IndexError(n)
-        return self.pairs[n]  # type: ignore[no-any-return]
+        return self.pairs[n]
 
     def name(self, n: int) -> str:
         """What pair `n` is called."""
@@ -140,4 +140,4 @@ class FirstPairs(Dataset[dict[str, Any]]):
         if not isinstance(self.pairs, FlowPairs):
             return f"{name} {self.count} pairs"
         files = [pair.flow or pair.first for pair in self.pairs.pairs[: self.count]]
-        return dataset_identity(name, files).replace("picture", "pair")
+        return dataset_identity(name, files, "pair")

@@ -18,11 +18,12 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from common.data.pictures import write_picture
+from common.io import write_csv
 from common.layers.warp import warp
 from common.metrics.complexity import gmacs
 from common.metrics.flow import FlowMetrics
 from common.metrics.own import Given, checked, described, means
-from common.rd.points import Evaluation, finite, write_csv
+from common.results.points import Evaluation, finite
 from lic_flow.data import FirstPairs, FlowData
 from lic_flow.inference import estimate
 from lic_flow.pictures import sheet
@@ -140,7 +141,7 @@ class OnTwo(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.network(x, x)[-1]  # type: ignore[no-any-return]
+        return self.network(x, x)[-1]
 
 
 def draw(folder: Path, name: str, pairs: FirstPairs, n: int, sample: dict[str, Tensor], flow_hat: Tensor) -> None:

@@ -44,7 +44,7 @@ def estimate_file(
     from common.data.flow_files import write_flow
     from common.data.pictures import check_distinct, read_picture, write_picture
     from common.errors import LicError
-    from common.launch.weights import trained_network
+    from common.run.weights import trained_network
 
     first, second, out = (Path(path).expanduser() for path in (first, second, out))
     if out.suffix.lower() not in (".flo", ".pfm", ".png"):
@@ -60,7 +60,7 @@ def estimate_file(
 
     import torch
 
-    from common.flow_colours import flow_picture
+    from common.viz.flow_colours import flow_picture
     from lic_flow.inference import estimate
     from lic_flow.pictures import quiver, sheet
 

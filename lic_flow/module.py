@@ -60,7 +60,7 @@ class FlowEstimator(GuardedModule):
             self.network.compile()
 
     def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
-        return self.network(first, second)  # type: ignore[no-any-return]
+        return self.network(first, second)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         flow = batch["flow"]

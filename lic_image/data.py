@@ -14,6 +14,7 @@ from common.data.folders import check_decodes, find_pictures, readable
 from common.data.identity import dataset_identity
 from common.data.module import Repeated, ResumableDataModule, check_crop
 from common.data.pictures import read_picture
+from common.data.random_streams import Stream, generator
 from common.data.samples import held_out_photographs, train_photographs
 from common.data.shards import Shards
 from common.data.training import Files, Source, TrainingCrops
@@ -111,7 +112,7 @@ class Photographs(ResumableDataModule):
     def on_before_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
         """Decide on the host what to flip: a function of (seed, sample) like the crop itself."""
         if "index" in batch:
-            flips = [np.random.default_rng([self.seed, n, 1]).random() < 0.5 for n in batch["index"].tolist()]
+            flips = [generator(self.seed, n, Stream.FLIP).random() < 0.5 for n in batch["index"].tolist()]
             batch = {**batch, "flip": torch.tensor(flips)}
         return batch
 

@@ -17,13 +17,14 @@ from rich.progress import track
 
 from common.coding import repeatable_convolutions, to_input, to_picture
 from common.data.naming import distinct_names, located
-from common.data.pictures import MOST_BITS, read_picture, write_atomically, write_picture
+from common.data.pictures import MOST_BITS, read_picture, write_picture
 from common.entropy.rules import coding_by
 from common.errors import LicError
+from common.io import write_atomically, write_csv
 from common.metrics.complexity import gmacs
 from common.metrics.image import ms_ssim, psnr, rate
 from common.metrics.own import Given, checked, described, means, measured
-from common.rd.points import Evaluation, aggregate, finite, write_csv
+from common.results.points import Evaluation, aggregate, finite
 from lic_image.data import Photographs
 from lic_image.figures import attention_picture, bit_picture, refinement_picture
 from lic_image.files import ImageFiles

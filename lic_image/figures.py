@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from common.coding import to_picture
 from common.metrics.image import decibels
-from common.rd.gallery import worst_crop
-from common.sheet import Panel, bar_chart, sheet
+from common.report.figures.gallery import worst_crop
+from common.viz.sheet import Panel, bar_chart, sheet
 from lic_image.watch import Refined, Seen
 
 CROP = 96  # pixels of the photograph that are shown enlarged

@@ -10,13 +10,14 @@ from compressai.entropy_models import EntropyModel
 from compressai.models import CompressionModel
 
 from common.coding import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
-from common.data.pictures import read_picture, write_atomically, write_picture
+from common.data.pictures import read_picture, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
 from common.entropy.exact import NotExactError
 from common.entropy.rules import PRESENT, coding_by, of_image
 from common.entropy.streams import symbol_checksum
 from common.entropy.tables import TableModel
 from common.errors import LicError, StreamError
+from common.io import write_atomically
 from lic_image.codecs.compressai_zoo import adopted
 
 

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from common.data.module import ResumableDataModule, check_crop
+from common.data.random_streams import Stream, generator
 from common.data.sequences import Sequence as TestSequence
 from common.data.sequences import check_clips, sequences_identity
 from common.errors import LicError
-
-_DRAW = 18  # stream of random numbers beside those of clips and crops
 
 
 class FrameByFrame(Dataset[dict[str, Any]]):
@@ -73,8 +72,8 @@ class MixedClips:
 
     def frame(self, n: int, t: int) -> Tensor:
         """Frame t of clip n, uint8 (3, h, w)."""
-        drawn = np.random.default_rng([self.seed, n, _DRAW]).random()
-        return self.sources[int(np.searchsorted(self.cumulative[:-1], drawn, side="right"))].frame(n, t)  # type: ignore[no-any-return]
+        drawn = generator(self.seed, n, Stream.CLIP_SOURCE).random()
+        return self.sources[int(np.searchsorted(self.cumulative[:-1], drawn, side="right"))].frame(n, t)
 
 
 class VideoClips(ResumableDataModule):
@@ -171,7 +170,7 @@ class VideoClips(ResumableDataModule):
     def on_before_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Decide on the host which clips to flip: a function of (seed, clip)."""
         if "current" in batch:
-            flips = [np.random.default_rng([self.seed, n, 1]).random() < 0.5 for n in batch["number"].tolist()]
+            flips = [generator(self.seed, n, Stream.FLIP).random() < 0.5 for n in batch["number"].tolist()]
             first = bool(batch["first"][0])  # of all clips alike; on a device the step would have to wait for it
             batch = {**batch, "flip": torch.tensor(flips), "first": first}
         return batch

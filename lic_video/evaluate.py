@@ -23,14 +23,15 @@ from torch import Tensor
 from common.baselines.conditions import Conditions
 from common.baselines.video_measure import Timed, VideoSequence, conditioned
 from common.coding import repeatable_convolutions, to_input, to_picture
-from common.data.pictures import write_picture, written_whole
+from common.data.pictures import write_picture
 from common.data.sequences import notes_on
 from common.data.video_files import VideoInfo
 from common.errors import LicError
+from common.io import write_csv, written_whole
 from common.metrics.image import psnr, rate
 from common.metrics.own import Given, checked, described, means
 from common.metrics.video import frame_qualities
-from common.rd.points import Evaluation, aggregate, finite, sequence_record, write_csv
+from common.results.points import Evaluation, aggregate, finite, sequence_record
 from lic_video.codecs.contract import VideoCodec
 from lic_video.data import VideoClips
 from lic_video.files import EncodedFrame, VideoFiles, mapped

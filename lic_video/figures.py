@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from common.sheet import DPI, GAP, INK, LINE, SOFT, Panel, sheet
+from common.viz.palette import AXIS, BLUE, GREY, INK, SOFT
+from common.viz.sheet import DPI, GAP, LINE, Panel, sheet
 from lic_video.codecs.contract import Coded
 from lic_video.gop import Gop, Kind
 from lic_video.pictures import latent_bits, part_bpp
@@ -24,12 +25,12 @@ from lic_video.pictures import latent_bits, part_bpp
 Picture = NDArray[np.uint8]
 
 WIDTH = 1100  # pixels
-PARTS = {"intra": "#8a949c", "motion": "#0b6bcb", "residual": "#e8890c"}
-KINDS = {Kind.INTRA: PARTS["intra"], Kind.FORWARD: "#0b6bcb", Kind.BACKWARD: "#c2308a"}
+PARTS = {"intra": GREY, "motion": BLUE, "residual": "#e8890c"}
+KINDS = {Kind.INTRA: PARTS["intra"], Kind.FORWARD: BLUE, Kind.BACKWARD: "#c2308a"}
 QUALITIES = {
-    "psnr_copied": ("reference as it is", "#8a949c", ":"),
-    "psnr_warped": ("warped", "#0b6bcb", "--"),
-    "psnr_predicted": ("prediction", "#0b6bcb", "-"),
+    "psnr_copied": ("reference as it is", GREY, ":"),
+    "psnr_warped": ("warped", BLUE, "--"),
+    "psnr_predicted": ("prediction", BLUE, "-"),
     "psnr": ("decoded", INK, "-"),
 }
 
@@ -144,7 +145,7 @@ def _figure(heights: Sequence[int], caption: str) -> tuple[Figure, list[Axes]]:
         box = (left / WIDTH, (top + between / 2) / total, (WIDTH - left - right) / WIDTH, height / total)
         axes = figure.add_axes(box)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color("#b7bec4")
+        axes.spines[["left", "bottom"]].set_color(AXIS)
         axes.tick_params(labelsize=9, labelcolor=INK, color=SOFT)
         rows.append(axes)
     for i, line in enumerate(lines[::-1]):

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from common.coding import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
 from common.data.clip_display import FLAGGED
-from common.data.pictures import written_whole
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
 from common.entropy.container import MAX_PIXELS, check_pixels
@@ -28,6 +27,7 @@ from common.entropy.video_container import (
     read_packets,
 )
 from common.errors import LicError, StreamError
+from common.io import written_whole
 from lic_video.codecs.contract import VideoCodec, Written
 from lic_video.gop import Gop, InDisplayOrder, Kind, Step
 

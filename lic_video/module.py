@@ -17,9 +17,10 @@ from lic_video.codecs.skeleton import PredictiveCodec
 
 # Motion that costs so many bits a pixel costs more than coding the frame without any: training has gone astray.
 MOTION_BPP = 4.0
-PATIENCE = 20  # steps in a row
+MOTION_STEPS = 20  # steps in a row
 ASTRAY = (
-    f"motion has cost more than {MOTION_BPP:g} bits a pixel for {PATIENCE} steps (now {{value:.1f}}) at step {{step}}: "
+    f"motion has cost more than {MOTION_BPP:g} bits a pixel for {MOTION_STEPS} steps (now {{value:.1f}}) "
+    "at step {step}: "
     f"the motion codec diverges; train the motion first (stage=motion), or {ADVICE}"
 )
 
@@ -70,7 +71,7 @@ class VideoCodecModule(GuardedModule):
             part.requires_grad_(False)
         if objective == "motion":  # what takes no part in the loss: processes that share a run wait for its gradients
             for later in (codec.residual_codec, codec.artifact_reduction):
-                later.requires_grad_(False)  # type: ignore[operator]
+                later.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "VideoCodecModule":
         """Frozen parts stay in evaluation mode."""
@@ -136,7 +137,7 @@ class VideoCodecModule(GuardedModule):
         bits = terms["bpp_motion"].detach()
         before = torch.zeros_like(bits) if self.exploding is None else self.exploding
         self.exploding = (before + 1) * (bits > MOTION_BPP)
-        self.note(ASTRAY, bits, self.exploding >= PATIENCE)
+        self.note(ASTRAY, bits, self.exploding >= MOTION_STEPS)
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """A clip (1, T, 3, H, W), its first frame coded by the intra codec, the others each from the one before."""

@@ -18,9 +18,10 @@ from common.cpus import granted
 from common.data.naming import distinct_names, recorded_name
 from common.data.pictures import read_picture
 from common.errors import LicError
+from common.io import read_json, write_json
 from common.metrics.image import ms_ssim, psnr
 from common.metrics.own import Given, OwnMetrics, checked, described, measured
-from common.rd.points import finite, read_json, results, write_json
+from common.results.points import finite, results
 
 PROTOCOL = "image"
 

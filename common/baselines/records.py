@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from common.metrics.own import OwnMetrics, means
-from common.rd.points import aggregate
+from common.results.points import aggregate
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

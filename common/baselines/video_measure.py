@@ -21,9 +21,10 @@ from common.baselines.conditions import Conditions
 from common.baselines.records import holds, point, side_by_side
 from common.baselines.video_codecs import VideoCodec
 from common.errors import LicError
+from common.io import write_json
 from common.metrics.own import Given, OwnMetrics, checked, described, means
 from common.metrics.video import frame_qualities
-from common.rd.points import finite, results, sequence_record, write_json
+from common.results.points import finite, results, sequence_record
 
 T = TypeVar("T")
 MAX_WORKERS = 2  # some encoders look ahead in threads of their own, and a clip's frames are large

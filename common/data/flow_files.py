@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from common.data.pictures import write_atomically
 from common.errors import LicError
+from common.io import write_atomically
 
 SUFFIXES = (".flo", ".pfm", ".png")
 _UNKNOWN = 1e9  # of .flo: what is larger is not flow

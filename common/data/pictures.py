@@ -17,7 +17,6 @@ import contextlib
 import io
 import os
 import struct
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageColor, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from common.errors import LicError
+from common.io import write_atomically
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "BMP", "DIB", "PPM")  # JPEG opens MPO too
 SUFFIXES = frozenset(
@@ -138,43 +138,6 @@ def check_distinct(target: Path, *sources: Path) -> None:
     for source in sources:
         if target.exists() and source.exists() and target.samefile(source):
             raise LicError(f"{target} is to be read and to be written: name another file to write.")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    with written_whole(path) as beside:
-        beside.write_bytes(content)
-
-
-@contextlib.contextmanager
-def written_whole(path: Path, durable: bool = False) -> Iterator[Path]:
-    """A file in the same folder, to write in place of ``path``: renamed at the end, removed where the block raises.
-
-    ``durable``: it is on the disk before it takes the name, so that a machine that loses power loses no earlier file.
-    Raises ``LicError`` for what the file system refuses.
-    """
-    path = path.resolve() if path.is_symlink() else path  # what it points to is written, as by any other program
-    if not path.parent.is_dir():
-        raise LicError(f"{path} cannot be written: there is no folder {path.parent}; create it first.")
-    if path.exists() and not (path.is_file() or path.is_dir()):  # a device, which a renamed file would take away
-        raise LicError(f"{path} cannot be written: it is no file; name one.")
-    name = ""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-        os.close(descriptor)
-        yield Path(name)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # a temporary file is private, what it becomes is not
-        if durable:
-            with open(name, "rb") as written:
-                os.fsync(written.fileno())
-        os.replace(name, path)
-    except OSError as error:
-        raise LicError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)  # where it was not renamed
 
 
 def missing(path: Path) -> str:

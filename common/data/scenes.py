@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data import raster
+from common.data.random_streams import Stream, generator
 from common.data.raster import CHECKS, CLOUD, FLAT, PATCHES, TILE, WAVES
 from common.data.textures import noise_tiles, sensor_noise
 
@@ -136,7 +137,7 @@ def _motion(scene: Scene, start: float, end: float, ids: NDArray[np.int32], late
 
 def scene(seed: int, index: int, height: int, width: int) -> Scene:
     """Scene ``index`` of the endless list ``seed`` (both >= 0), for a frame of ``height`` x ``width`` pixels."""
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index])))
+    rng = generator(seed, index)
     shortest = math.exp(rng.uniform(math.log(2), math.log(10)))
     longest = max(3 * shortest, max(height, width) * math.exp(rng.uniform(math.log(0.4), math.log(1.3))))
     coverage = math.exp(rng.uniform(math.log(0.3), math.log(2.5)))
@@ -155,7 +156,7 @@ def scene(seed: int, index: int, height: int, width: int) -> Scene:
     layers[-1]["cx"], layers[-1]["cy"] = width / 2, height / 2
     layers[-1]["a"] = layers[-1]["b"] = max(height, width) / 1.5
     layers[-1]["roundness"] = 0
-    _move(np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, index, 1]))), layers, height, width)
+    _move(generator(seed, index, Stream.MOTION), layers, height, width)
     return Scene(height, width, layers, _camera(rng))
 
 

@@ -45,11 +45,11 @@ from numpy.typing import NDArray
 
 from common.data.fetching import Remote
 from common.data.pictures import read_picture
+from common.data.random_streams import Stream, generator
 from common.errors import LicError
 
 INDEX, TABLE = "index.json", "__records__"
 KIND = {"__kind__": "wids-shard-index-v1", "wids_version": 1}  # WebDataset's own kind of list
-_SHARDS, _WINDOW = 4, 5  # streams of random numbers beside those of common.data.training
 
 
 class ShardError(LicError):
@@ -112,7 +112,7 @@ class Shards:
         """The number of the photograph that is sample ``n``: pass after pass, each shows every photograph once."""
         epoch, position = divmod(n, len(self))
         if self._pass is None or self._pass[0] != (seed, epoch):
-            shuffled = _generator(seed, epoch, _SHARDS).permutation(len(self.shards))
+            shuffled = generator(seed, epoch, Stream.SHARDS).permutation(len(self.shards))
             ends = np.cumsum([self.shards[s].length for s in shuffled])
             self._pass = (seed, epoch), shuffled, np.append(ends[self.window - 1 : -1 : self.window], ends[-1])
         _, shuffled, ends = self._pass
@@ -120,7 +120,7 @@ class Shards:
         if self._mixed is None or self._mixed[0] != (seed, epoch, window):
             inside = [self.shards[s] for s in self._of_window(shuffled, window)]
             numbers = np.concatenate([np.arange(s.first, s.first + s.length) for s in inside])
-            self._mixed = (seed, epoch, window), _generator(seed, epoch, _WINDOW, window).permutation(numbers)
+            self._mixed = (seed, epoch, window), generator(seed, epoch, Stream.WINDOW, window).permutation(numbers)
             if self._remote:
                 coming = [self.shards[s] for s in self._of_window(shuffled, window + 1)]
                 self._remote.fetch_ahead([(shard.name, shard.size) for shard in coming])
@@ -196,7 +196,3 @@ class Shards:
             found = "is missing" if size is None else f"is damaged: it has {size} bytes, not {shard.size}"
             raise ShardError(f"{path} {found}; copy the shard again, or pack anew.")
         return path
-
-
-def _generator(seed: int, *stream: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *stream])))

@@ -18,11 +18,10 @@ from torch.utils.data import Dataset, Sampler
 
 from common.data.folders import random_crop
 from common.data.pictures import read_picture
+from common.data.random_streams import Stream, generator
 from common.data.scenes import still
 from common.data.shards import ShardError
 from common.errors import LicError
-
-_CROP, _ORDER = 2, 3  # streams of random numbers beside the scene's own
 
 
 class Source(Protocol):
@@ -50,7 +49,7 @@ class Files:
     def nth(self, seed: int, n: int) -> int:
         epoch, position = divmod(n, len(self.paths))
         if self._order is None or self._order[0] != (seed, epoch):
-            rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, _ORDER])))
+            rng = generator(seed, epoch, Stream.ORDER)
             self._order = (seed, epoch), rng.permutation(len(self.paths))
         return int(self._order[1][position])
 
@@ -89,7 +88,7 @@ class TrainingCrops(Dataset[dict[str, Any]]):
             still(seed, 0, 8, 8)  # compiles once, before loader workers are forked
 
     def __getitem__(self, n: int) -> dict[str, Any]:
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, n, _CROP])))
+        rng = generator(self.seed, n, Stream.CROP)
         if rng.random() < self.scenes:
             image = still(self.seed, n, self.size, self.size)
         else:

@@ -11,9 +11,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from common.data.folders import as_path
-from common.data.pictures import write_picture, written_whole
+from common.data.pictures import write_picture
 from common.data.video_files import exact_rate
 from common.errors import LicError
+from common.io import written_whole
 
 _FFV1 = {"level": "3", "g": "1", "slicecrc": "1"}  # each frame by itself, with checksums
 _SMALL = 8  # below, version 1 of FFV1: FFmpeg 7 does not code version 3 without loss where a side is 1, 2 or 3

@@ -41,7 +41,7 @@ class HyperpriorLatents(WalkedLatents, nn.Module):
         return self.measured(y)
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
-        return self.h_a(y if self.means else y.abs())  # type: ignore[no-any-return]
+        return self.h_a(y if self.means else y.abs())
 
     def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
         h, w = visit.size
@@ -51,9 +51,9 @@ class HyperpriorLatents(WalkedLatents, nn.Module):
     @exact.parameters
     def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
         """Scales of y, and means if there are any, one after the other in channels."""
-        return self.h_s(z_hat)  # type: ignore[no-any-return]
+        return self.h_s(z_hat)
 
     @torch.no_grad()
     def start_from(self, deviations: Tensor) -> None:
         """Let the scales start at what y (B, M, h, w) has been found to deviate by, (M,)."""
-        self.h_s[-1].bias[: len(deviations)] = deviations  # type: ignore[index, operator]
+        self.h_s[-1].bias[: len(deviations)] = deviations  # type: ignore[operator]

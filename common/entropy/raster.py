@@ -55,7 +55,7 @@ class RasterLikelihoods(Likelihoods):
         y_hat = single(y).round()
         self._rated, self.known = model.quantiser(single(y)) if model.training else (y_hat, y_hat)
 
-    def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
+    def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:
         assert self.known is not None
         found = self._model._likelihood(self._rated, single(scales), means)
         self._found[None, None] = self._model.likelihood_lower_bound(found)
@@ -71,7 +71,7 @@ class RasterWriter(Visitor):
         self.size = (y.shape[2], y.shape[3])
         self.known, self._writers, self._radius, self._groups = y.round(), writers, radius, groups
 
-    def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:  # type: ignore[override]
+    def __call__(self, scales: Tensor, means: Tensor | None = None, *args: object, **kwargs: object) -> Tensor:
         assert self.known is not None and means is not None
         symbols = to_int32(self.known)
         told = [p.float().cpu().numpy() for p in (scales, means)]

@@ -78,7 +78,7 @@ class Likelihoods(Visitor):
             found = torch.where(positions, found, 1.0)
         key = (channels.start, channels.stop)
         self._found[key] = self._found[key] * found if key in self._found else found
-        return y_hat  # type: ignore[no-any-return]
+        return y_hat
 
     def all(self) -> Tensor:
         """The likelihoods of y, of its shape."""

@@ -11,7 +11,7 @@ class LocalLauncher(BasicLauncher):
     """One point after the other in this process, which has torch imported already."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from common.launch.plan import name_of, note
+        from common.sweep.manifest import name_of, note
 
         assert self.config is not None and self.hydra_context is not None
         loader = self.hydra_context.config_loader

@@ -1,5 +1,5 @@
 """`hydra/sweeper=optuna`. Hydra takes sweepers from `hydra_plugins` only, and imports what is there at every start:
-hence a file that says the least; the work is in `common.launch.search`.
+hence a file that says the least; the work is in `common.sweep.search`.
 """
 
 from typing import Any
@@ -23,6 +23,6 @@ class OptunaSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        from common.launch.search import search
+        from common.sweep.search import search
 
         search(self.launcher, self.context, self.config, arguments, self.settings)

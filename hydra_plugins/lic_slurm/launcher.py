@@ -1,5 +1,5 @@
 """`hydra/launcher=slurm`. Hydra takes launchers from `hydra_plugins` only, and imports what is there at every start:
-hence a file that says the least; the work is in `common.launch.slurm_sweep`.
+hence a file that says the least; the work is in `common.sweep.slurm_sweep`.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,6 @@ class SlurmLauncher(Launcher):
         self.context, self.config = hydra_context, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from common.launch.slurm_sweep import launch
+        from common.sweep.slurm_sweep import launch
 
         return launch(self.context, self.config, job_overrides, initial_job_idx, self.settings)

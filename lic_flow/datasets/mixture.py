@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from common.data.random_streams import Stream, generator
 from common.errors import LicError
-
-_DRAW, _ORDER = 5, 3  # streams of random numbers
 
 
 class Pairs(Protocol):
@@ -49,7 +48,7 @@ class Mixture(Dataset[dict[str, Any]]):
         self._orders: dict[int, tuple[int, NDArray[np.int64]]] = {}
 
     def __getitem__(self, n: int) -> dict[str, Any]:
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, n, _DRAW])))
+        rng = generator(self.seed, n, Stream.PAIR_SOURCE)
         k = int(np.searchsorted(self.cumulative[:-1], rng.random(), side="right"))
         sample = self.sets[k][self._item(k, n)]
         if not self.has_occlusion:
@@ -64,7 +63,7 @@ class Mixture(Dataset[dict[str, Any]]):
         count = len(self.sets[k])  # type: ignore[arg-type]
         epoch, position = divmod(n, count)
         if self._orders.get(k, (-1,))[0] != epoch:
-            rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, epoch, _ORDER, k])))
+            rng = generator(self.seed, epoch, Stream.ORDER, k)
             self._orders[k] = epoch, rng.permutation(count)
         return int(self._orders[k][1][position])
 

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from common.data.random_streams import Stream, generator
 from common.data.scenes import fastest, pair, render, scene
 from common.errors import LicError
-
-_GAP = 4  # stream of random numbers beside the scene's own
 
 
 class ProceduralPairs(Dataset[dict[str, Any]]):
@@ -40,7 +39,7 @@ class ProceduralPairs(Dataset[dict[str, Any]]):
 
     def __getitem__(self, n: int) -> dict[str, Any]:
         view = scene(self.seed, n, self.height, self.width)
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, n, _GAP])))
+        rng = generator(self.seed, n, Stream.GAP)
         gap = self.max_motion * rng.random() ** 2 / fastest(view)
         first, second, seen = pair(view, 0.0, gap)
         return {

@@ -32,4 +32,4 @@ class ContextNetwork(nn.Module):
         self.flow = flow_conv(widths[-1])
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.flow(self.layers(features))  # type: ignore[no-any-return]
+        return self.flow(self.layers(features))

@@ -21,7 +21,7 @@ BLOCK = 24  # columns: fewer waste less of each product, more make larger ones
 
 def cost_volume(first: Tensor, second: Tensor, radius: int) -> Tensor:
     """first, second (B, C, H, W) -> (B, (2r+1)², H, W), d row by row from (-r, -r); zero where x + d is outside."""
-    return _CostVolume.apply(first, second, radius)  # type: ignore[no-any-return, no-untyped-call]
+    return _CostVolume.apply(first, second, radius)
 
 
 class _CostVolume(torch.autograd.Function):

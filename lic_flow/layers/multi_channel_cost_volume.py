@@ -58,7 +58,7 @@ class MultiChannelCostVolume(nn.Module):
         """Filters that sum over neighbouring positions: what single positions say of random features is noise."""
         for over_displacements, over_positions in zip(self.over_displacements, self.over_positions):
             nn.init.dirac_(over_displacements.weight)  # type: ignore[arg-type]
-            over_positions.weight.copy_(((torch.eye(self.K) + 1 / self.K) / 50)[:, :, None, None])  # type: ignore[union-attr,operator]
+            over_positions.weight.copy_(((torch.eye(self.K) + 1 / self.K) / 50)[:, :, None, None])  # type: ignore[operator]
             for conv in (over_displacements, over_positions):
                 nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
 
@@ -81,7 +81,7 @@ class MultiChannelCostVolume(nn.Module):
         at_positions = costs.permute(0, 4, 5, 1, 2, 3).reshape(B * H * W, K, S, S)
         across = leaky(over_displacements(at_positions)).reshape(B, H, W, K, S, S)
         at_displacements = across.permute(0, 4, 5, 3, 1, 2).reshape(B * S * S, K, H, W)
-        return over_positions(at_displacements).reshape(B, S, S, K, H, W).permute(0, 3, 1, 2, 4, 5)  # type: ignore[no-any-return]
+        return over_positions(at_displacements).reshape(B, S, S, K, H, W).permute(0, 3, 1, 2, 4, 5)
 
     def soft_argmax(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         """(B, K, side², H, W) -> guesses (B, K, 2, H, W) in positions, and confidences (B, K, H, W)."""

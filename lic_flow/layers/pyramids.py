@@ -73,7 +73,7 @@ class Level(nn.Module):
         n = self.down(x) if self.pooled is None else self.down(x) + self.pooled(x)
         if self.repair is not None and before is not None:
             n = self.repair(n, before)
-        return self.block(n + self.rest(leaky(n)))  # type: ignore[no-any-return]
+        return self.block(n + self.rest(leaky(n)))
 
 
 class RepairedPyramids(nn.Module):
@@ -123,7 +123,7 @@ class RepairedPyramids(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         maps: list[Tensor | None] = [x] * len(self.pyramids)
         levels = []
-        for level in list(zip(*self.pyramids))[: self.depth]:  # type: ignore[call-overload]
+        for level in list(zip(*self.pyramids))[: self.depth]:
             before: Tensor | None = None
             for number, step in enumerate(level):
                 before = maps[number] = step(maps[number], before)

@@ -35,7 +35,7 @@ class Raft(RAFT):
         )
         self.iterations = iterations
 
-    def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:  # type: ignore[override]
+    def forward(self, first: Tensor, second: Tensor) -> list[Tensor]:
         """first, second (B, 3, H, W) in [0, 1], H and W multiples of 8 -> flows (B, 2, H, W) in pixels.
 
         Raises:
@@ -44,4 +44,4 @@ class Raft(RAFT):
         H, W = first.shape[-2:]
         if min(H, W) < SMALLEST:
             raise LicError(f"RAFT needs pictures of at least {SMALLEST} x {SMALLEST} pixels; these have {W} x {H}.")
-        return super().forward(2 * first - 1, 2 * second - 1, num_flow_updates=self.iterations)  # type: ignore[no-any-return]
+        return super().forward(2 * first - 1, 2 * second - 1, num_flow_updates=self.iterations)

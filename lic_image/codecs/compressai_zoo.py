@@ -38,7 +38,7 @@ class RasterCoder(RasterLatents, models.JointAutoregressiveHierarchicalPriors):
     parameter_networks = ("h_s", "context_prediction", "entropy_parameters")
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
-        return self.h_a(y)  # type: ignore[no-any-return]
+        return self.h_a(y)
 
     _context: tuple[nn.Parameter] | None = None
 
@@ -77,7 +77,7 @@ class RasterCoder(RasterLatents, models.JointAutoregressiveHierarchicalPriors):
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         if self.training:
-            return super().forward(x)  # type: ignore[no-any-return]
+            return super().forward(x)
         y_hat, likelihoods = self.measured(self.g_a(x))
         return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
 

@@ -33,7 +33,7 @@ class RefinedFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         stacked = self.extraction(x)
         refined = stacked if self.refinement is None else self.refinement(stacked)
-        return refined.transpose(1, 2).flatten(1, 2)  # type: ignore[no-any-return]
+        return refined.transpose(1, 2).flatten(1, 2)
 
 
 class Interleaved(WalkedCodec):

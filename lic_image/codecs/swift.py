@@ -142,7 +142,7 @@ class Swift(WalkedCodec):
     @exact.parameters
     def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
         """z_hat (B, Z, h/4, w/4) -> features (B, 2 N, h, w)."""
-        return self.h_s(z_hat)  # type: ignore[no-any-return]
+        return self.h_s(z_hat)
 
     @exact.parameters
     def gain(self) -> Tensor:

@@ -26,12 +26,12 @@ class WalkedCodec(WalkedLatents, CompressionModel):
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
         """y (B, M, h, w) -> z (B, N, h/4, w/4)."""
-        return self.h_a(y)  # type: ignore[no-any-return, operator]
+        return self.h_a(y)
 
     @exact.parameters
     def hyper_synthesis(self, z_hat: Tensor) -> Any:
         """z_hat (B, N, h/4, w/4) -> side information for each position of y, (B, S, h, w)."""
-        return self.h_s(z_hat)  # type: ignore[operator]
+        return self.h_s(z_hat)
 
     def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
-        return self.context.walk(self.hyper_synthesis(z_hat), visit)  # type: ignore[no-any-return, operator, union-attr]
+        return self.context.walk(self.hyper_synthesis(z_hat), visit)

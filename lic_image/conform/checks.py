@@ -29,7 +29,7 @@ SIZE, BYTES = 0.01, 8  # a stream may be longer than its likelihoods by this par
 FLOOR = 29.89  # bits of the least likelihood that CompressAI gives, 1e-9: how much less it is, is not known
 ODD = ((1, 1), (17, 33), (333, 500))
 NOISES, TRIALS = (1e-6, 1e-5), 3
-PATIENCE = 900.0  # seconds for one check
+CHECK_TIMEOUT = 900.0  # seconds for one check
 HANG = 2.0  # seconds that a damaged stream may take more than a whole one
 
 
@@ -175,8 +175,8 @@ def threads(subject: Subject) -> Finding:
     torch.set_num_threads(max(before, 2))
     try:
         several = encode(subject)
-        alone = forked(partial(_written_and_read, subject), PATIENCE)
-        crossed = forked(partial(decode, subject, several), PATIENCE)
+        alone = forked(partial(_written_and_read, subject), CHECK_TIMEOUT)
+        crossed = forked(partial(decode, subject, several), CHECK_TIMEOUT)
         for outcome, what in (
             (alone, "with 1 thread"),
             (crossed, f"written with {max(before, 2)} threads, read with 1"),
@@ -231,7 +231,7 @@ def noise(subject: Subject, relative: float) -> Finding:
             with NoisySums(relative, seed):
                 return decode(subject, coded)
 
-        outcome = forked(read, PATIENCE)
+        outcome = forked(read, CHECK_TIMEOUT)
         problem = problem_of(outcome)
         part = 1.0 if problem else others(outcome.value, plain)
         failed, worst = failed + bool(part), max(worst, 0.0 if problem else part)
@@ -259,7 +259,7 @@ def order(subject: Subject) -> Finding:
 def damage(subject: Subject) -> Finding:
     """Cut and flipped streams, each in a process of its own. Runs in the command's own process."""
     start = time.monotonic()
-    whole = forked(partial(_written_and_read, subject), PATIENCE)
+    whole = forked(partial(_written_and_read, subject), CHECK_TIMEOUT)
     if problem := problem_of(whole):
         return Finding(FAILED, problem, f"Even the whole stream: {problem}.")
     coded, plain = whole.value
@@ -313,7 +313,7 @@ def peaks(subject: Subject) -> Finding:
     found = []
     coded: list[Coded] = []
     for work in (lambda: coded.append(encode(subject)), lambda: decode(subject, coded[0])):
-        outcome = forked(partial(_growth, work), PATIENCE)
+        outcome = forked(partial(_growth, work), CHECK_TIMEOUT)
         if problem := problem_of(outcome):
             return Finding(NONE, note=f"Memory cannot be measured: {problem}.")
         found.append(outcome.value)
@@ -359,10 +359,10 @@ CHECKS: Sequence[Check] = (
 
 def examine(check: Check, subject: Subject) -> Finding:
     """What `check` finds; a codec that raises, crashes or hangs has failed it."""
-    outcome = _here(partial(check.work, subject)) if check.here else forked(partial(check.work, subject), PATIENCE)
+    outcome = _here(partial(check.work, subject)) if check.here else forked(partial(check.work, subject), CHECK_TIMEOUT)
     if problem := problem_of(outcome):
         return Finding(FAILED, outcome.death or type(outcome.error).__name__, f"{problem}.")
-    return outcome.value  # type: ignore[no-any-return]
+    return outcome.value
 
 
 def _here(work: Callable[[], Finding]) -> Outcome:

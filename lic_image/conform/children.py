@@ -87,4 +87,4 @@ def _outcome(child: int, reading: int, limit: float) -> Outcome:
         return Outcome(death=f"crashed ({signal.Signals(os.WTERMSIG(status)).name})")
     if not parts:
         return Outcome(death=f"ended the process (status {os.WEXITSTATUS(status)})")
-    return pickle.loads(b"".join(parts))  # type: ignore[no-any-return]  # from our own copy
+    return pickle.loads(b"".join(parts))  # from our own copy

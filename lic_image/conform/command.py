@@ -104,7 +104,7 @@ def _codec(options: argparse.Namespace, rgb: "np.ndarray") -> "tuple[nn.Module, 
 
     notes: list[str] = []
     if options.checkpoint:
-        from common.launch.weights import trained_network
+        from common.run.weights import trained_network
 
         codec, cfg = trained_network(options.checkpoint)
         if "files" not in cfg or not all(hasattr(codec, method) for method in METHODS):
@@ -193,6 +193,6 @@ def examined(columns: "dict[str, Subject | str]") -> "Findings":
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
-    from common.data.pictures import write_atomically
+    from common.io import write_atomically
 
     write_atomically(path, (json.dumps(record, indent=2) + "\n").encode())

@@ -92,7 +92,7 @@ def constructed(target: str, arguments: dict[str, Any]) -> nn.Module:
 
 def load(codec: nn.Module, path: Path) -> nn.Module:
     """The state dict in `path` into `codec`, as CompressAI loads one, so that tables may have any size."""
-    from common.launch.states import read_state
+    from common.run.states import read_state
 
     state = read_state(path, codec)
     try:

@@ -28,7 +28,7 @@ class ChannelGate3d(nn.Module):
         self.gate = nn.Sequential(nn.Linear(C, hidden), nn.ReLU(), nn.Linear(hidden, C), nn.Sigmoid())
 
     def forward(self, r: Tensor) -> Tensor:
-        return r * self.gate(r.mean((2, 3, 4)))[:, :, None, None, None]  # type: ignore[no-any-return]
+        return r * self.gate(r.mean((2, 3, 4)))[:, :, None, None, None]
 
 
 class SpatialGate3d(nn.Module):
@@ -81,4 +81,4 @@ class AttentionRefinement(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.first(x)
         attended = x + self.channel(self.residuals(x))
-        return x + self.attention(self.spatial(attended))  # type: ignore[no-any-return]
+        return x + self.attention(self.spatial(attended))

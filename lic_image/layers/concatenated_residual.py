@@ -20,7 +20,7 @@ class ConcatenatedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         u = x + self.first(x)
-        return x + u + self.second(u)  # type: ignore[no-any-return]
+        return x + u + self.second(u)
 
 
 def bottleneck(C: int) -> nn.Sequential:

@@ -52,4 +52,4 @@ class DeformableMerging(nn.Module):
     def convolved(self, x: Tensor) -> Tensor:
         """DC(x)."""
         offsets = F.pixel_shuffle(OFFSET_RATE * self.offsets(x), self.k)
-        return self.merge(sampled(x, offsets))  # type: ignore[no-any-return]
+        return self.merge(sampled(x, offsets))

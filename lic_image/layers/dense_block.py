@@ -25,7 +25,7 @@ class DenseBlock(nn.Module):
         known = x
         for layer in self.layers:
             known = torch.cat([known, layer(known).relu()], 1)
-        return x + self.fusion(known)  # type: ignore[no-any-return]
+        return x + self.fusion(known)
 
 
 class FeatureEnhancement(nn.Module):
@@ -38,4 +38,4 @@ class FeatureEnhancement(nn.Module):
         nn.init.zeros_(self.blocks[-1].bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
-        return features + self.blocks(features)  # type: ignore[no-any-return]
+        return features + self.blocks(features)

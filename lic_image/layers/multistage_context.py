@@ -88,7 +88,7 @@ class SlicePredictor(nn.Module):
             spatial = self.spatial[phase - 1](so_far) if phase else wide
             context = torch.cat([context, spatial], 1)
         if positions is None:
-            return self.parameters_of(context).chunk(2, 1)  # type: ignore[no-any-return]
+            return self.parameters_of(context).chunk(2, 1)
         return exact.at_positions(self.parameters_of, context, positions).chunk(2, 1)
 
 

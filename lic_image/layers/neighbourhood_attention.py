@@ -123,7 +123,7 @@ class NeighbourhoodAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(x).unflatten(3, (3, self.heads, -1)).unbind(3)
-        return self.project(neighbourhood_attention(q, k, v, self.relative).flatten(3))  # type: ignore[no-any-return]
+        return self.project(neighbourhood_attention(q, k, v, self.relative).flatten(3))
 
     def received(self, x: Tensor) -> Tensor:
         """(B, H, W): how much attention a position gets from all whose window it is in, averaged over heads.

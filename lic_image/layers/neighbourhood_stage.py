@@ -44,7 +44,7 @@ class NeighbourhoodStage(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.blocks(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+        return x + self.blocks(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
     def maps(self, x: Tensor) -> dict[str, Tensor]:
         """Attention received (B, H, W) in the last block, as `NeighbourhoodAttention.received`."""

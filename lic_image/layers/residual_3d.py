@@ -21,7 +21,7 @@ class ResidualBlock3d(nn.Module):
         self.block = nn.Sequential(nn.Conv3d(C, hidden, 3, padding=1), nn.PReLU(), nn.Conv3d(hidden, C, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.block(x)  # type: ignore[no-any-return]
+        return x + self.block(x)
 
 
 class CascadedResidual3d(nn.Module):
@@ -33,4 +33,4 @@ class CascadedResidual3d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.blocks(x)
-        return y if len(self.blocks) == 1 else x + y  # type: ignore[no-any-return]
+        return y if len(self.blocks) == 1 else x + y

@@ -53,7 +53,7 @@ class SliceContext(nn.Module):
     @exact.parameters
     def joined(self, h: Tensor, u_hat: Tensor, y_hat: Tensor) -> Tensor:
         """h, and what the slice's positions so far say; they are 0 elsewhere."""
-        return h + self.neighbours(with_magnitude(u_hat, y_hat))  # type: ignore[no-any-return]
+        return h + self.neighbours(with_magnitude(u_hat, y_hat))
 
     @exact.parameters
     def head(self, h: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,4 +67,4 @@ class SliceContext(nn.Module):
 
     def by_itself(self, h: Tensor) -> Tensor:
         """The end of `head`, of every position by itself."""
-        return self.leave(F.gelu(self.mix(h)))  # type: ignore[no-any-return]
+        return self.leave(F.gelu(self.mix(h)))

@@ -39,13 +39,13 @@ class SpatialReductionAttention(nn.Module):
         kv = self.key_value(self.reduced(x)).flatten(1, 2).unflatten(2, (2, self.heads, -1)).transpose(1, 3)
         k, v = kv.unbind(2)
         heads = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        return self.project(heads).unflatten(1, x.shape[1:3])  # type: ignore[no-any-return]
+        return self.project(heads).unflatten(1, x.shape[1:3])
 
     def reduced(self, x: Tensor) -> Tensor:
         """SD(x), (B, H/r, W/r, C)."""
         if self.reduce is None or self.norm is None:
             return x
-        return self.norm(self.reduce(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))  # type: ignore[no-any-return]
+        return self.norm(self.reduce(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
 
 
 class TransformerBlock(nn.Module):

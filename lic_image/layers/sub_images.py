@@ -63,4 +63,4 @@ class FeatureInversion(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         features = features.unflatten(1, (-1, self.C))
         parts = self.to_parts(features[:, :-1].flatten(0, 1)).unflatten(0, (len(features), -1))
-        return join(parts.transpose(1, 2), self.s) + self.to_image(features[:, -1])  # type: ignore[no-any-return]
+        return join(parts.transpose(1, 2), self.s) + self.to_image(features[:, -1])

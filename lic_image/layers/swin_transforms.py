@@ -68,7 +68,7 @@ class SwinAnalysis(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.norm(self.embed(x).movedim(1, 3))
-        return self.layers(patches).movedim(3, 1)  # type: ignore[no-any-return]
+        return self.layers(patches).movedim(3, 1)
 
 
 class SwinSynthesis(nn.Module):
@@ -98,4 +98,4 @@ class SwinSynthesis(nn.Module):
         )
 
     def forward(self, y_hat: Tensor) -> Tensor:
-        return self.leave(self.layers(y_hat.movedim(1, 3)).movedim(3, 1))  # type: ignore[no-any-return]
+        return self.leave(self.layers(y_hat.movedim(1, 3)).movedim(3, 1))

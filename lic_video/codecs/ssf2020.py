@@ -79,11 +79,11 @@ class SSF2020(VideoCodec):
 
     def _predicted(self, reference: Tensor, motion_hat: Tensor) -> Tensor:
         motion = exact.synthesis(self.model.motion_decoder, motion_hat)
-        return exact.synthesis(self.model.forward_prediction, reference, motion)  # type: ignore[no-any-return]
+        return exact.synthesis(self.model.forward_prediction, reference, motion)
 
     def _decoded(self, prediction: Tensor, residual_hat: Tensor, motion_hat: Tensor) -> Tensor:
         residual = exact.synthesis(self.model.res_decoder, torch.cat([residual_hat, motion_hat], 1))
-        return (prediction + residual).clamp(0, 1)  # type: ignore[no-any-return]
+        return (prediction + residual).clamp(0, 1)
 
     def intra_encode(self, frame: Tensor) -> Written:
         packet = PacketWriter(self._stack("img"))

@@ -15,12 +15,11 @@ from torch.utils.data import Dataset
 
 from common.data.folders import pictures_of, random_crop
 from common.data.pictures import read_picture
+from common.data.random_streams import Stream, generator
 from common.data.scenes import Scene, fastest, render, scene
 from common.data.sequences import folder, picture_folders
 from common.errors import LicError
 from lic_video.datasets.vimeo90k import vimeo90k
-
-_SPEED, _CROP, _ORDER = 6, 2, 3  # streams of random numbers beside a scene's own
 
 
 class ProceduralClips(Dataset[Tensor]):
@@ -43,7 +42,7 @@ class ProceduralClips(Dataset[Tensor]):
     def frame(self, n: int, t: int) -> Tensor:
         """Frame ``t`` of clip ``n``: uint8 (3, h, w)."""
         _check_frame(t, self.frames)
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, n, _SPEED])))
+        rng = generator(self.seed, n, Stream.SPEED)
         step = self.max_motion * rng.random() ** 2
         return _planes(_rendered(self.seed, n, *self.size, step, t - (self.frames - 1) / 2))
 
@@ -79,7 +78,7 @@ class FolderClips(Dataset[Tensor]):
                 f"{place} holds {len(pictures)} pictures and clips are of {self.frames} frames; "
                 "leave this folder out, or set fewer frames."
             )
-        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, n, _CROP])))
+        rng = generator(self.seed, n, Stream.CROP)
         path = pictures[int(rng.integers(0, len(pictures) - self.frames + 1)) + t]
         rgb = _decoded(path)
         if self._shapes.setdefault(place, rgb.shape) != rgb.shape:
@@ -145,5 +144,5 @@ def _pictures(place: Path) -> list[Path]:
 
 @functools.lru_cache(maxsize=2)
 def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch, _ORDER])))
+    rng = generator(seed, epoch, Stream.ORDER)
     return rng.permutation(count)

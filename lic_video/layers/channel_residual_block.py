@@ -29,7 +29,7 @@ class ChannelNorm(nn.Module):
         self.norm = nn.LayerNorm(C)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(x.movedim(1, -1)).movedim(-1, 1)  # type: ignore[no-any-return]
+        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
 
 
 def with_channels(x: Tensor, D: int) -> Tensor:
@@ -52,4 +52,4 @@ class ChannelResidualBlock(nn.Module):
         average = F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
         b = (average + F.max_pool2d(x, 3, 1, 1)) / 2
         told = torch.cat([self.a(x), with_channels(b, self.D), self.c(x)], 1)
-        return with_channels(x, self.D) + self.leave(told)  # type: ignore[no-any-return]
+        return with_channels(x, self.D) + self.leave(told)

@@ -36,4 +36,4 @@ class DRAS(nn.Module):
         s = self.enter(x)
         gate = F.interpolate(self.gate(s), scale_factor=2.0, mode="nearest")[..., : s.shape[2], : s.shape[3]]
         p = s * torch.sigmoid(gate)
-        return x + self.leave(torch.cat([s, p, self.inner(p)], 1))  # type: ignore[no-any-return]
+        return x + self.leave(torch.cat([s, p, self.inner(p)], 1))

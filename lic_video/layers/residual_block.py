@@ -26,4 +26,4 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.match(x)
-        return x + self.layers(x)  # type: ignore[no-any-return]
+        return x + self.layers(x)

@@ -16,4 +16,4 @@ class ResidualGDN(nn.Module):
         self.gdn = GDN(C, inverse=inverse)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.gdn(x)  # type: ignore[no-any-return]
+        return x + self.gdn(x)

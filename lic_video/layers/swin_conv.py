@@ -37,7 +37,7 @@ class ResidualSwin(nn.Module):
         H, W = x.shape[2:]
         whole = F.pad(x, (0, -W % self.window, 0, -H % self.window), mode="replicate")
         seen = self.layers(whole.movedim(1, -1)).movedim(-1, 1)[..., :H, :W]
-        return x + self.leave(seen)  # type: ignore[no-any-return]
+        return x + self.leave(seen)
 
 
 class SwinConv(nn.Module):
@@ -52,4 +52,4 @@ class SwinConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         first, second = self.enter(x).chunk(2, 1)
-        return x + self.leave(torch.cat([self.swin(first), self.conv(second)], 1))  # type: ignore[no-any-return]
+        return x + self.leave(torch.cat([self.swin(first), self.conv(second)], 1))

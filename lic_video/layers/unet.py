@@ -50,4 +50,4 @@ class UNet(nn.Module):
         x = self.middle(x)
         for blocks, up in reversed(list(zip(self.after, self.up))):
             x = blocks(kept.pop() + up(x))
-        return self.leave(x)[..., :H, :W]  # type: ignore[no-any-return]
+        return self.leave(x)[..., :H, :W]

@@ -52,7 +52,7 @@ class MapCodec(nn.Module):
     def decoded(self, y_hat: Tensor) -> Tensor:
         """The map that the latents (B, M, H/16, W/16) stand for."""
         y_hat = y_hat.contiguous(memory_format=torch.channels_last)  # transposed convolutions are a quarter faster so
-        return exact.synthesis(self.g_s, y_hat) * self.unit  # type: ignore[no-any-return]
+        return exact.synthesis(self.g_s, y_hat) * self.unit
 
     @torch.no_grad()
     def start_from(self, x: Tensor, step: float) -> None:

@@ -60,7 +60,7 @@ class MotionEstimation(nn.Module):
         flow = flow[..., :H, :W]
         if self.zero_motion and not self.training:
             return flow * worth_moving(frame, reference, warp(reference, flow), self.zero_motion)
-        return flow  # type: ignore[no-any-return]
+        return flow
 
 
 def worth_moving(frame: Tensor, still: Tensor, warped: Tensor, side: int) -> Tensor:

@@ -35,7 +35,7 @@ class ImageAsResidualCodec(nn.Module):
 
     @property
     def multiple(self) -> int:
-        return self.codec.downsampling  # type: ignore[no-any-return]
+        return self.codec.downsampling
 
     def forward(self, x: Tensor) -> CodedMap:
         out = self.codec(0.5 + x / 2)
@@ -53,9 +53,9 @@ class ImageAsResidualCodec(nn.Module):
     def move(self, ratio: float) -> None:
         """Go from the operating point λ to `ratio`·λ."""
         if hasattr(self.codec, "move"):
-            self.codec.move(ratio)  # type: ignore[operator]
+            self.codec.move(ratio)
 
     def start_from(self, x: Tensor, step: float) -> None:
         """Begin as the codec begins with such pictures as `x` (B, 3, H, W) gives, `step` in x's units."""
         if hasattr(self.codec, "start_from"):
-            self.codec.start_from(0.5 + x / 2, lmbda_of_step(step / 2))  # type: ignore[operator]
+            self.codec.start_from(0.5 + x / 2, lmbda_of_step(step / 2))

@@ -14,8 +14,8 @@ from support import textured
 
 from common.batch import jobs
 from common.errors import LicError
-from common.launch.folder import RunFolder
-from common.launch.weights import save_weights
+from common.run.folder import RunFolder
+from common.run.weights import save_weights
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 
 Lic = Callable[..., int]

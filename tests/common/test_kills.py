@@ -19,13 +19,13 @@ from PIL import Image
 from support import textured
 
 from common.data.packing import pack
-from common.data.pictures import read_picture, write_atomically, write_picture
+from common.data.pictures import read_picture, write_picture
 from common.data.video_files import Clip
 from common.data.video_writing import write_clip
-from common.launch.checkpoints import load_whole, save_whole
-from common.launch.folder import RunFolder
-from common.rd.gallery import save_stacked
-from common.rd.points import write_csv, write_json, write_text
+from common.io import write_atomically, write_csv, write_json, write_text
+from common.report.figures.gallery import save_stacked
+from common.run.checkpoints import load_whole, save_whole
+from common.run.folder import RunFolder
 
 KILLS = 100
 SIZE = 5_000

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from common.launch import fit
-from common.launch.folder import RunFolder
-from common.launch.weights import checkpoint_step
+from common.engine import fit
 from common.module import GuardedModule, NonFiniteLoss
+from common.run.folder import RunFolder
+from common.run.weights import checkpoint_step
 from lic_image.module import ImageCodec
 
 Lic = Callable[..., int]

@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from support import compose
 
 import conf
-from common.rd.command import main as report
-from common.rd.study_runs import MATRIX, ROWS
+from common.cli.report import main as report
+from common.report.ablation.runs import MATRIX, ROWS
 
 Lic = Callable[..., int]
 ROOT = Path(conf.__file__).parent / "ablation"

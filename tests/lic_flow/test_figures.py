@@ -5,8 +5,8 @@ import torch
 from matplotlib import colormaps
 from support import textured
 
-from common.flow_colours import flow_picture
-from common.sheet import CELL, GAP, TITLE
+from common.viz.flow_colours import flow_picture
+from common.viz.sheet import CELL, GAP, TITLE
 from lic_flow.cost_figures import BETWEEN, confidences_picture, costs_picture, guesses_picture, search_picture
 from lic_flow.figures import (
     HIDDEN,

@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 from support import textured
 
+import lic_flow
+import lic_image
 from common.data.flow_files import read_flow
+from common.errors import LicError
 from lic_flow.files import estimate_file
 
 Lic = Callable[..., int]
@@ -41,6 +44,14 @@ def test_flow_of_two_pictures(run: Path, tmp_path: Path, lic: Lic, capsys: pytes
 
     said = estimate_file(*(str(tmp_path / name) for name in ("first.png", "second.png", "again.flo")), str(run))
     assert "moved by" in said and (read_flow(tmp_path / "again.flo").flow == flow).all()
+
+    first, second = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("first", "second"))
+    trained = lic_flow.load(run)
+    assert np.array_equal(trained.estimate(first, second), flow) and "epe" in " ".join(trained.results)
+    with pytest.raises(LicError, match="of one size"):
+        trained.estimate(first, second[:30])
+    with pytest.raises(LicError, match="codes no photographs"):
+        lic_image.load(run)
 
     for wrong, sentence in (
         (["first.png", "small.png", "x.flo"], "must have one size"),

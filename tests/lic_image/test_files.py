@@ -18,8 +18,8 @@ from common.coding import to_input, to_picture
 from common.entropy.container import Header, pack
 from common.entropy.rules import coding_by, of_image
 from common.files import open_files
-from common.launch.folder import RunFolder
-from common.launch.weights import save_weights, trained_network
+from common.run.folder import RunFolder
+from common.run.weights import save_weights, trained_network
 from lic_image.codecs.swift import Swift
 
 Lic = Callable[..., int]

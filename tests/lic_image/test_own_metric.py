@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from support import textured
 
-from common.rd.curves import load
-from common.rd.report import write_report
+from common.report.writer import write_report
+from common.results.curves import load
 
 README = Path(__file__).parents[2] / "README.md"
 

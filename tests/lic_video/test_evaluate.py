@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from common.baselines import video_measure
+from common.engine.evaluate import check_kind
 from common.entropy.video_container import read_header
 from common.errors import LicError
-from common.launch.evaluate import check_kind
-from common.rd.points import Evaluation
+from common.results.points import Evaluation
 from lic_image.data import Photographs
 from lic_video.codecs.contract import Coded, VideoCodec, Written
 from lic_video.codecs.skeleton import Stages

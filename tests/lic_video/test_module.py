@@ -11,7 +11,7 @@ from support.clips import pairs, video_codec
 
 from common.errors import LicError
 from common.module import NonFiniteLoss
-from lic_video.module import PATIENCE, VideoCodecModule
+from lic_video.module import MOTION_STEPS, VideoCodecModule
 
 Lic = Callable[..., int]
 
@@ -91,10 +91,10 @@ def test_ssf2020_trains_its_intra_codec_along() -> None:
 def test_exploding_motion_stops_the_run_with_a_sentence() -> None:
     made = module()
     costly = {"bpp_motion": torch.tensor(9.0)}
-    for _ in range(PATIENCE - 1):
+    for _ in range(MOTION_STEPS - 1):
         made.check_motion(costly)
     made.check_motion({"bpp_motion": torch.tensor(0.1)})  # once below, it counts anew
-    for _ in range(PATIENCE - 1):
+    for _ in range(MOTION_STEPS - 1):
         made.check_motion(costly)
     with pytest.raises(NonFiniteLoss, match="motion has cost more than 4 bits a pixel"):
         made.check_motion(costly)
@@ -107,7 +107,7 @@ def test_a_run_that_goes_on_in_the_middle_of_a_clip_sees_the_frames_it_would_hav
     lic: Lic, tmp_path: Path
 ) -> None:
     """Step 5 is the third frame of its clip: without the buffer it would start from another reference."""
-    from common.launch.folder import RunFolder
+    from common.run.folder import RunFolder
 
     def weights(name: str) -> dict[str, torch.Tensor]:
         (file,) = tmp_path.glob(f"runs/{name}/*/weights.ckpt")

@@ -7,8 +7,8 @@ from support import textured
 from torch import Tensor
 
 from common.coding import to_input
-from common.flow_colours import flow_picture
-from common.sheet import CELL, GAP, TITLE
+from common.viz.flow_colours import flow_picture
+from common.viz.sheet import CELL, GAP, TITLE
 from lic_video import pictures
 from lic_video.codecs.contract import Coded
 from lic_video.codecs.skeleton import Stages

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from torch import nn
 
 import conf
-from common.launch import resolvers
+from common.run import resolvers
 
 
 def compose(*overrides: str, root: str = "train") -> Any:

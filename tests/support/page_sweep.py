@@ -9,7 +9,8 @@ import yaml
 from PIL import Image
 
 from common.data.pictures import MOST_BITS, write_picture
-from common.rd.points import aggregate, results, write_json
+from common.io import write_json
+from common.results.points import aggregate, results
 
 DATASET = "made 24 pictures 0123abcd"
 

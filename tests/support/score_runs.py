@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from PIL import Image
 
-from common.rd.points import write_json
+from common.io import write_json
 
 DATASET = "procedural_test 64 pairs, stereo 1 pairs"
 

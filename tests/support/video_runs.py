@@ -6,7 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from common.rd.points import aggregate, results, write_json
+from common.io import write_json
+from common.results.points import aggregate, results
 
 DATASET = "clips 2 sequences 0a1b2c3d"
 Figures = Mapping[str, tuple[float, float]]  # clip -> bpp, PSNR

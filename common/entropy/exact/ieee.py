@@ -42,12 +42,12 @@ def sqrt(x: Tensor) -> Tensor:
 
 def add(a: Any, b: Any, alpha: float = 1) -> Tensor:
     """a + alpha b."""
-    return a + (b if alpha == 1 else b * alpha)  # type: ignore[no-any-return]
+    return a + (b if alpha == 1 else b * alpha)
 
 
 def subtract(a: Any, b: Any, alpha: float = 1) -> Tensor:
     """a - alpha b."""
-    return a - (b if alpha == 1 else b * alpha)  # type: ignore[no-any-return]
+    return a - (b if alpha == 1 else b * alpha)
 
 
 def whole(x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -74,7 +74,7 @@ def sort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = True
 
 def argsort(x: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """As `torch.argsort`; equals stay in their order."""
-    return sort(x, dim, descending).indices  # type: ignore[no-any-return]
+    return sort(x, dim, descending).indices
 
 
 def topk(x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:

@@ -198,7 +198,7 @@ def _never_compiled(function: Callable[..., T]) -> Callable[..., T]:
     """`function`, hidden from torch's compiler where that is in use: it takes seconds to import."""
     if "torch._dynamo" not in sys.modules:
         return function
-    return torch.compiler.disable(function)  # type: ignore[no-any-return]
+    return torch.compiler.disable(function)
 
 
 @contextmanager
@@ -227,7 +227,7 @@ def synthesis(function: Callable[..., T], *args: Any) -> T:
     if done is None:
         return function(*args)
     done.append(True)
-    return _never_compiled(_synthesised)(function, *args)  # type: ignore[no-any-return]
+    return _never_compiled(_synthesised)(function, *args)
 
 
 def _synthesised(function: Callable[..., T], *args: Any) -> T:

@@ -124,7 +124,7 @@ def _layer(weight: Tensor, bias: Tensor | None) -> _Layer:
         shift[:outputs] = 0.0 if weights.bias is None else weights.bias.detach().numpy()
         tiles = np.ascontiguousarray(wide.reshape(-1, TILE, wide.shape[1]).transpose(0, 2, 1))
         kept = _kept[weight] = weights, _Layer(tiles, shift, 2.0 ** -(weights.grid.a + weights.grid.w))
-    return kept[1]  # type: ignore[no-any-return]
+    return kept[1]
 
 
 def _compute(

@@ -94,7 +94,7 @@ def weights_of(weight: Tensor, bias: Tensor | None, outputs: int = 0) -> Weights
             kept = _kept[weight] = (outputs, *copies, on_grid(copies[0], copies[1], outputs))
     if seen is not None:
         seen[key] = ((weight, bias), kept[3])  # with what the key means, so that it cannot mean something else
-    return kept[3]  # type: ignore[no-any-return]
+    return kept[3]
 
 
 def same(kept: Tensor | None, present: Tensor | None) -> bool:

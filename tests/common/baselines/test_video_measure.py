@@ -14,7 +14,7 @@ from common.baselines.conditions import Conditions, video_protocols
 from common.baselines.video_codecs import available
 from common.baselines.video_measure import bench_video, is_current, measure_video, video_file
 from common.errors import LicError
-from common.rd.curves import load
+from common.results.curves import load
 
 CODEC = available().codecs["x264"]
 WHOLE = Conditions("dcvc_ip32", gop=4, frames=96)

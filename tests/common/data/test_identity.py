@@ -16,6 +16,11 @@ def test_identity_is_of_the_bytes_not_of_names_or_order(tmp_path: Path) -> None:
     assert dataset_identity("kodak", [a, b]) != identity
 
 
+def test_pairs_are_called_pairs_whatever_the_name_of_the_set(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    assert dataset_identity("pictures", [tmp_path / "a"], "pair").startswith("pictures 1 pair ")
+
+
 def test_identity_stays_the_same_across_releases(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"")

@@ -7,7 +7,7 @@ import torch
 from torchvision.models.optical_flow import Raft_Large_Weights, Raft_Small_Weights, raft_large, raft_small
 
 from common.errors import LicError
-from common.launch.weights import load_weights
+from common.run.weights import load_weights
 from lic_flow.networks.raft import Raft
 
 

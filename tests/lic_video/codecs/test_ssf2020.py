@@ -9,7 +9,7 @@ from support.clips import pairs
 from torch import Tensor
 
 from common.errors import LicError, StreamError
-from common.launch.weights import load_weights
+from common.run.weights import load_weights
 from lic_video.codecs.ssf2020 import SSF2020
 from lic_video.gop import Gop
 

@@ -1,0 +1,5 @@
+"""`python -m common.cli` is `lic`."""
+
+from common.cli.verbs import script
+
+script()

@@ -1,1 +1,0 @@
-"""Rate-distortion points and curves, Bjøntegaard deltas, tables, figures and the report."""

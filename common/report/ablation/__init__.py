@@ -1,0 +1,1 @@
+"""Ablation studies: a paper's table, our figures beside its claims."""

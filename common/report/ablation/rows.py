@@ -1,0 +1,97 @@
+"""A study's rows as its paper prints them: our figures, and beside them, marked as such, what the paper claims.
+
+A claim is shown as it is printed and enters none of our figures.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from common.report.ablation.runs import Run, Study
+from common.report.mean_std import seeds_note, shown
+from common.report.tables import Table
+
+CLAIM = "paper: "
+
+
+class Line(NamedTuple):
+    """A row of a study, at one λ where it has one; `runs` or `claim` may be empty."""
+
+    names: Sequence[str]
+    lmbda: float | None
+    runs: Sequence[Run]
+    claim: Mapping[str, Any]
+
+
+def rows_table(
+    study: Study, measured: Callable[[Line], dict[str, str]], beside: Mapping[str, str], notes: Sequence[str]
+) -> Table:
+    """The study's rows in the paper's order, a block for each λ: our means over seeds ± their spread, claims beside.
+
+    Columns that no row fills are left out.
+
+    Args:
+        measured: heading -> our figure of a line, empty where there is none; see `common.report.mean_std.cells`.
+        beside: a claim's key in the study -> our heading that it stands beside; others come last.
+        notes: on our figures.
+    """
+    lines = _lines(study)
+    cells = [measured(line) | _claims(line, study.spec) for line in lines]
+    headings = shown(_headings(cells[0], study.spec["claims"], beside), cells)
+    rated = any(line.lmbda is not None for line in lines)
+    names = [*study.spec["columns"], *(["λ"] if rated else [])]
+    said = [[*line.names, *([_lmbda(line)] if rated else [])] for line in lines]
+    return Table(
+        study.title,
+        [*names, *headings],
+        [[*labels, *(row[heading] for heading in headings)] for labels, row in zip(said, cells)],
+        labels=len(names),
+        breaks=frozenset(i for i in range(1, len(lines)) if lines[i].lmbda != lines[i - 1].lmbda),
+        notes=(*seeds_note(cells), *_doubled(study), *notes, *study.sources),
+    )
+
+
+def _lines(study: Study) -> list[Line]:
+    """Every row at every λ that we ran or the paper names; rows of our own that the paper lacks come last."""
+    claims: Sequence[Mapping[str, Any]] = study.spec["rows"]
+    rows = {tuple(map(str, claim["cells"])): claim.get("row") for claim in claims}
+    blanks = [""] * (len(study.spec["columns"]) - 1)
+    rows |= {(run.row, *blanks): run.row for run in study.runs if run.row not in rows.values()}
+    lmbdas = {run.lmbda for run in study.runs} | {claim["lmbda"] for claim in claims if "lmbda" in claim}
+    lines = []
+    for lmbda in sorted(lmbdas, key=lambda lmbda: lmbda or 0.0):
+        for names, row in rows.items():
+            runs = [run for run in study.runs if (run.row, run.lmbda) == (row, lmbda)]
+            said = [c for c in claims if tuple(map(str, c["cells"])) == names and c.get("lmbda", lmbda) == lmbda]
+            if runs or said:
+                lines.append(Line(names, lmbda, runs, said[0] if said else {}))
+    return lines
+
+
+def _headings(cells: Mapping[str, str], claims: Mapping[str, str], beside: Mapping[str, str]) -> list[str]:
+    """Those of `cells`, the claims moved beside our figures of the same kind."""
+    headings = [heading for heading in cells if not heading.startswith(CLAIM)]
+    for key, heading in claims.items():
+        place = headings.index(beside[key]) + 1 if key in beside else len(headings)
+        headings.insert(place, CLAIM + heading)
+    return headings
+
+
+def _lmbda(line: Line) -> str:
+    return f"{line.lmbda:g}" if line.runs or "lmbda" in line.claim else ""
+
+
+def _claims(line: Line, spec: Mapping[str, Any]) -> dict[str, str]:
+    """Heading -> the paper's figure, with the decimals that its column is printed with (YAML reads 33.10 as 33.1)."""
+    claims = {}
+    for key, heading in spec["claims"].items():
+        printed = [str(row[key]) for row in spec["rows"] if row.get(key) is not None]
+        places = max((len(text.partition(".")[2]) for text in printed), default=0)
+        value = line.claim.get(key)
+        claims[CLAIM + heading] = "" if value is None else f"{value:.{places}f}"
+    return claims
+
+
+def _doubled(study: Study) -> list[str]:
+    runs = study.runs
+    rows = sorted({run.row for run in runs if sum(run[:3] == other[:3] for other in runs) > 1})
+    return [f"{row}: two runs of one seed differ, so other settings do, too." for row in rows]

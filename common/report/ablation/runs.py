@@ -1,0 +1,158 @@
+"""The finished runs of ablation studies, found by what their run folders say.
+
+A run of a study has, in the `config.yaml` beside its result.json, `row` (its row in the table) and `study`:
+
+    title: what is compared, and in which table of which paper
+    source: where the claims are printed
+    reference: the row that the others are compared with
+    columns: [AAB, GMB]                 # what the table calls a row by
+    claims: {psnr: PSNR, bpp: bpp}      # key in `rows` -> heading
+    rows:                               # in the paper's order; without `row` where there is no code for it
+      - {row: baseline, cells: [no, no], lmbda: 2.41, psnr: 27.23, bpp: 0.201}
+    notes: [what to know of the claims]
+
+Claims on a run without a rate are called as its figures are, `claims: {sintel_clean/epe: Sintel clean}`, and there is
+no lmbda. For a matrix of BD-rates there is, in place of reference, columns, claims and rows:
+
+    curves: {Ballé: {row: neither}, JPEG: {baseline: JPEG}, Tawfik: {}}   # what each is here
+    bd_rate: {Ballé: [0.0, 163.28, 9.63]}   # percent: anchor -> the claim for each curve, in their order
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.errors import LicError
+from common.results.curves import Curve, Group, Point
+from common.results.flow_results import Score, ScoreGroup
+from common.results.points import cost
+from common.results.seeds import mean_over_seeds
+from common.run.configs import read_config
+
+MATRIX = ("title", "source", "curves", "bd_rate")
+ROWS = ("title", "source", "reference", "columns", "claims", "rows")
+
+
+class Run(NamedTuple):
+    """One finished run: where it stands in a study, and its figures, None where not known.
+
+    Attributes:
+        lmbda: None without a rate.
+        results: of its evaluation: bpp, psnr (dB), ms_ssim_db and cost (see `rd_cost`), or every SET/FIGURE.
+        costs: parameters, gmacs, and seconds by name.
+        point: its rate-distortion point, if it has a rate.
+    """
+
+    row: str
+    lmbda: float | None
+    seed: int
+    results: Mapping[str, float | None]
+    costs: Mapping[str, float | None]
+    point: Point | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The same for a run that was measured twice: by its training and by `lic eval`."""
+        return self.row, self.lmbda, self.seed, *self.results.items()
+
+    @property
+    def figures(self) -> Mapping[str, float | None]:
+        return {**self.results, **self.costs}
+
+
+@dataclass
+class Study:
+    """The runs that share a table: one study, one system and loss, and the same settings but for row, λ and seed.
+
+    Attributes:
+        spec: `study` of the runs' configuration.
+        settings: what all runs were made with, as labels say it: "tiny trainer.max_steps=4000".
+        distortion: "mse" or "ms_ssim", what was trained for; None without a rate.
+        baselines: classical codecs on the same pictures.
+    """
+
+    spec: Mapping[str, Any]
+    settings: str
+    distortion: str | None
+    runs: list[Run] = field(default_factory=list)
+    baselines: Sequence[Curve] = ()
+
+    @property
+    def title(self) -> str:
+        """What is compared, and under which settings."""
+        loss = {"mse": "trained for MSE", "ms_ssim": "trained for MS-SSIM", None: ""}[self.distortion]
+        said = ", ".join(part for part in (self.settings, loss) if part)
+        return f"{self.spec['title']} ({said})" if said else str(self.spec["title"])
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Notes below the table: whose the claims are, and what to know of them."""
+        mark = f"“paper” is the claim of {self.spec['source']}; all else was measured here."
+        return (mark, *self.spec.get("notes", ()))
+
+    def curves(self) -> dict[str, Curve]:
+        """Row -> its curve over λ, means over seeds."""
+        points: dict[str, list[Point]] = {}
+        for run in self.runs:
+            if run.point is not None:
+                points.setdefault(run.row, []).append(run.point)
+        return {row: mean_over_seeds(Curve(row, "run", tuple(found))) for row, found in points.items()}
+
+
+def find_studies(group: Group | ScoreGroup) -> list[Study]:
+    """The studies among the runs of `group`, in the order in which they are met.
+
+    Raises:
+        LicError: a run's configuration or its description of the study lacks something.
+    """
+    runs: Sequence[Point | Score]
+    if isinstance(group, ScoreGroup):
+        runs, baselines = group.scores, []
+    else:
+        runs, baselines = [p for curve in group.of_kind("run") for p in curve.points], group.of_kind("baseline")
+    found: dict[tuple[str, ...], Study] = {}
+    for measured in runs:
+        config = _config(measured.source)
+        if not config.get("study"):
+            continue
+        spec = _checked(config["study"], measured.source)
+        key = (spec["title"], config["system"], _settings(config), str(config["distortion"]))
+        study = found.setdefault(key, Study(spec, _settings(config), config["distortion"], baselines=baselines))
+        run = _run(measured, config) if isinstance(measured, Point) else _scored(measured, config)
+        if run.identity not in {other.identity for other in study.runs}:
+            study.runs.append(run)
+    for (title, system, settings, _), study in found.items():
+        if any(other[0] == title and other[1] != system for other in found):
+            study.settings = f"{system} {settings}".strip()
+    return list(found.values())
+
+
+def _config(result: Path | None) -> dict[str, Any]:
+    return read_config(result.parent) if result else {}
+
+
+def _checked(spec: Mapping[str, Any], result: Path | None) -> Mapping[str, Any]:
+    missing = [key for key in (MATRIX if "bd_rate" in spec else ROWS) if key not in spec]
+    if missing:
+        raise LicError(f"{result and result.parent}: its `study` lacks {', '.join(missing)}; see conf/ablation.")
+    return spec
+
+
+def _settings(config: Mapping[str, Any]) -> str:
+    words = str(config["label"]).removeprefix(str(config["system"])).lstrip("_").split()
+    return " ".join(word for word in words if word != f"row={config['row']}")
+
+
+def _run(point: Point, config: Mapping[str, Any]) -> Run:
+    result = point.record.content if point.record else {}
+    lmbda = float(config["lmbda"])
+    results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
+    results["cost"] = cost({**result, "lmbda": lmbda}, config["distortion"])
+    seconds = {key: point.extra.get(key) for key in ("encoding_time", "decoding_time")}
+    costs = {"parameters": result["parameters"], "gmacs": result.get("gmacs"), **seconds}
+    return Run(str(config["row"]), lmbda, int(config["seed"]), results, costs, point)
+
+
+def _scored(score: Score, config: Mapping[str, Any]) -> Run:
+    return Run(str(config["row"]), None, int(config["seed"]), score.results, score.costs)

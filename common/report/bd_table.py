@@ -1,0 +1,143 @@
+"""The BD-rates of a report, one table: every curve against one anchor, in terminal, Markdown, LaTeX and page alike.
+
+The anchor is the curve that the reader names; else the first classical codec, else the first published curve, else the
+first run, of those that have two points.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from common.errors import LicError
+from common.report.flow_tables import distinct
+from common.report.tables import Table, footnotes, percent
+from common.results.bd import DEFAULT, MIN_OVERLAP, BDRate, Method, bd_rate
+from common.results.curves import METRICS, Curve, Group, Kind, Metric
+from common.results.measures import Measure
+
+ORDER: tuple[Kind, ...] = ("baseline", "published", "run")
+
+
+class Comparison(NamedTuple):
+    """Curves against `anchor`, best first.
+
+    Attributes:
+        rows: a curve, and its BD-rate by metric; a metric is missing where either of the two has no two points with it.
+        lone: names of curves of one point, which cannot be compared.
+        dataset: identity of what the means are over.
+        measures: what was compared.
+    """
+
+    anchor: Curve
+    method: Method
+    rows: list[tuple[Curve, Mapping[Metric, BDRate]]]
+    lone: list[str]
+    dataset: str | None
+    measures: list[Measure]
+
+
+def able(curve: Curve, metric: Metric) -> bool:
+    """Whether a curve has the two points that a comparison needs."""
+    return sum(point.quality(metric) is not None for point in curve.points) > 1
+
+
+def default_anchor(curves: Sequence[Curve]) -> Curve | None:
+    """The curve that the others are compared with where nobody says another; None where no curve has two points."""
+    for kind in ORDER:
+        for curve in curves:
+            if curve.kind == kind and any(able(curve, metric) for metric in METRICS):
+                return curve
+    return None
+
+
+def anchor_places(groups: Sequence[Group], name: str | None) -> list[int | None]:
+    """The place of the curve called `name` in every group, None where it has none of this name.
+
+    Raises:
+        LicError: no group has it, or it is one point.
+    """
+    if name is None:
+        return [None] * len(groups)
+    places = [_place(name, [curve.name for curve in g.curves], short_names(g)) for g in groups]
+    if all(place is None for place in places):
+        names = ", ".join(dict.fromkeys(each for g in groups for each in short_names(g))) or "none has a rate"
+        raise LicError(f"--anchor {name}: there is no such curve; choose one of these: {names}.")
+    for g, place in zip(groups, places):
+        if place is not None and not any(able(g.curves[place], metric) for metric in METRICS):
+            raise LicError(f"--anchor {name}: one point is no curve; BD-rates need an anchor of two points or more.")
+    return places
+
+
+def short_names(group: Group) -> list[str]:
+    """The names of a group's curves as tables have them: of runs without the overrides that all have."""
+    names = iter(distinct([curve.name for curve in group.of_kind("run")])[0])
+    return [next(names) if curve.kind == "run" else curve.name for curve in group.curves]
+
+
+def _place(name: str, *spellings: Sequence[str]) -> int | None:
+    for names in spellings:
+        for place, each in enumerate(names):
+            if each.casefold() == name.casefold():
+                return place
+    return None
+
+
+def compared(group: Group, method: Method = DEFAULT, anchor: Curve | None = None) -> Comparison | None:
+    """Every curve of `group` against `anchor`; None where there is nothing to compare."""
+    anchor = anchor or default_anchor(group.curves)
+    if anchor is None:
+        return None
+    rows = []
+    for curve in group.curves:
+        metrics = [each.key for each in group.measures if able(curve, each.key) and able(anchor, each.key)]
+        if curve is not anchor and metrics:
+            rows.append((curve, {metric: bd_rate(anchor, curve, metric, method) for metric in metrics}))
+    if not rows:
+        return None
+    lone = [curve.name for curve in group.curves if len(curve.points) == 1]
+    measures = [each for each in group.measures if any(each.key in rates for _, rates in rows)]
+    return Comparison(anchor, method, sorted(rows, key=_rank), lone, group.dataset, measures)
+
+
+def _rank(row: tuple[Curve, Mapping[Metric, BDRate]]) -> tuple[bool, float]:
+    known = [rate.percent for rate in row[1].values() if rate.percent is not None]
+    return (False, known[0]) if known else (True, 0.0)
+
+
+def bd_table(found: Comparison) -> Table:
+    """A line a curve, a column a metric; below it what to know before quoting a figure."""
+    rows = [[curve.name, *(_cell(rates.get(each.key)) for each in found.measures)] for curve, rates in found.rows]
+    results = [rate for _, rates in found.rows for rate in rates.values()]
+    notes = [legend(found.anchor.name, found.method)]
+    if any(rate.percent is not None and rate.overlap < MIN_OVERLAP for rate in results):
+        notes.append(BRACKETS)
+    if found.lone:
+        notes.append(f"One point is no curve: {', '.join(found.lone)}.")
+    columns = ["curve", *(each.title for each in found.measures)]
+    return Table(f"BD-rate against {found.anchor.name}", columns, rows, notes=(*notes, *footnotes(results)))
+
+
+BRACKETS = (
+    f"In brackets: part of the quality range that both curves cover, where below {100 * MIN_OVERLAP:.0f} %; such a "
+    "figure speaks for that part only."
+)
+
+
+def legend(anchor: str, method: Method) -> str:
+    """What the figures are."""
+    return (
+        f"Bits at equal quality compared with {anchor}; negative: fewer bits. Of curves of means over the test set, "
+        f"interpolated with {method}."
+    )
+
+
+def _cell(rate: BDRate | None) -> str:
+    return "" if rate is None else percent(rate)
+
+
+def rates_json(found: Comparison) -> list[dict[str, Any]]:
+    """Every figure with what is to be known of it."""
+    return [
+        {"anchor": found.anchor.name, "curve": curve.name, "metric": metric, "method": found.method, **rate._asdict()}
+        for curve, rates in found.rows
+        for metric, rate in rates.items()
+    ]

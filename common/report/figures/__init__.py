@@ -1,0 +1,1 @@
+"""Figures of a report as PNG, PDF and SVG."""

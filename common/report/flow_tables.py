@@ -1,0 +1,104 @@
+"""Tables of runs without a rate: one line for each label, means over seeds."""
+
+import csv
+import io
+from collections.abc import Sequence
+from statistics import mean
+from typing import Any
+
+from common.report.mean_std import COSTS, Column, cells, milliseconds, seeds_note, shown
+from common.report.tables import Table
+from common.results.flow_results import Score, ScoreGroup, result_keys
+from common.results.seeds import averaged
+
+# FIGURE -> how tables call and write it; the other figures are in the files beside.
+FIGURES = {"epe": ("EPE", ".3f"), "fl_all": ("Fl-all %", ".2f")}
+PER_PAIR = milliseconds("ms per pair", "pair_time", ".1f")
+LEGEND = (
+    "EPE: mean endpoint error in px over all known pixels of a set. Fl-all: % of them that are off by more than 3 px "
+    "and by more than 5 % of the true speed. GMACs: 1e9 multiply-accumulates for a pair at 1024×448. ms: where it was "
+    "evaluated."
+)
+
+
+def lines(group: ScoreGroup) -> list[list[Score]]:
+    """The runs of every line, by seed: lines by the first set's EPE (or what it has in its place), best first.
+
+    Runs of one label that differ in more than their seed have a line each.
+    """
+    named: dict[str, list[Score]] = {}
+    for score in sorted(group.scores, key=lambda score: score.seed or 0):
+        named.setdefault(score.name, []).append(score)
+    found = [line for runs in named.values() for line in averaged(runs, lambda s: (s.seed, *s.results.items()))]
+    first = table_keys([score.results for score in group.scores])[:1]
+    return sorted(found, key=lambda line: _rank([score.results.get(key) for score in line for key in first]))
+
+
+def _rank(values: Sequence[float | None]) -> tuple[bool, float]:
+    known = [value for value in values if value is not None]
+    return (False, mean(known)) if known and len(known) == len(values) else (True, 0.0)
+
+
+def table_keys(results: Sequence[Any]) -> list[str]:
+    """Those of the runs' SET/FIGUREs that a table has room for; all where it knows none of them."""
+    keys = result_keys(results)
+    return [key for key in keys if figure_of(key) in FIGURES] or keys
+
+
+def figure_of(key: str) -> str:
+    """`"sintel_clean/epe"` -> `"epe"`."""
+    return key.rpartition("/")[2]
+
+
+def column_of(key: str) -> Column:
+    """`"sintel_clean/epe"` -> the column "sintel_clean EPE"."""
+    heading, spec = FIGURES.get(figure_of(key), (figure_of(key), ".3f"))
+    return Column(f"{key.rpartition('/')[0]} {heading}", key, spec)
+
+
+def scores_table(group: ScoreGroup) -> Table:
+    """A line for each label: the figures of every test set, parameters, GMACs, time."""
+    found = lines(group)
+    keys = table_keys([score.results for score in group.scores])
+    columns = (*(column_of(key) for key in keys), *COSTS, PER_PAIR)
+    rows = [cells([{**score.results, **score.costs} for score in line], columns) for line in found]
+    headings = shown(list(rows[0]), rows)
+    names, shared = distinct([line[0].name for line in found])
+    body = [[name, *(row[heading] for heading in headings)] for name, row in zip(names, rows)]
+    title = f"Figures of every test set{f' ({shared})' if shared else ''}"
+    return Table(title, ["run", *headings], body, notes=(*seeds_note(rows), LEGEND))
+
+
+def distinct(names: Sequence[str]) -> tuple[list[str], str]:
+    """`["a x=1 y=2", "b x=1"]` -> `["a y=2", "b"]` and "x=1": labels without the overrides that all have, and those."""
+    words = [name.split(" ") for name in names]
+    shared = [word for word in words[0] if "=" in word and all(word in other for other in words[1:])] if words else []
+    if len(names) < 2 or not shared:
+        return list(names), ""
+    return [" ".join(word for word in own if word not in shared) for own in words], " ".join(shared)
+
+
+def scores_json(group: ScoreGroup) -> list[dict[str, Any]]:
+    """Every line with all its figures, one value a seed."""
+    return [
+        {
+            "name": line[0].name,
+            "seeds": [score.seed for score in line],
+            "results": {k: [s.results.get(k) for s in line] for k in result_keys([s.results for s in line])},
+            **{k: [s.costs.get(k) for s in line] for k in result_keys([s.costs for s in line])},
+        }
+        for line in lines(group)
+    ]
+
+
+def scores_csv(groups: Sequence[ScoreGroup]) -> str:
+    """Every run, every figure, full precision, one row each."""
+    scores = [score for group in groups for score in group.scores]
+    results, costs = (result_keys([getattr(score, part) for score in scores]) for part in ("results", "costs"))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["protocol", "dataset", "run", "seed", *results, *costs, "source"])
+    for s in scores:
+        figures = [*(s.results.get(key) for key in results), *(s.costs.get(key) for key in costs)]
+        writer.writerow([s.protocol, s.dataset, s.name, s.seed, *figures, s.source])
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""`report.html`, a page that needs nothing else."""

@@ -1,0 +1,115 @@
+"""What the page's script draws and compares: curves, their points on every single photograph or clip, BD-rates."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from common.report.flow_tables import distinct
+from common.report.tables import setting_of
+from common.results.bd import SHARED, BDRate, Method, bd_matrix
+from common.results.curves import METRICS, Curve, Group, Metric, Point, own_of
+from common.results.points import decibel
+from common.results.record import Kind, Part
+
+MAX_COMPARED = 40  # curves in the matrix of BD-rates, which takes the square of their number
+
+
+def curves_data(group: Group) -> dict[str, Any]:
+    """The curves of `group` and the names of the photographs or clips that they were measured on.
+
+    Returns:
+        {"unit", "metrics": [{"key", "title", "unit", "axis", "sign": -1 where less is better}], "parts": [name],
+         "unpaired": names that several files of one result share, so that none of them is among the parts,
+         "seeds": whether points are means over several,
+         "shared": overrides that the names of all runs have, which their labels lack,
+         "curves": [{"name", "label", "kind",
+                     "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
+        where figures are bpp, then of each metric the value or None, of MS-SSIM in dB.
+    """
+    numbers: dict[str, int] = {}
+    unit = Kind.IMAGE.value
+    unpaired: dict[str, None] = {}
+    own = [measure.key for measure in own_of(group.curves)]
+    curves: list[dict[str, Any]] = []
+    for curve in group.curves:
+        points = []
+        for point in curve.points:
+            found = point.parts()
+            unit = point.record.kind.value if found and point.record and point.record.kind else unit
+            count = Counter(part.name for part in found)
+            unpaired |= {name: None for name, number in count.items() if number > 1}
+            parts = {
+                numbers.setdefault(part.name, len(numbers)): _figures(part, own)
+                for part in found
+                if count[part.name] == 1
+            }
+            mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
+            mean += [_short(point.extra.get(key)) for key in own]
+            points.append({"at": at(point), "mean": mean, "parts": parts})
+        curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
+    labels, shared = distinct([curve.name for curve in group.of_kind("run")])
+    for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
+        entry["label"] = label
+    seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
+    metrics = [{"key": m.key, "title": m.title, "unit": m.unit, "axis": m.axis, "sign": m.sign} for m in group.measures]
+    names = {"metrics": metrics, "parts": list(numbers), "unpaired": list(unpaired)}
+    return {"unit": unit, **names, "seeds": seeds, "shared": shared, "curves": curves}
+
+
+def at(point: Point) -> str:
+    """`λ 0.013`, or the quality of a classical codec; empty where it is not said."""
+    key = next((key for key in ("lmbda", "quality", "qp", "crf") if point.extra.get(key) is not None), None)
+    return "" if key is None else f"{'λ' if key == 'lmbda' else key} {setting_of(point)}"
+
+
+def _figures(part: Part, own: Sequence[str]) -> list[float | None]:
+    in_db = decibel(part.ms_ssim) if part.ms_ssim is not None and part.ms_ssim < 1 else None
+    return [_short(part.bpp), _short(part.psnr), _short(in_db), *(_short(part.record.get(key)) for key in own)]
+
+
+def _short(value: Any) -> float | None:
+    """Five digits, enough to draw and to read, so that a page of many runs stays small."""
+    return float(f"{value:.5g}") if _is_number(value) and abs(value) < 1e9 else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def bd_data(group: Group, method: Method) -> dict[str, Any]:
+    """BD-rates of the curves of `group` against each other, by metric.
+
+    Returns:
+        {"psnr-rgb": {"curves": [number], "cells": [[[percent, overlap, [number of a note]], …], …], "notes": [text]},
+        …}: `cells[anchor][test]`, [None, 0, …] where two curves cannot be compared, without a list of notes where there
+        are none. Of more than `MAX_COMPARED` curves the first, and all but runs.
+    """
+    data: dict[str, Any] = {}
+    for metric in (measure.key for measure in group.measures):
+        chosen = _comparable(group.curves, metric)
+        if len(chosen) > 1:
+            notes: dict[str, int] = {}
+            cells = _cells([group.curves[number] for number in chosen], metric, method, notes)
+            data[metric] = {"curves": chosen, "cells": cells, "notes": list(notes)}
+    return data
+
+
+def _comparable(curves: Sequence[Curve], metric: Metric) -> list[int]:
+    known = [sum(_short(point.quality(metric)) is not None for point in curve.points) for curve in curves]
+    able = [number for number, count in enumerate(known) if count > 1]
+    others = [number for number in able if curves[number].kind != "run"]
+    runs = [number for number in able if curves[number].kind == "run"]
+    return sorted([*others[:MAX_COMPARED], *runs[: max(0, MAX_COMPARED - len(others))]])
+
+
+def _cells(curves: Sequence[Curve], metric: Metric, method: Method, notes: dict[str, int]) -> list[list[list[Any]]]:
+    """The matrix of BD-rates; `notes` gets the numbers of their notes, but for those that the overlap says."""
+
+    def cell(found: BDRate | None) -> list[Any]:
+        if found is None:
+            return [0.0, 1.0]
+        said = [note for note in found.note.split("; ") if note and not note.startswith(SHARED)]
+        numbers = [notes.setdefault(note, len(notes)) for note in said]
+        return [_short(found.percent), round(found.overlap, 3), *([numbers] if numbers else [])]
+
+    return [[cell(found) for found in row] for row in bd_matrix(curves, curves, metric, method)]

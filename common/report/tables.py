@@ -1,0 +1,157 @@
+"""Tables of points and failures, and cells of BD-rates: rows of text, for a terminal, Markdown, LaTeX and HTML."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from common.results.bd import MIN_OVERLAP, BDQuality, BDRate, doubts
+from common.results.collect import Failure
+from common.results.curves import Curve, Group, Point, own_of
+from common.results.measures import Measure
+from common.results.point_names import among_siblings
+
+MARK = "†"
+
+
+class Table(NamedTuple):
+    """Rows of text under `columns`; the first `labels` columns are names, the others right-aligned figures.
+
+    `breaks` holds the numbers of the rows before which a new block begins, `notes` what to read below the
+    table.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    labels: int = 1
+    breaks: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+POINTS = "Points: PSNR and MS-SSIM in dB, seconds per picture"
+POINTS_OF_CLIPS = "Points: PSNR and MS-SSIM in dB, seconds per frame"
+
+
+def points_table(curves: Sequence[Curve], title: str = POINTS) -> Table:
+    """One row per point: λ or quality, number of seeds, bpp from the files, estimated bpp, PSNR, MS-SSIM, measures of
+    one's own, seconds.
+
+    Columns that no point fills are left out.
+    """
+    own = own_of(curves)
+    columns = ["curve", "λ / q", "seeds", "bpp", "est. bpp", "PSNR", "MS-SSIM"]
+    columns += [*(each.axis for each in own), "enc. s", "dec. s"]
+    rows: list[list[str]] = []
+    breaks = set()
+    for curve in curves:
+        breaks.add(len(rows))
+        rows += [[curve.name if i == 0 else "", *_figures(point, own)] for i, point in enumerate(curve.points)]
+    kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in rows)]
+    rows = [[row[i] for i in kept] for row in rows]
+    notes = tuple(dict.fromkeys(curve.note for curve in curves if curve.note))
+    return Table(title, [columns[i] for i in kept], rows, breaks=frozenset(breaks - {0}), notes=notes)
+
+
+def setting_of(point: Point) -> str:
+    """λ or the quality at which a point was made, empty where it is not said."""
+    found = (point.extra.get(key) for key in ("lmbda", "quality", "qp", "crf"))
+    setting = next((value for value in found if value is not None), None)
+    return "" if setting is None else f"{setting:g}" if isinstance(setting, (int, float)) else str(setting)
+
+
+def _figures(point: Point, own: Sequence[Measure]) -> list[str]:
+    extra = point.extra
+    return [
+        setting_of(point),
+        _format(extra.get("seeds"), "d"),
+        f"{point.bpp:.4f}",
+        _format(extra.get("bpp_estimated"), ".4f"),
+        _format(point.psnr, ".2f"),
+        _format(point.quality("ms-ssim-rgb"), ".2f"),
+        *(_format(extra.get(each.key), ".4f") for each in own),
+        _format(extra.get("encoding_time"), ".3f"),
+        _format(extra.get("decoding_time"), ".3f"),
+    ]
+
+
+def _format(value: Any, spec: str) -> str:
+    return format(value, spec) if isinstance(value, (int, float)) else ""
+
+
+def percent(result: BDRate | None) -> str:
+    """A BD-rate as a table's cell, with the overlap in brackets where it is small and a mark where `footnotes` says
+    more; a dash for a curve with itself."""
+    if result is None:
+        return "—"
+    shown = "not comparable" if result.percent is None else signed(result.percent, ".1f", " %")
+    return shown + ("" if result.percent is None else overlapping(result.overlap)) + mark(result)
+
+
+def gain(result: BDQuality) -> str:
+    """dB gained as a table's cell, likewise."""
+    shown = "not comparable" if result.db is None else signed(result.db, ".2f") + overlapping(result.overlap)
+    return shown + mark(result)
+
+
+def mark(result: BDRate | BDQuality) -> str:
+    """What follows a figure on which a footnote says more."""
+    return f" {MARK}" if doubts(result) else ""
+
+
+def footnotes(results: Iterable[BDRate | BDQuality | None]) -> tuple[str, ...]:
+    """What to read below a table of `results` before quoting a figure that is marked, each said once."""
+    said = dict.fromkeys(doubt for result in results if result for doubt in doubts(result))
+    return tuple(f"{MARK} {doubt}" for doubt in said)
+
+
+def signed(value: float, spec: str, unit: str = "") -> str:
+    """`value` with its sign, a true minus."""
+    return format(value, f"+{spec}").replace("-", "−") + unit
+
+
+def overlapping(overlap: float) -> str:
+    """What a Bjøntegaard delta carries where the curves share little of their range: ` (42 %)`."""
+    return f" ({int(100 * overlap)} %)" if overlap < MIN_OVERLAP else ""
+
+
+def failures_table(failures: Sequence[Failure]) -> Table:
+    """Points without a result, and why."""
+    names = among_siblings([failure.folder for failure in failures])
+    return Table("Failed", ["point", "reason"], [[name, f.reason] for name, f in zip(names, failures)], labels=2)
+
+
+def to_html(table: Table) -> str:
+    """A `<table>` under a heading, the notes below."""
+
+    def cells(row: Sequence[str], kind: str) -> str:
+        kinds = (kind if j < table.labels else f"{kind} class=n" for j in range(len(row)))
+        return "".join(f"<{opened}>{escape(cell)}</{kind}>" for opened, cell in zip(kinds, row))
+
+    head = cells(table.columns, "th")
+    body = [f"<tr{' class=b' if i in table.breaks else ''}>{cells(row, 'td')}</tr>" for i, row in enumerate(table.rows)]
+    notes = "".join(f"<p class=note>{escape(note)}</p>" for note in table.notes)
+    rows = "\n".join(body)
+    grid = f"<table><tr>{head}</tr>\n{rows}\n</table>"
+    return f"<h3>{escape(table.title)}</h3>\n<div class=wide>{grid}</div>\n{notes}\n"
+
+
+def points_csv(groups: Sequence[Group]) -> str:
+    """Every point of every group, full precision, one row each."""
+    extras = dict.fromkeys(key for g in groups for c in g.curves for point in c.points for key in point.extra)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["protocol", "dataset", "curve", "kind", "bpp", "psnr", "ms_ssim", "ms_ssim_db", *extras, "source"])
+    for g in groups:
+        for c in g.curves:
+            for p in c.points:
+                figures = [
+                    p.bpp,
+                    p.psnr,
+                    p.ms_ssim,
+                    p.quality("ms-ssim-rgb"),
+                    *(p.extra.get(key) for key in extras),
+                ]
+                writer.writerow([g.protocol, g.dataset, c.name, c.kind, *figures, p.source])
+    return out.getvalue()

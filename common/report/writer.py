@@ -1,0 +1,187 @@
+"""The report of a sweep: curves or scores, studies, failures and pictures, as files that open anywhere."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from common.errors import LicError
+from common.io import make_folder, write_json, write_text
+from common.report.bd_table import anchor_places
+from common.report.figures.plot import VECTOR
+from common.report.flow_tables import scores_csv
+from common.report.html.page import page
+from common.report.html.runs import runs_of, settings_table
+from common.report.labels import renamed
+from common.report.latex import to_latex
+from common.report.markdown import text_of, to_markdown
+from common.report.sections import ScoreSection, Section, rate_section, score_section
+from common.report.tables import Table, failures_table, points_csv
+from common.report.terminal import to_rich
+from common.report.words import told_apart
+from common.results.bd import DEFAULT, Method
+from common.results.collect import Collection, Failure, joined, read
+from common.results.curves import Curve, load
+from common.results.flow_results import group_scores
+from common.results.groups import content_of, group
+
+
+@dataclass(frozen=True)
+class Report:
+    """A written report; `folder` holds report.json, report.md, report.html, the figures, points.csv where there are
+    rate-distortion points and scores.csv where there are runs without a rate."""
+
+    title: str
+    folder: Path
+    sections: Sequence[Section | ScoreSection]
+    failures: list[Failure]
+    files: list[Path] = field(default_factory=list)
+
+    def suffixed(self) -> Iterator[tuple[Section | ScoreSection, str]]:
+        """Every section with what the names of its files end in."""
+        for kind in (Section, ScoreSection):
+            own = [section for section in self.sections if isinstance(section, kind)]
+            yield from ((section, _suffix(i)) for i, section in enumerate(own))
+
+
+def write_report(
+    folders: Sequence[Path],
+    out: Path,
+    published: Sequence[Path] = (),
+    baselines: Sequence[Path] = (),
+    title: str = "Report",
+    method: Method = DEFAULT,
+    anchor: str | None = None,
+    labels: Sequence[str] = (),
+    latex: bool = False,
+) -> Report:
+    """Collect the runs below `folders` and write the report's files to `out`.
+
+    Args:
+        folders: searched for `result.json`, `failed.json` and `*.baseline.json`.
+        out: made where missing; files of an earlier report are replaced, each atomically.
+        published: files in CompressAI's layout, taken to be measured on the same pictures as the runs.
+        baselines: more files or folders with `*.baseline.json`.
+        method: interpolation of the BD-rates.
+        anchor: name of the curve that they are against; see `common.report.bd_table`.
+        labels: RUN=TEXT, what curves are called; see `common.report.labels`.
+        latex: whether the tables are written as .tex files, too, and the curves as PDF and SVG.
+
+    Raises:
+        LicError: nothing was found, a given file cannot be read, or there is no such anchor or RUN.
+    """
+    collection, more = renamed(_gather(folders, baselines), [load(path) for path in _once(published)], labels)
+    collection = joined(collection)
+    groups = group(collection.curves, more)
+    scores = group_scores(collection.scores)
+    if not (groups or scores or collection.failures):
+        places = ", ".join(str(folder) for folder in folders)
+        raise LicError(f"No result.json and no *.baseline.json below {places}; is this the folder of a sweep?")
+    anchors = anchor_places(groups, anchor)
+    make_folder(out)
+    sections: list[Section | ScoreSection] = [
+        *(rate_section(g, method, out, _suffix(i), at, latex) for i, (g, at) in enumerate(zip(groups, anchors))),
+        *(score_section(g, out, _suffix(i)) for i, g in enumerate(scores)),
+    ]
+    headings = told_apart([section.heading for section in sections])
+    sections = [section._replace(heading=heading) for section, heading in zip(sections, headings)]
+    report = Report(title, out, sections, collection.failures)
+    html = page(title, sections, _failures(report), collection, method)
+    texts = {"report.html": html, "report.md": _as_markdown(report, settings_table(runs_of(collection)))}
+    if groups or not scores:
+        texts["points.csv"] = points_csv(groups)
+    if scores:
+        texts["scores.csv"] = scores_csv(scores)
+    if latex:
+        texts |= _as_latex(report)
+    for name, text in texts.items():
+        write_text(out / name, text)
+    write_json(out / "report.json", _as_json(report))
+    report.files.extend(out / name for name in (*texts, "report.json"))
+    pictures = [picture for section in sections for picture in (*section.figures, *section.closer[1])]
+    drawn = [file for picture in pictures for kind in VECTOR if (file := picture.with_suffix(kind)).exists()]
+    report.files.extend([*pictures, *(drawn if latex else [])])
+    return report
+
+
+def _suffix(i: int) -> str:
+    """Of the names of a section's pictures."""
+    return f"-{i + 1}" if i else ""
+
+
+def _once(files: Sequence[Path]) -> list[Path]:
+    return list({file.resolve(): file for file in files}.values())
+
+
+def _gather(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
+    """What is to be reported on, a curve for each file."""
+    found = read(folders)
+    known = {curve.source.resolve() for curve in found.curves if curve.source}
+    more = [load(path) for path in baselines if path.is_file()]
+    searched = read([path for path in baselines if not path.is_file()])
+    more += [curve for curve in searched.curves if curve.kind == "baseline"]
+    measured = {(run.protocol, content_of(run.dataset)) for run in found.curves if run.kind == "run"}
+    measured |= {(run.protocol, content_of(run.dataset)) for run in found.scores}
+    fresh: list[Curve] = [
+        curve
+        for curve in more
+        if curve.source
+        and curve.source.resolve() not in known
+        and (not measured or (curve.protocol, content_of(curve.dataset)) in measured)
+    ]
+    return found._replace(curves=[*found.curves, *fresh])
+
+
+def print_report(report: Report, console: Console) -> None:
+    """The short version for a terminal: studies, the runs' points or scores, BD-rates, failures, path.
+
+    A table wider than the terminal is shown in parts.
+    """
+    for section in report.sections:
+        console.rule(Text(section.heading))
+        for tables in (*([study] for study in section.studies), section.printed):
+            for table in tables:
+                console.print(*to_rich(table, console.width), sep="\n")
+            for note in dict.fromkeys(note for table in tables for note in table.notes):
+                console.print(Text(note, style="dim"))
+    if report.failures:
+        console.print(*to_rich(failures_table(report.failures), console.width), sep="\n")
+    console.print(Text(f"Report: {report.folder / 'report.html'}"), soft_wrap=True)
+
+
+def _failures(report: Report) -> list[Table]:
+    return [failures_table(report.failures)] if report.failures else []
+
+
+def _as_markdown(report: Report, settings: Table | None) -> str:
+    parts = [f"# {text_of(report.title)}\n"]
+    for section in report.sections:
+        parts.append(f"## {text_of(section.heading)}\n")
+        parts += [f"![{figure.stem}]({figure.name})\n" for figure in section.figures]
+        parts += [to_markdown(table) for table in section.tables]
+        heading, pictures = section.closer
+        if pictures:
+            parts.append(f"## {text_of(heading)}\n")
+            parts += [f"![{picture.stem}]({picture.name})\n" for picture in pictures]
+    parts += [to_markdown(table) for table in ([settings] if settings else []) + _failures(report)]
+    return "\n".join(parts)
+
+
+def _as_latex(report: Report) -> dict[str, str]:
+    """File name -> the table that it holds: results.tex, bd_rate.tex, study-1.tex, …, by section."""
+    files = {}
+    for section, suffix in report.suffixed():
+        for name, table in section.named_tables.items():
+            files[f"{name}{suffix}.tex"] = to_latex(table, f"{name}{suffix}")
+    return files
+
+
+def _as_json(report: Report) -> dict[str, Any]:
+    return {
+        "title": report.title,
+        "groups": [section.to_json() for section in report.sections],
+        "failures": [{"folder": str(failure.folder), "reason": failure.reason} for failure in report.failures],
+    }

@@ -1,0 +1,1 @@
+"""What runs and baselines measured: points, curves, Bjøntegaard deltas."""

@@ -1,0 +1,106 @@
+"""What lies below some folders: curves, scores, and points that failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.errors import LicError
+from common.io import read_json
+from common.results.curves import Curve, load
+from common.results.flow_results import Score, score
+from common.results.record import Kind, read_record
+
+
+class Failure(NamedTuple):
+    """A point of a sweep that has no result, and why."""
+
+    folder: Path
+    reason: str
+
+
+class Collection(NamedTuple):
+    """What `collect` found below some folders."""
+
+    curves: list[Curve]
+    scores: list[Score]
+    failures: list[Failure]
+
+
+def collect(folders: Sequence[Path]) -> Collection:
+    """Everything measured below `folders`: runs joined to curves, scores, baselines, and points that failed.
+
+    Raises:
+        LicError: one of the folders does not exist.
+    """
+    return joined(read(folders))
+
+
+def joined(found: Collection) -> Collection:
+    """`found` with the run points of the same (curve, protocol, dataset) in one curve, before the baselines."""
+    runs: dict[tuple[str, str | None, str | None], list[Curve]] = {}
+    for curve in found.curves:
+        if curve.kind == "run":
+            runs.setdefault((curve.name, curve.protocol, curve.dataset), []).append(curve)
+    curves = [replace(c[0], points=tuple(point for each in c for point in each.points)) for c in runs.values()]
+    return found._replace(curves=[*curves, *(curve for curve in found.curves if curve.kind != "run")])
+
+
+def read(folders: Sequence[Path]) -> Collection:
+    """Everything measured below `folders`, a curve for each file.
+
+    Hidden folders are not entered. A result that cannot be read counts as a failure with that
+    reason; `failed.json` counts unless a result lies beside it.
+
+    Raises:
+        LicError: one of the folders does not exist.
+    """
+    curves: list[Curve] = []
+    scores: list[Score] = []
+    failures: list[Failure] = []
+    for path in _files(folders):
+        try:
+            if path.name == "result.json":
+                record, timing = read_record(path), _timing(path.parent / "timing.json")
+                if record.kind is Kind.FLOW:
+                    scores.append(score(record.content, timing, path))
+                    continue
+                curves.append(replace(_with_timing(load(path), timing), kind="run"))
+            elif path.name.endswith(".baseline.json"):
+                curves.append(load(path))
+            elif path.name == "failed.json" and not (path.parent / "result.json").exists():
+                failures.append(Failure(path.parent, _reason(path)))
+        except LicError as error:
+            failures.append(Failure(path.parent, str(error)))
+    return Collection(curves, scores, failures)
+
+
+def _files(folders: Sequence[Path]) -> list[Path]:
+    files: dict[Path, None] = {}  # a folder and its parent may both be given
+    for folder in folders:
+        if not folder.exists():
+            raise LicError(f"{folder} does not exist; give folders of finished runs.")
+        below = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
+        for path in below:
+            if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                files.setdefault(path.resolve())
+    return list(files)
+
+
+def _timing(path: Path) -> dict[str, Any]:
+    """Seconds by name; none where the file is missing."""
+    if not path.exists():
+        return {}
+    data = read_json(path)
+    if not isinstance(data, dict):
+        raise LicError(f'{path} should hold seconds by name, such as {{"encoding_time": 0.1, "decoding_time": 0.2}}.')
+    return data
+
+
+def _with_timing(run: Curve, timing: Mapping[str, Any]) -> Curve:
+    return replace(run, points=tuple(replace(p, extra={**p.extra, **timing}) for p in run.points))
+
+
+def _reason(path: Path) -> str:
+    data = read_json(path)
+    return str(data.get("reason") if isinstance(data, dict) else data)

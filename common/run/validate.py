@@ -1,0 +1,135 @@
+"""Settings that cannot be, found before anything is computed: a typing error is to cost no training.
+
+Numbers that are none, and settings that nothing reads: an added one (`+lambda=0.01`), or one of a configuration file.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from common.errors import LicError
+from common.run.settings import below, flatten
+from common.spelling import nearest
+
+
+def _whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _positive(value: Any) -> bool:
+    return _number(value) and value > 0
+
+
+CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "lmbda": (_positive, "a positive number, as in lmbda=0.013"),
+    "seed": (lambda value: _whole(0)(value) and value < 2**32, "a whole number from 0 to 4294967295"),
+    "threads": (_whole(1), "a whole number from 1 on"),
+    "trainer.max_steps": (_whole(1), "a whole number from 1 on"),
+    "trainer.val_check_interval": (_positive, "a number of steps, or a part of the training data"),
+    "trainer.gradient_clip_val": (_number, "a number"),
+    "trainer.accumulate_grad_batches": (_whole(1), "a whole number from 1 on"),
+    "model.optimizer.lr": (_positive, "a positive number, as in model.optimizer.lr=1e-4"),
+    "model.aux_lr": (_positive, "a positive number, as in model.aux_lr=1e-3"),
+    "data.batch_size": (_whole(1), "a whole number from 1 on"),
+    "data.crop": (_whole(1), "a whole number of pixels from 1 on"),
+    "data.num_workers": (_whole(0), "a whole number from 0 on"),
+    "data.val_limit": (_whole(0), "a whole number from 0 on"),
+    "data.overfit": (_whole(0), "a whole number from 0 on"),
+}
+# What is read beside the keys and groups of the root configuration.
+READ = ("lmbda", "lmbdas", "files")
+# Trees in which any key may be.
+FREE_FORM = ("hydra", "parts", "study", "warm_start", "overrides")
+
+
+def check_settings(cfg: DictConfig) -> None:
+    """Raises `LicError` for the first setting of `cfg` that is there and not what it must be.
+
+    null is nothing to check, but for λ where the model needs one.
+    """
+    if "metric" in cfg:
+        raise LicError("a file of conf/metric/ begins with a line '# @package protocol.metrics.NAME'; one has none.")
+    for key, (fits, what) in CHECKS.items():
+        value = OmegaConf.select(cfg, key, throw_on_missing=False)
+        if isinstance(value, (str, int, float)) and not fits(value):
+            raise LicError(f"{key} is {value!r}, which must be {what}.")
+    model = cfg.get("model")
+    if model is not None and "lmbda" in model and cfg.get("lmbda") is None:
+        raise LicError(f"lmbda is null, and {cfg.get('system')} needs one: {CHECKS['lmbda'][1]}.")
+
+
+def check_read(cfg: DictConfig, root: str) -> None:
+    """Raises `LicError` for a setting of `cfg` that nothing reads, with the name that may have been meant.
+
+    Read is what the root configuration `root` ("train", "eval") names, what is handed to a constructor (it stands
+    below a `_target_`), and what an interpolation refers to. What only the other root names may be there, from a
+    configuration that both take (`local/default.yaml`), unless it was typed.
+    """
+    tree: Any = OmegaConf.to_container(cfg, resolve=False)
+    typed = {str(override).lstrip("+").partition("=")[0] for override in _typed()}
+    known = [*root_keys(root), *(key for key in root_keys("eval" if root == "train" else "train") if key not in typed)]
+    whole = HydraConfig.instance().cfg  # its sweeper may refer to settings, too
+    references = {*_references(tree), *(_references(OmegaConf.to_container(whole, resolve=False)) if whole else ())}
+    if (tree.get("quantiser") or {}).get("rule") and "quantiser.rule" not in _references(tree.get("model")):
+        raise LicError("nothing reads the setting quantiser: this network codes nothing; leave it out.")
+    relative = {name.rpartition(".")[2] for name in references if name.startswith(".")}
+    for key in unread(tree):
+        if below(key, known) or below(key, references) or key.rpartition(".")[2] in relative:
+            continue
+        if any(each.startswith(f"{key}.") for each in known):  # an empty mapping
+            continue
+        advice = meant(key, [name for name in flatten(tree) if name != key])
+        raise LicError(f"nothing reads the setting {key}: {f'did you mean {advice}?' if advice else 'leave it out.'}")
+
+
+def _typed() -> list[str]:
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def root_keys(root: str) -> list[str]:
+    """The keys and groups of the root configuration; of a mapping in it (`report`) each key by itself."""
+    content = yaml.safe_load(files("conf").joinpath(f"{root}.yaml").read_text(encoding="utf-8"))
+    groups = [str(key).split()[-1] for each in content.pop("defaults") if isinstance(each, dict) for key in each]
+    own = [name for name in flatten(content) if not name.startswith("hydra")]
+    return [*READ, *FREE_FORM, *own, *(group for group in groups if group not in ("local", "report"))]
+
+
+def unread(tree: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Dotted keys of the leaves of `tree` that no constructor is handed."""
+    if "_target_" in tree:
+        return
+    for key, value in tree.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from unread(value, f"{name}.")
+        else:
+            yield name
+
+
+def _references(tree: Any) -> Iterator[str]:
+    """What interpolations in `tree` refer to."""
+    if isinstance(tree, Mapping):
+        for value in tree.values():
+            yield from _references(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _references(value)
+    elif isinstance(tree, str):
+        yield from (name.rstrip(".") for name in re.findall(r"\$\{([.\w]+)(?:\}|\$\{)", tree))  # ${a.${b}}: a
+
+
+def meant(key: str, names: Iterable[str]) -> str:
+    """The one of the dotted `names` that is most like `key`: as a whole, or a last part that is written alike."""
+    candidates = list(names)
+    ends = [name for name in candidates if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    return min(ends, key=len) if ends else nearest(key, candidates)

@@ -1,0 +1,1 @@
+"""Sweeps: their points, the cluster, searches, and the report at the end."""

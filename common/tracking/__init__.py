@@ -1,0 +1,1 @@
+"""Loggers, and what trackers show of a run."""
