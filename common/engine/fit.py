@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from torch import nn
 
+from common.capabilities import MovesWithLambda, StartsFromData
 from common.cpus import use_threads
 from common.distributed.ddp import launch_ranks, processes
 from common.distributed.preempt import Request, StopOnRequest, at_keyboard
@@ -136,13 +137,13 @@ def start(module: Any, data: Any, cfg: DictConfig, folder: RunFolder) -> None:
         load_weights(network, source)
         log.info("starts from %s", source)
         trained = RunFolder(source.parent)
-        if hasattr(network, "move") and trained.config_file.exists():
+        if isinstance(network, MovesWithLambda) and trained.config_file.exists():
             before = trained.config()
             if before.distortion == cfg.distortion:
                 network.move(cfg.lmbda / before.lmbda)
         return
     given = load_parts(network, cfg)
-    if hasattr(network, "start_from"):
+    if isinstance(network, StartsFromData):
         data.setup("fit")
         images = data.starting_images()
         network.start_from(images, module.mse_equivalent_lmbda, *([given] if given else []))

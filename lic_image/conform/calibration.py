@@ -20,6 +20,7 @@ from compressai.entropy_models import GaussianConditional
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.capabilities import StartsFromData
 from common.entropy.rules import PRESENT, coding_by
 
 TARGETS = {"g_a": 4.0, "h_a": 2.0}  # transform -> standard deviation of what it gives
@@ -31,8 +32,8 @@ def calibrate(codec: nn.Module, x: Tensor, seed: int = 0) -> list[str]:
     """Gives `codec` such weights, in place; returns sentences on what was done. `x` is (1, 3, H, W) in [0, 1]."""
     torch.manual_seed(seed)
     with coding_by(PRESENT._replace(exact=False)):
-        if hasattr(codec, "start_from"):
-            codec.start_from(x, 0.013)  # type: ignore[operator]
+        if isinstance(codec, StartsFromData):
+            codec.start_from(x, 0.013)
         codec.train()
         done = [said for name, target in TARGETS.items() if (said := _scale(codec, name, target, x))]
         _descend(codec, _crop(x))

@@ -20,6 +20,7 @@ from compressai.entropy_models import EntropyBottleneck
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
+from common.capabilities import CodesIntoPackets, MovesWithLambda, StartsFromData
 from common.entropy import exact
 from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
 from common.entropy.tables import TableModel
@@ -129,7 +130,7 @@ class PredictiveCodec(VideoCodec):
         vectors are as exact as the prediction needs: an error of one pixel costs the mean square of the frames' slopes.
         """
         reference, frame = pairs.unbind(1)
-        if "intra" not in given and hasattr(self.intra, "start_from"):
+        if "intra" not in given and isinstance(self.intra, StartsFromData):
             self.intra.start_from(reference, 2 * weight / 255**2)
         reference = self.intra(reference)["x_hat"].clamp(0, 1)
         flow = self.motion_estimation(frame, reference)
@@ -141,7 +142,7 @@ class PredictiveCodec(VideoCodec):
     def move(self, ratio: float) -> None:
         """Go from the operating point λ to `ratio`·λ, the intra codec along: as far as the parts know how to."""
         for part in (self.residual_codec, self.intra):
-            if hasattr(part, "move"):
+            if isinstance(part, MovesWithLambda):
                 part.move(ratio)
 
     def aux_loss(self) -> Tensor:
@@ -152,6 +153,6 @@ class PredictiveCodec(VideoCodec):
 
 def own_tables(part: nn.Module) -> list[TableModel]:
     """The entropy models that write into the common stream: all but those of an image codec that does not know how."""
-    codecs = [m for m in part.modules() if isinstance(m, CompressionModel) and not hasattr(m, "write")]
+    codecs = [m for m in part.modules() if isinstance(m, CompressionModel) and not isinstance(m, CodesIntoPackets)]
     inside = [m for codec in codecs for m in codec.modules()]
     return [m for m in part.modules() if isinstance(m, TableModel) and not any(m is other for other in inside)]

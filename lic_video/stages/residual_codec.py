@@ -9,6 +9,7 @@ A. A. Jeny: thesis, section 5.4, after J. Ballé et al., ICLR 2018, and Z. Wu et
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
+from common.capabilities import MovesWithLambda, StartsFromData
 from common.entropy.hyperprior import HyperpriorLatents
 from common.entropy.packet import PacketReader, PacketWriter
 from common.layers.pyramid_start import lmbda_of_step
@@ -52,10 +53,10 @@ class ImageAsResidualCodec(nn.Module):
 
     def move(self, ratio: float) -> None:
         """Go from the operating point λ to `ratio`·λ."""
-        if hasattr(self.codec, "move"):
+        if isinstance(self.codec, MovesWithLambda):
             self.codec.move(ratio)
 
     def start_from(self, x: Tensor, step: float) -> None:
         """Begin as the codec begins with such pictures as `x` (B, 3, H, W) gives, `step` in x's units."""
-        if hasattr(self.codec, "start_from"):
+        if isinstance(self.codec, StartsFromData):
             self.codec.start_from(0.5 + x / 2, lmbda_of_step(step / 2))

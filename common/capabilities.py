@@ -1,0 +1,46 @@
+"""What a network may be able to do beyond coding: each is a protocol, and a network that has its methods is able to.
+
+None is needed. A codec of your own that has one of these methods is asked for it by training and by video codecs.
+Beside these, a codec may say in which order its latent is coded (`common.entropy.walks.WalkedLatents.walk`) and which
+of its networks tell the coder's parameters (`parameter_networks`, see common/entropy/exact/README.md); its blocks may
+have maps to be drawn (`lic_image.watch`).
+"""
+
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from common.entropy.packet import PacketReader, PacketWriter
+
+
+@runtime_checkable
+class StartsFromData(Protocol):
+    """Takes starting values from training data: the first step of a run that starts from no other."""
+
+    def start_from(self, x: Tensor, lmbda: float, *given: Any) -> None:
+        """Set what starts from data.
+
+        Args:
+            x: pictures (B, 3, H, W) or pairs of frames (B, 2, 3, H, W), in [0, 1].
+            lmbda: the weight of the squared error that the loss corresponds to.
+            given: of video codecs, the names of parts that come trained, if any.
+        """
+
+
+@runtime_checkable
+class MovesWithLambda(Protocol):
+    """Adapts to another λ without training: a run that starts from another λ's."""
+
+    def move(self, ratio: float) -> None:
+        """Go from the operating point λ to `ratio`·λ."""
+
+
+@runtime_checkable
+class CodesIntoPackets(Protocol):
+    """Codes a picture into the one stream that all stages of a video frame share, which saves bytes."""
+
+    def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
+        """x (1, 3, H, W) -> x_hat; what makes it is added to `packet`."""
+
+    def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
+        """x_hat (1, 3, *size), taken from `packet`."""
