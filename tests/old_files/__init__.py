@@ -25,4 +25,4 @@ def codec_with_weights(system: str) -> nn.Module:
 def pixels_of(system: str) -> np.ndarray:
     """What the code of then decoded, of all versions alike: uint8 (H, W, 3), of a clip (frames, H, W, 3)."""
     with np.load(HERE / f"{system}.npz") as archive:
-        return archive["pixels"]  # type: ignore[no-any-return]
+        return archive["pixels"]
