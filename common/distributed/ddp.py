@@ -1,7 +1,7 @@
 """Ranks of a distributed run, started as the one job they belong to.
 
 Lightning starts ranks by executing `sys.argv` again, which in a sweep would start the whole sweep in every rank.
-Here torch's elastic agent (what `torchrun` uses) starts `python -m common.engine.rank FOLDER`, which trains from
+Here torch's elastic agent (what `torchrun` uses) starts `python -m common.engine.rank FOLDER PARENT`, which trains from
 the configuration saved in the folder. The agent picks a free port and ends every rank when one of them fails.
 """
 

@@ -1,7 +1,7 @@
-"""Ranks that are there already: `torchrun … lic train` and `srun lic train`.
+"""Ranks that were started from outside: `torchrun … lic train` and `srun lic train`.
 
-Were every rank to run Hydra, each would make folders and, in a sweep, its own way through it. So only the first does;
-the others are told by it, through a store of torch's, which run folder is to be trained next, and train that.
+If every rank ran Hydra, each would make folders and run the sweep by itself. So only the first rank runs Hydra. Through
+one of torch's stores it tells the others which run folder is to be trained next, and they train it, too.
 """
 
 import os

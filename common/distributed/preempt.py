@@ -1,7 +1,7 @@
-"""Stopping at a signal: the step at hand is finished, a checkpoint written, and the run goes on from there another day.
+"""Stopping at a signal: the present step is finished, a checkpoint is written, and the run continues later.
 
 A scheduler that wants its machine back sends a signal and waits a little. Saving inside a signal handler could fall
-between a gradient and its step, so the handler only asks; the answer comes at the end of the step, on all ranks alike.
+between a gradient and its step. So the handler only sets a flag; it is read at the end of the step, on all ranks alike.
 Ctrl-C is such a signal; a second one stops at once.
 """
 

@@ -1,4 +1,4 @@
-"""Callbacks of every training run."""
+"""Callbacks of training runs."""
 
 import hashlib
 import logging

@@ -1,4 +1,4 @@
-"""How a trainer saves and loads checkpoints. Apart, since files are coded without Lightning."""
+"""How a trainer saves and loads checkpoints. A file of its own, so that `lic compress` need not import Lightning."""
 
 from pathlib import Path
 from typing import Any

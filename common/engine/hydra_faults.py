@@ -1,4 +1,4 @@
-"""What Hydra says of a command line that cannot be, as one sentence of ours: by itself it prints many and exits."""
+"""Turns Hydra's errors on an invalid command line into one sentence; by itself Hydra prints many and exits."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Values of a command line that Hydra's grammar takes in quotes only: `data.train=~/photos`, `data.train=data/日本`."""
+"""Adds the quotes that Hydra's grammar needs: `data.train=~/photos`, `data.train=data/日本`."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""`--label RUN=TEXT`: what curves are called in a report, said by its reader."""
+"""Names of curves given on the command line: `--label RUN=TEXT`."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,7 @@
-r"""Tables as LaTeX with booktabs, to be read into a paper with \input; names as the text that they are.
+r"""Tables as LaTeX with booktabs, to be read into a paper with \input. Special characters are escaped.
 
-pdfLaTeX, XeLaTeX and LuaLaTeX take the files. Letters that are neither Latin nor below are left as they are, which the
-latter two set where the font has them; the file says so.
+pdfLaTeX, XeLaTeX and LuaLaTeX take the files. Letters that are neither Latin nor below are left as they are; XeLaTeX
+and LuaLaTeX print them if the font has them; the file says so.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Tables as GitHub's Markdown, names as the text that they are."""
+"""Tables as GitHub's Markdown. Special characters are escaped."""
 
 import re
 

@@ -1,6 +1,7 @@
 """The sections of a report: what was measured with one protocol on the same pictures, clips or pairs.
 
-Both kinds have a heading, `figures` above their `tables`, of which `printed` are the terminal's, and a `closer` look.
+Both kinds have a heading, `figures`, `tables` for the files, `printed` tables for the terminal, and `closer`: a heading
+and pictures of details.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a report says in words where files have keys: protocols, data sets, settings, figures of training."""
+"""Readable names for protocols, data sets, settings and figures of training, where files have keys."""
 
 import re
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ of the quality range that both curves cover, log10(rate) is interpolated over qu
 
     BD-rate = 10 ** ((∫ log r_test - ∫ log r_anchor) / (q_high - q_low)) - 1
 
-VCEG-M33 fits one cubic per curve ("cubic"), which may leave the points far behind; the piecewise "akima" passes through
+VCEG-M33 fits one cubic per curve ("cubic"), which may deviate far from the points; the piecewise "akima" passes through
 every point and may overshoot between them; "pchip" never leaves the range of two neighbouring points and is the
 default (see also Herglotz et al., "Beyond Bjøntegaard: limits of video compression performance comparisons", ICIP
 2022). The interpolation is the `bjontegaard` package's; this file prepares points, checks what each figure rests on,

@@ -1,4 +1,4 @@
-"""Which curves may share a table, each measurement once, each under a name of its own."""
+"""Groups curves that may share a table, removes repeated measurements, and makes names unique."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What is drawn over bits per pixel: PSNR, MS-SSIM, and measures of one's own, which a result describes itself."""
+"""Metrics that are plotted against bits per pixel: PSNR, MS-SSIM, and a user's own, which result.json describes."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

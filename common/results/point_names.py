@@ -1,4 +1,4 @@
-"""Points of a sweep are called by what tells them apart: their folders' names may be long and end in a hash."""
+"""Names the points of a sweep by the overrides in which they differ; names of folders may be long and end in a hash."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,8 +1,8 @@
 """What a result file holds: `result.json` of a run, `NAME.baseline.json` of a classical codec, a published curve.
 
-Every such file has "results", its figures as lists. Beside them stand the parts that they are means of:
+Every such file has "results", its figures as lists. Beside them stands a list of what was measured:
 
-    kind     parts         one has
+    kind     list          keys of an entry
     image    "images"      "file", "source", "bpp", "psnr", "ms_ssim"; of a baseline "quality"
     video    "sequences"   "sequence", likewise; "conditions" of the file say GOP and frames
     flow     "pairs"       figures are called SET/FIGURE, and there is no rate

@@ -1,7 +1,7 @@
-"""Checkpoints that are whole: written beside their target, flushed to the disk, and only then given its name.
+"""Checkpoints are written whole: into a file beside the target, flushed to the disk, then renamed.
 
-Lightning stages a checkpoint in the folder for temporary files and moves it. Where that is another file system, as on
-most clusters, the move is a copy, and a kill or a full disk in the middle leaves a stump for the only checkpoint.
+Lightning writes a checkpoint into the folder for temporary files and moves it. Where that is another file system, as on
+most clusters, the move is a copy. A kill or a full disk in the middle then leaves the only checkpoint incomplete.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""`extend=RUN`: more steps than a finished run has had, from its last checkpoint on.
+"""`extend=RUN`: a finished run is continued with more steps, from its last checkpoint.
 
-Weights, averages of weights, the optimiser's moments and the step come from there; the data goes on as if the run had
-never ended. The schedule is that of the new number of steps, at the step where it goes on: schedules are proportions
-of a run, so the learning rate may first rise again.
+Weights, averages of weights, the optimiser's moments and the step come from the checkpoint. The data continue as if the
+run had never ended. The schedule is that of the new number of steps. It depends on the fraction of the run that is
+done, so the learning rate may rise at first.
 """
 
 import logging

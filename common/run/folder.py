@@ -1,15 +1,15 @@
-"""The run folder: one training point, found again by the same command, written so that a kill loses nothing.
+"""The folder of one run. The same command always finds the same folder; a kill loses nothing that is in it.
 
 config.yaml         what the run computes, resolved
 checkpoints/        last.ckpt, Lightning's, for going on
-weights.ckpt        the trained network alone, with its coder's tables
+weights.ckpt        the trained network alone, with the entropy coder's tables
 metrics.csv         training curves; tensorboard/ and wandb/ with those loggers
 pictures/ streams/  decoded photographs and the real files they came from
 bits/               where the bits went; attention/, refinement/: what the codec's blocks did to the first photographs
 flow/ submission/   a flow network's first pairs of every test set, and what benchmark servers take
 frames/             what a video codec's stages made of some frames of every clip
 images.csv          the records of all photographs; pairs.csv: of all pairs; sequences.csv, frames.csv: of all clips
-result.json         there if and only if the run is finished; a function of the configuration alone
+result.json         there if and only if the run is finished; a function of configuration and data
 timing.json         seconds, which differ from run to run
 failed.json         why the last attempt stopped, until the next one starts
 tracked.json        where W&B shows the run

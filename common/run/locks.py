@@ -1,4 +1,4 @@
-"""Files that say by a lock whether a process is at work; the system lets go of it however the process ends."""
+"""Lock files say whether a process is at work. The system releases a lock when its process ends, for any reason."""
 
 import fcntl
 import time

@@ -1,11 +1,14 @@
 """What the configuration computes for itself: OmegaConf resolvers. Nothing here imports torch.
 
 ${by_size:{tiny:32,base:192}}   the value for the chosen `size`
-${by_quality:128,192,6}         the second value from the sixth λ of the list, CompressAI's "quality 6", on
+${by_quality:128,192,6}         the second value if λ is the sixth of CompressAI's list ("quality 6") or larger
 ${lic.experiment:}              the chosen ablation, else the last part of the chosen experiment's name, else "train"
+${lic.system:}                  what results and files call the codec
+${lic.label:}                   what reports call the run's curve
+${lic.overrides:}               the overrides that the run was started with
 ${lic.slug:}                    the run's folder name, from its overrides (not from the clock)
-${lic.run_id:}                  an id that a tracker can resume, the same whenever the same folder is meant
-${lic.wandb_mode:}              "online" where an API key is at hand, else "offline"
+${lic.run_id:}                  an id with which a tracker resumes, the same for the same folder
+${lic.wandb_mode:}              "online" if there is an API key, else "offline"
 """
 
 import hashlib

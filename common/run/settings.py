@@ -1,6 +1,7 @@
-"""What part a setting has: whether it names the run's folder, labels its curve, and may change between attempts.
+"""The roles of settings: which ones name the run's folder, label its curve, may change between attempts.
 
-Every setting counts in everything, but for those in `ROLES`. A setting below one in the table has its roles.
+A setting is part of the folder's name, the label and every comparison, unless `ROLES` says otherwise. A setting below
+one in the table has its roles.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""The state of a network, out of whatever file holds it: bare or wrapped, under its own names or under longer ones.
+"""The state of a network, out of any file that holds it: with or without a wrapper or a prefix of names.
 
-One rule finds it. Of all mappings from names to tensors inside the file, and of all prefixes in them, those are taken
-under which most of the network's own names are found. So the names of DDP, torch.compile and Lightning, and the keys
-under which others save (`state_dict`, `model`, `model_state_dict`, …), need no list.
+The file is searched for mappings from names to tensors. Of all mappings, and of all prefixes of names in them, the one
+is used that matches most of the network's parameter names. So the prefixes of DDP, torch.compile and Lightning, and the
+keys that others save under (`state_dict`, `model`, `model_state_dict`, …), need no list.
 """
 
 import logging

@@ -1,8 +1,8 @@
-"""What the configuration of a run folder may call: `_target_`s are followed only where they cannot do harm.
+"""Which `_target_`s of a run folder's configuration may be called.
 
 A run folder may come from somebody else, and Hydra calls whatever `_target_` names, `os.system` included. So nothing
-of the standard library is called, and of what is installed with `lic` only what builds networks, losses and measures.
-Other packages, and modules in the folder you stand in, are there by your own will: all of them may be named.
+of the standard library is called. Of the packages that are installed with `lic`, only what builds networks, losses and
+measures is called. Other packages, and modules in the working folder, were put there by you: all of them may be named.
 """
 
 import re

@@ -1,6 +1,7 @@
-"""Settings that cannot be, found before anything is computed: a typing error is to cost no training.
+"""Checks for invalid settings before a run starts: a typing error must not cost a training.
 
-Numbers that are none, and settings that nothing reads: an added one (`+lambda=0.01`), or one of a configuration file.
+Refused are values that are not numbers or out of range, and settings that nothing reads: an added one (`+lambda=0.01`),
+or one of a configuration file.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What to set so that weights fit: a codec's widths follow from λ (CompressAI's qualities) and `size`, or are given."""
+"""Which settings make given weights fit: widths follow from λ (CompressAI's qualities) and `size`, or are set."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy

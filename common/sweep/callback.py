@@ -1,4 +1,4 @@
-"""What a sweep adds around its points: no point twice, and a report at the end."""
+"""What a sweep adds around its points: values of the command line replace the experiment's; a report at the end."""
 
 import inspect
 import logging

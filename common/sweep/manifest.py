@@ -1,4 +1,4 @@
-"""`sweep.json` in a sweep's folder: the points that it is to have, those included whose turn has not come."""
+"""`sweep.json` in a sweep's folder: all points of the sweep, also those that have not started yet."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

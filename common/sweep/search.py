@@ -1,9 +1,9 @@
-"""A search over settings: Optuna proposes, the launcher runs, the run folders' results answer.
+"""A search over settings: Optuna proposes them, the launcher trains, and results are read from the run folders.
 
-λ is not searched: it says which trade-off is wanted. A trial is one point at that λ, judged by what training minimises,
-measured on whole pictures and real files; or with objective=bd_rate one point at each of several λ, judged by the bits
-that their curve saves. Values are read from result.json, so any launcher will do; trials are kept beside the points
-(`common.sweep.trials`), and one that was interrupted is finished before others begin.
+λ is not searched: it sets the trade-off that is wanted. A trial is one point at that λ. Its value is what training
+minimises, measured on whole pictures and real files. With objective=bd_rate a trial is one point at each of several λ,
+and its value is the BD-rate of their curve. Values are read from result.json, so any launcher will do. Trials are
+stored beside the points (`common.sweep.trials`), and an interrupted one is finished before others begin.
 """
 
 import logging

@@ -1,9 +1,8 @@
-"""A sweep on a SLURM cluster, through submitit: one array job, each point in ranks that SLURM starts.
+"""A sweep on a SLURM cluster, through submitit: one array job; SLURM starts the ranks of each point.
 
 Every point's folder and configuration are written before anything is submitted, and a job does what its folder says:
-what changes in the code's configuration afterwards does not reach it. A sweep of more points than an array may have is
-several array jobs. Signals become a checkpoint and a requeue (`common.distributed.preempt`); the job that comes back
-finds the checkpoint.
+later changes of conf/ do not affect it. A sweep of more points than an array may have is several array jobs. On a
+signal the job saves a checkpoint and is requeued (`common.distributed.preempt`); later it goes on from there.
 """
 
 import logging

@@ -1,11 +1,11 @@
-"""The trials of a search, in a journal beside its points, which several shells may work on together.
+"""The trials of a search, in a journal beside its points. Several shells may work on them together.
 
 search.journal        Optuna's, a study for every space that was searched
 .search/journal.lock  held while anything is written, so that no two processes take the same trial
-.search/NAME-7.lock   held by the process that works on trial 7: where nobody holds it, that process is dead
+.search/NAME-7.lock   held by the process that works on trial 7; if nobody holds it, that process is dead
 
-A study knows what was asked. Trials say nothing about another question: it is refused. Where only the space differs,
-trials that lie in the new one are taken over, as what a point gives does not depend on what else might be tried.
+A study stores the fixed settings and the objective. If they differ from the command's, the search is refused. If only
+the space differs, the trials inside the new space are reused, as the value of a point does not depend on the space.
 """
 
 import hashlib

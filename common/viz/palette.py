@@ -1,4 +1,4 @@
-"""Colours of every figure and page."""
+"""Colours of figures. Those of report.html, light and dark, are in common/report/html/web/page.css."""
 
 INK, SOFT, PAPER = "#22272c", "#59636c", "#ffffff"  # text, small text, background
 MARK = "#ffd000"  # what is pointed at in a picture

@@ -64,7 +64,6 @@ def tiles(length: int, window: int) -> list[Tiles]:
     return found
 
 
-@lru_cache(256)
 @torch.inference_mode(False)
 def places(rows: Tiles, columns: Tiles, window: int, device: torch.device) -> Tensor:
     """Index of the bias of each of t u queries and s r keys, (t u s r); keys that are not seen have the last index."""
@@ -77,17 +76,21 @@ def places(rows: Tiles, columns: Tiles, window: int, device: torch.device) -> Te
     return torch.where((down < 0) | (right < 0), side**2, down * side + right).flatten().to(device)
 
 
+_kept_places = lru_cache(256)(places)
+
+
 def neighbourhood_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """q, k, v (B, H, W, h, d) of h heads, bias (h, 2 window - 1, 2 window - 1) -> (B, H, W, h, d)."""
     B, H, W = q.shape[:3]
     window = (bias.shape[1] + 1) // 2
     pairs, told = torch.cat([k, v], 4), F.pad(bias.flatten(1), (0, 1), value=float("-inf")).to(q.dtype)
+    index_of = _kept_places if type(q) is Tensor else places  # tensors of other classes, without values, are not kept
     bands = []
     for rows in tiles(H, window):
         queries, keys, band = rows.queries(q, 1), rows.keys(pairs, 1), []
         for columns in tiles(W, window):
             t, u = len(rows.offsets), len(columns.offsets)
-            mask = told.index_select(1, places(rows, columns, window, q.device)).unflatten(1, (t * u, -1))
+            mask = told.index_select(1, index_of(rows, columns, window, q.device)).unflatten(1, (t * u, -1))
             mine, (theirs, values) = together(columns.queries(queries, 3)), together(columns.keys(keys, 3)).chunk(2, 3)
             part = F.scaled_dot_product_attention(mine, theirs, values, attn_mask=mask[None])
             part = part.transpose(1, 2).unflatten(1, (t, u)).unflatten(0, (B, rows.n, columns.n))

@@ -1,4 +1,4 @@
-"""Ablation studies: the tables of those that are among some runs."""
+"""Makes the tables of all ablation studies that are found among some runs."""
 
 from common.report.ablation.flow import study_scores_table
 from common.report.ablation.matrix import matrix_table

@@ -1,4 +1,4 @@
-"""Photographs beside what came back from their files, with a crop where the eye should look."""
+"""Photographs beside their reconstructions, with a crop of the largest error."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""What classical codecs make of a gallery's photographs, at the quality nearest in bits to what the runs made of them.
+"""A gallery's photographs as classical codecs decode them, at the quality whose file size is nearest to the runs'.
 
-`lic bench` keeps figures, no pictures: they are made again here, from the original, and shown only where the file is as
-long to the byte as the one that was measured. Otherwise it is another original, or another version of the codec.
+`lic bench` stores numbers only. So the photograph is coded again here, from the original. If the new file has not
+exactly the length of the measured one, the original or the codec's version has changed, and no picture is shown.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""`report.html`: curves, tables, pictures and training of a report in one file that needs nothing else, nor a network.
+"""`report.html`: curves, tables, pictures and training of a report in one file that needs no other file and no network.
 
-The tables are plain HTML. What moves is drawn by `web/*.js` from data that lie beside it in the page; plotly and the
-data are gzipped, which the browser undoes. Pictures get what is left of `MAX_BYTES`.
+Tables are plain HTML. Interactive parts are drawn by `web/*.js` from data in the page. plotly and the data are
+compressed by gzip; the browser unpacks them. Pictures get what is left of `MAX_BYTES`.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The parts of a page that its scripts bring to life, as HTML: controls with their labels, and places to draw in."""
+"""The interactive parts of a page as HTML: controls with their labels, and places that the scripts draw in."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

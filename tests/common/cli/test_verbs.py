@@ -11,7 +11,7 @@ import pytest
 from common.cli import main
 from common.cli.verbs import VERBS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def fresh(*arguments: str) -> tuple[float, str]:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from common.entropy import exact
 from lic_image.layers.neighbourhood_attention import NeighbourhoodAttention, neighbourhood_attention, tiles
@@ -112,3 +113,15 @@ def test_attention_received_is_the_sum_over_those_that_look() -> None:
             expected[i // 6, i % 6] = by_definition(q, k, v, layer.relative)[..., 0].mean(3).sum()
     torch.testing.assert_close(received[0], expected)
     assert received.mean() == pytest.approx(1)
+
+
+def test_counting_on_shapes_alone_leaves_no_trace() -> None:
+    """FLOPs are counted with tensors that have no values; what is kept between calls must not be of these."""
+    torch.manual_seed(0)
+    layer, x = NeighbourhoodAttention(16, window=5), torch.randn(1, 12, 21, 16)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        assert layer(mode.from_tensor(x)).shape == x.shape
+    told = layer(x)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        assert layer(mode.from_tensor(x)).shape == x.shape
+    assert torch.equal(layer(x), told) and told.isfinite().all()
