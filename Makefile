@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test lint notebooks clean
+.PHONY: venv demo test lint notebooks docs clean
 
 venv: .venv/.installed
 
@@ -31,5 +31,13 @@ notebooks: .venv/.notebooks
 	$(BIN)/python -m pip install --quiet --editable '.[test,notebooks]'
 	touch $@
 
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/mkdocs.yml
+	@echo build/docs/index.html
+
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,docs]'
+	touch $@
+
 clean:
-	rm -rf .venv runs bench
+	rm -rf .venv runs bench build

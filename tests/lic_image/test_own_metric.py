@@ -1,4 +1,4 @@
-"""A measure of one's own, as the README has it, from the command line to the report."""
+"""A measure of one's own, as the documentation has it, from the command line to the report."""
 
 import csv
 import json
@@ -14,13 +14,13 @@ from support import textured
 from common.report.writer import write_report
 from common.results.curves import load
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/pages/own_codec.md"
 
 
 @pytest.fixture
 def my_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The files that the README shows, where it says they are."""
-    for block in re.findall(r"```(?:python|yaml)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
+    """The files that the page shows, where it says they are."""
+    for block in re.findall(r"```(?:python|yaml)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
         named = re.search(r"^# (my_lab/(?:metrics\.py|conf/metric/\w+\.yaml))", block, re.MULTILINE)
         if named:
             (tmp_path / named[1]).parent.mkdir(parents=True, exist_ok=True)

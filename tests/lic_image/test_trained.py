@@ -14,7 +14,7 @@ import lic_video
 from common.errors import LicError, StreamError
 from common.results.records import dataframe, records
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 RUN = "runs/demo/lmbda-0.013"
 
 
@@ -22,10 +22,18 @@ def test_a_trained_codec_from_python(lic: Callable[..., int], tmp_path: Path, mo
     Image.fromarray(textured(40, 57)).save(tmp_path / "photo.jpg")
     assert lic("train", "model=image/factorized", "debug=step", "lmbda=0.013", f"hydra.run.dir={RUN}") == 0
     monkeypatch.chdir(tmp_path)
-    block = README.read_text(encoding="utf-8").partition("From Python (")[2].partition("```python\n")[2]
+    blocks = [
+        (ROOT / page)
+        .read_text(encoding="utf-8")
+        .partition("## From Python")[2]
+        .partition("```python\n")[2]
+        .partition("```")[0]
+        for page in ("README.md", "docs/pages/files.md")
+    ]
+    assert blocks[0] == blocks[1]
     names: dict[str, object] = {"x": torch.rand(2, 3, 64, 128)}
     with torch.inference_mode():
-        exec(block.partition("```")[0], names)
+        exec(blocks[0], names)
     rgb, x_hat, data = names["rgb"], names["x_hat"], names["data"]
     assert isinstance(rgb, np.ndarray) and rgb.shape == (40, 57, 3) and rgb.dtype == np.uint8
     assert isinstance(x_hat, torch.Tensor) and x_hat.shape == (2, 3, 64, 128)

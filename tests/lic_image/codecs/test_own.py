@@ -1,4 +1,4 @@
-"""A codec of one's own: README's example as printed, and subclasses of all of CompressAI's base classes."""
+"""A codec of one's own: the documentation's example as printed, and subclasses of all of CompressAI's base classes."""
 
 import json
 import re
@@ -19,11 +19,11 @@ from common.errors import LicError
 from lic_image.codecs.compressai_zoo import adopted
 from lic_image.files import ImageFiles
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs/pages/own_codec.md"
 
 
-def test_readmes_example(lic: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = README.read_text().partition("## Extend")[2].partition("\n## ")[0]
+def test_the_pages_example(lic: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("\n## ")[0]
     code, config, commands = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)[:3]
     for content in (code, config):
         file = tmp_path / re.match(r"# ([\w./]+)", content)[1]  # type: ignore[index]
