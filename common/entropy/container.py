@@ -8,7 +8,7 @@ bytes     name         meaning
 ========  ===========  =============================================================================
 3         magic        the letters LIC
 1         version      3
-1         kind         the letter I: one image (V is reserved for video)
+1         kind         the letter I: one image (V: a clip, see `video_container`)
 1         flags        bit 0: greyscale; bit 1: exact arithmetic (`common.entropy.exact`); all others zero
 varint    name length  in bytes, at most 255
           model        the configuration's name in UTF-8

@@ -85,6 +85,8 @@ class SoftRounding(Quantiser):
     """The rate of s(y) + u, where s rounds softly, and the picture of what y is expected to have been then.
 
     s(y) = m + tanh(α (y - m)) / (2 tanh(α / 2)) with m = floor(y) + 1/2: the identity for small α, rounding for large.
+    The expected y is s⁻¹(s(y) + u - 1/2) + 1/2. Its slope by s(y) is replaced by the mean over u, which is 1 (section
+    4.2 of the paper): the slope itself has no bound, and training with a large α diverges.
 
     Args:
         alpha: at the beginning and at the end of training, in between linear in the steps. The paper raises it, too;
@@ -113,7 +115,8 @@ class SoftRounding(Quantiser):
         centred = y if means is None else y - means
         soft = self.soft(centred)
         soft = soft + uniform_noise(soft)
-        seen = self.inverse(soft - 0.5) + 0.5  # of y, given s(y) + u: every y that it may come from is as probable
+        expected = self.inverse(soft - 0.5) + 0.5  # of y, given s(y) + u: every y that it may come from is as probable
+        seen = straight_through(soft, expected)
         return (soft, seen) if means is None else (soft + means, seen + means)
 
     def soft(self, y: Tensor) -> Tensor:

@@ -64,6 +64,15 @@ def test_soft_rounding_goes_from_the_identity_to_rounding() -> None:
     assert torch.allclose(soft.inverse(soft.soft(y)), y, atol=1e-3)
 
 
+def test_the_slope_of_soft_rounding_has_a_bound() -> None:
+    """That of what is seen is s'(y), at most α / (2 tanh(α / 2)); the inverse by itself has slopes of thousands."""
+    torch.manual_seed(0)
+    y, soft = latent()[0].requires_grad_(), SoftRounding((8.0, 8.0))
+    (slope,) = torch.autograd.grad(soft(y)[1].sum(), y)
+    (expected,) = torch.autograd.grad(soft.soft(y).sum(), y)
+    assert torch.allclose(slope, expected) and slope.max() <= 4 / math.tanh(4) + 1e-4
+
+
 def test_soft_rounding_shows_what_y_is_expected_to_be() -> None:
     """Among all y that give nearly the same s(y) + u, the mean is what is seen (Agustsson & Theis 2020, 4.1)."""
     torch.manual_seed(0)
