@@ -11,7 +11,7 @@ from dataclasses import replace
 from common.report.tables import Table, footnotes, percent, setting_of
 from common.results.bd import BDRate, Method, bd_rate
 from common.results.curves import Curve, Group, Point
-from common.results.record import Kind, Part
+from common.results.record import Modality
 
 COLUMNS = ["sequence", "curve", "λ / q", "bpp", "PSNR", "MS-SSIM", "copied", "warped", "predicted"]
 LEGEND = (
@@ -22,7 +22,7 @@ LEGEND = (
 
 def clip_names(point: Point) -> list[str]:
     """The clips that a point was measured on, in their order; none of a point of pictures."""
-    return [part.name for part in _clips(point)]
+    return [part.name for part in point.parts(Modality.VIDEO)]
 
 
 def by_clip(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
@@ -33,7 +33,7 @@ def by_clip(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
     found: dict[str, dict[int, list[Point]]] = {}
     for place, curve in enumerate(curves):
         for point in curve.points:
-            for part in _clips(point):
+            for part in point.parts(Modality.VIDEO):
                 extra = {**{key: point.extra.get(key) for key in ("lmbda", "quality")}, **part.record}
                 own = Point(part.bpp, part.psnr, part.ms_ssim, extra, point.source)
                 found.setdefault(part.name, {}).setdefault(place, []).append(own)
@@ -41,10 +41,6 @@ def by_clip(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
         name: [replace(curves[place], points=tuple(points)) for place, points in sorted(own.items())]
         for name, own in found.items()
     }
-
-
-def _clips(point: Point) -> list[Part]:
-    return point.parts() if point.record and point.record.kind is Kind.VIDEO else []
 
 
 def sequence_tables(group: Group, method: Method, anchor: Curve | None = None) -> list[Table]:

@@ -9,7 +9,7 @@ from common.errors import LicError
 from common.io import read_json
 from common.results.curves import Curve, load
 from common.results.flow_results import Score, score
-from common.results.record import Kind, read_record
+from common.results.record import Modality, read_record
 
 
 class Failure(NamedTuple):
@@ -62,7 +62,7 @@ def read(folders: Sequence[Path]) -> Collection:
         try:
             if path.name == "result.json":
                 record, timing = read_record(path), _timing(path.parent / "timing.json")
-                if record.kind is Kind.FLOW:
+                if record.kind is Modality.FLOW:
                     scores.append(score(record.content, timing, path))
                     continue
                 curves.append(replace(_with_timing(load(path), timing), kind="run"))

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from common.errors import LicError
 from common.results.measures import STANDARD, Measure, own_measures
 from common.results.points import decibel, plain
-from common.results.record import Part, Record, read_record
+from common.results.record import Modality, Part, Record, read_record
 
 Kind = Literal["run", "baseline", "published"]
 Metric = str  # "psnr-rgb", "ms-ssim-rgb", or the key of a measure of one's own
@@ -52,9 +52,13 @@ class Point:
         """The file that the point was read from."""
         return read_record(self.source) if self.source else None
 
-    def parts(self) -> list[Part]:
-        """The photographs or clips that the point is the mean of; of several seeds those of the first."""
-        return self.record.at(self.extra.get("quality")) if self.record else []
+    def parts(self, kind: Modality) -> list[Part]:
+        """The photographs or clips that the point is the mean of; none where it is of another kind.
+
+        Of several seeds they are those of the first.
+        """
+        record = self.record
+        return record.at(self.extra.get("quality")) if record and record.kind is kind else []
 
     def quality(self, metric: Metric) -> float | None:
         """PSNR or MS-SSIM in dB, or a measure of one's own, turned so that more is better."""

@@ -20,7 +20,7 @@ from common.data.naming import recorded_name
 from common.io import read_json
 
 
-class Kind(Enum):
+class Modality(Enum):
     """What was measured; the value is what one part is called."""
 
     IMAGE = "photograph"
@@ -52,14 +52,14 @@ class Record:
     content: Any
 
     @property
-    def kind(self) -> Kind | None:
+    def kind(self) -> Modality | None:
         content = self.content if isinstance(self.content, dict) else {}
-        for kind, key in ((Kind.VIDEO, "sequences"), (Kind.IMAGE, "images")):
+        for kind, key in ((Modality.VIDEO, "sequences"), (Modality.IMAGE, "images")):
             if isinstance(content.get(key), list) and content[key]:
                 return kind
         results = content.get("results")
         flow = isinstance(results, dict) and "protocol" in content and all("/" in key for key in results)
-        return Kind.FLOW if flow else None
+        return Modality.FLOW if flow else None
 
     @property
     def conditions(self) -> Any:
@@ -69,9 +69,9 @@ class Record:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The photographs or clips, those left out that lack a name or a rate."""
-        if self.kind is Kind.VIDEO:
+        if self.kind is Modality.VIDEO:
             return tuple(_parts(self.content["sequences"], "sequence"))
-        if self.kind is Kind.IMAGE:
+        if self.kind is Modality.IMAGE:
             return tuple(p._replace(name=recorded_name(p.name)) for p in _parts(self.content["images"], "file"))
         return ()
 

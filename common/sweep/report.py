@@ -11,7 +11,7 @@ from rich.console import Console
 
 from common.errors import LicError
 from common.report.writer import Report, print_report, write_report
-from common.results.record import Kind, read_record
+from common.results.record import Modality, read_record
 from common.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
     for file in files:
         record = read_record(file)
         result = record.content
-        if record.kind in (Kind.IMAGE, Kind.VIDEO):
+        if record.kind in (Modality.IMAGE, Modality.VIDEO):
             run = RunFolder(file.parent)
             key = json.dumps([result["dataset"], record.conditions])
             each, cfg = found.setdefault(key, Evaluated(run, result, [], {})), run.config()

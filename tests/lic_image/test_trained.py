@@ -12,7 +12,7 @@ from support import textured
 import lic_image
 import lic_video
 from common.errors import LicError, StreamError
-from common.results.records import dataframe, records
+from common.results.records import records
 
 ROOT = Path(__file__).parents[2]
 RUN = "runs/demo/lmbda-0.013"
@@ -49,9 +49,3 @@ def test_a_trained_codec_from_python(lic: Callable[..., int], tmp_path: Path, mo
             codec.encode(wrong)
     with pytest.raises(LicError, match="codes no clips"):
         lic_video.load(RUN)
-
-
-def test_records_as_a_table_need_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
-    with pytest.raises(LicError, match="pip install pandas"):
-        dataframe(tmp_path)

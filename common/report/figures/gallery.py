@@ -13,7 +13,7 @@ from common.data.pictures import read_picture
 from common.errors import LicError
 from common.io import written_whole
 from common.results.curves import Curve, Point
-from common.results.record import Kind, Part
+from common.results.record import Modality, Part
 from common.viz.palette import INK, MARK, PAPER
 
 MAX_PHOTOGRAPHS = 4
@@ -80,14 +80,9 @@ def _chosen(runs: Sequence[Curve]) -> list[tuple[Curve, Point]]:
     return [pairs[i] for i in picked]
 
 
-def photographs_of(point: Point) -> list[Part]:
-    """The photographs that `point` is the mean of; none where it is of clips."""
-    return point.parts() if point.record and point.record.kind is Kind.IMAGE else []
-
-
 def with_pictures(point: Point) -> list[Part]:
     """Photographs that share their name with no other: of those that do, one picture was left for all."""
-    found = photographs_of(point)
+    found = point.parts(Modality.IMAGE)
     counts = Counter(part.name for part in found)
     return [part for part in found if counts[part.name] == 1]
 

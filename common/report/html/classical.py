@@ -15,9 +15,9 @@ from PIL import Image
 
 from common.data.pictures import read_picture
 from common.errors import LicError
-from common.report.figures.gallery import photographs_of
 from common.report.html.pictures import as_uri
 from common.results.curves import Curve
+from common.results.record import Modality
 
 ENDING = ".baseline.json"
 MOST = 24  # pictures are made again; the slowest codecs take half a second for each
@@ -60,7 +60,7 @@ def nearest(seen: Sequence[Seen], curves: Sequence[Curve]) -> list[Wanted]:
 def _at(curve: Curve, place: int, number: int, of: Seen) -> tuple[float, Wanted] | None:
     """bpp of a photograph at a point of a classical curve, and how its file is made."""
     point = curve.points[place]
-    own = [part for part in photographs_of(point) if part.name == of.name]
+    own = [part for part in point.parts(Modality.IMAGE) if part.name == of.name]
     if len(own) != 1 or point.source is None or not isinstance(own[0].record.get("bytes"), int):
         return None
     codec = point.source.name.removesuffix(ENDING)

@@ -9,7 +9,7 @@ from common.report.tables import setting_of
 from common.results.bd import SHARED, BDRate, Method, bd_matrix
 from common.results.curves import METRICS, Curve, Group, Metric, Point, own_of
 from common.results.points import decibel
-from common.results.record import Kind, Part
+from common.results.record import Modality, Part
 
 MAX_COMPARED = 40  # curves in the matrix of BD-rates, which takes the square of their number
 
@@ -27,15 +27,16 @@ def curves_data(group: Group) -> dict[str, Any]:
         where figures are bpp, then of each metric the value or None, of MS-SSIM in dB.
     """
     numbers: dict[str, int] = {}
-    unit = Kind.IMAGE.value
+    unit = Modality.IMAGE.value
     unpaired: dict[str, None] = {}
     own = [measure.key for measure in own_of(group.curves)]
     curves: list[dict[str, Any]] = []
     for curve in group.curves:
         points = []
         for point in curve.points:
-            found = point.parts()
-            unit = point.record.kind.value if found and point.record and point.record.kind else unit
+            clips = point.parts(Modality.VIDEO)
+            unit = Modality.VIDEO.value if clips else unit
+            found = clips or point.parts(Modality.IMAGE)
             count = Counter(part.name for part in found)
             unpaired |= {name: None for name, number in count.items() if number > 1}
             parts = {

@@ -11,7 +11,7 @@ from common.errors import LicError
 from common.io import write_json
 from common.results.collect import collect
 from common.results.flow_results import group_scores, score
-from common.results.record import Kind, Record
+from common.results.record import Modality, Record
 
 
 def test_what_a_run_folder_says(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_what_a_run_folder_says(tmp_path: Path) -> None:
     ],
 )
 def test_a_rate_or_none(content: Any, scores: bool) -> None:
-    assert (Record(Path("result.json"), content).kind is Kind.FLOW) == scores
+    assert (Record(Path("result.json"), content).kind is Modality.FLOW) == scores
 
 
 @pytest.mark.parametrize("values", [1.0, [1.0, 2.0], ["x"], [True]])

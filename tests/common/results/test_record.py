@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import LicError
-from common.results.record import Kind, Record, read_record
+from common.results.record import Modality, Record, read_record
 
 IMAGES = [{"file": "a.png", "bpp": 1.0, "psnr": 30.0, "ms_ssim": 0.9}, {"file": "b", "bpp": 2, "psnr": None}]
 
@@ -16,15 +16,15 @@ IMAGES = [{"file": "a.png", "bpp": 1.0, "psnr": 30.0, "ms_ssim": 0.9}, {"file": 
 @pytest.mark.parametrize(
     ("content", "kind", "names"),
     [
-        ({"protocol": "image", "results": {"bpp": [1.5]}, "images": IMAGES}, Kind.IMAGE, ["a", "b"]),
-        ({"results": {"bpp": [1]}, "sequences": [{"sequence": "a.png", "bpp": 1.0}]}, Kind.VIDEO, ["a.png"]),
-        ({"protocol": "flow", "results": {"sintel/epe": [1.0]}, "pairs": [{"pair": "x"}]}, Kind.FLOW, []),
+        ({"protocol": "image", "results": {"bpp": [1.5]}, "images": IMAGES}, Modality.IMAGE, ["a", "b"]),
+        ({"results": {"bpp": [1]}, "sequences": [{"sequence": "a.png", "bpp": 1.0}]}, Modality.VIDEO, ["a.png"]),
+        ({"protocol": "flow", "results": {"sintel/epe": [1.0]}, "pairs": [{"pair": "x"}]}, Modality.FLOW, []),
         ({"results": {"bpp": [1.0], "psnr-rgb": [30.0]}}, None, []),
-        ({"images": [None, {"bpp": 1}, {"file": "a", "bpp": True}, {"file": "c", "bpp": 1}]}, Kind.IMAGE, ["c"]),
+        ({"images": [None, {"bpp": 1}, {"file": "a", "bpp": True}, {"file": "c", "bpp": 1}]}, Modality.IMAGE, ["c"]),
         ([1], None, []),
     ],
 )
-def test_kinds_and_parts(content: Any, kind: Kind | None, names: list[str]) -> None:
+def test_kinds_and_parts(content: Any, kind: Modality | None, names: list[str]) -> None:
     record = Record(Path("result.json"), content)
     assert record.kind is kind and [part.name for part in record.parts] == names
 

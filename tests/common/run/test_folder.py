@@ -10,17 +10,6 @@ from omegaconf import OmegaConf
 from common.errors import LicError
 from common.run.configs import read_config
 from common.run.folder import RunFolder
-from common.run.settings import changed, flatten
-
-
-def test_flatten_by_hand() -> None:
-    assert flatten({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {"a.b": 1, "a.c": [1, 2], "d": None}
-
-
-def test_where_a_run_reports_may_change_what_it_computes_may_not() -> None:
-    old = {"seed": 0, "logger": {"name": "csv"}, "trainer": {"max_steps": 1, "enable_progress_bar": True}}
-    assert changed(old, {**old, "logger": {"name": "wandb", "group": "x"}, "runs": "elsewhere"}) == []
-    assert changed(old, {"seed": 1, "trainer": {"max_steps": 2}}) == ["seed", "trainer.max_steps"]
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
