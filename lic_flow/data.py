@@ -14,15 +14,15 @@ from common.errors import LicError
 from lic_flow.augment import FlowAugmentation
 from lic_flow.datasets.mixture import Mixture
 from lic_flow.datasets.pairs import FlowPairs
+from lic_flow.datasets.published import PublishedSet
 
 
 class FlowData(ResumableDataModule):
     """Random canvases for training, augmented on the device; whole pairs for testing.
 
     Args:
-        sets: what there is to choose from: name -> partial of a data set, or of a function that lists a published
-            set's pairs.
-        roots: name of such a function -> the folder that it is given.
+        sets: what there is to choose from: name -> partial of a data set, or of a `PublishedSet`.
+        roots: name of a published set's folder -> the folder.
         train: names of the sets to train on.
         weights: how often each of `train` is drawn from, in proportion; None: alike.
         test: names of the sets to test on, each reported on its own.
@@ -85,12 +85,14 @@ class FlowData(ResumableDataModule):
     def open(self, name: str) -> Any:
         """The set called `name`."""
         source = self.sets[name]
-        published = source.func.__name__
-        if published not in self.roots:
+        if not isinstance(source.func, PublishedSet):
             return source()
-        if self.roots[published] is None:
-            raise LicError(f"the set '{name}' needs the folder it was unpacked to: data.roots.{published}=FOLDER.")
-        return FlowPairs(source(root=self.roots[published]))
+        root = self.roots[source.func.root]
+        if root is None:
+            raise LicError(
+                f"the set '{name}' needs the folder it was unpacked to: data.roots.{source.func.root}=FOLDER."
+            )
+        return FlowPairs(source(root=root))
 
     def test_sets(self) -> dict[str, "FirstPairs"]:
         """What an evaluation measures, by name."""

@@ -17,6 +17,7 @@ from common.errors import LicError
 from common.run.folder import RunFolder
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+FAULT_OF_INPUT = 2  # exit status of a rank, as of any `lic`
 
 
 class RankFailed(Exception):
@@ -31,6 +32,13 @@ def processes(cfg: DictConfig) -> int:
     if devices in ("auto", -1):
         return max(1, torch.cuda.device_count()) if cfg.trainer.accelerator in ("gpu", "cuda", "auto") else 1
     return int(devices)
+
+
+def lost_peer(error: RuntimeError) -> bool:
+    """Whether `error` says that another rank died: torch's own classes for it, and gloo's text, which has no class."""
+    from torch.distributed import DistNetworkError
+
+    return isinstance(error, DistNetworkError) or "closed by peer" in str(error) or "reset by peer" in str(error)
 
 
 def launch_ranks(folder: RunFolder, count: int) -> None:
@@ -63,10 +71,8 @@ def launch_ranks(folder: RunFolder, count: int) -> None:
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         said = failure.message["message"] if isinstance(failure.message, dict) else failure.message
-        reason = RankFailed(f"rank {rank} ended with exit status {failure.exitcode}: {said}")
-        if "LicError" in reason.args[0]:
-            raise LicError(reason.args[0]) from error
-        raise reason from error
+        reason = f"rank {rank} ended with exit status {failure.exitcode}: {said}"
+        raise (LicError(reason) if failure.exitcode == FAULT_OF_INPUT else RankFailed(reason)) from error
     except SignalException as error:
         raise KeyboardInterrupt from error
     finally:

@@ -1,80 +1,26 @@
 """Hydra applications as verbs of `lic`: Hydra's own flags and messages, our exit status."""
 
-import logging
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import NamedTuple
 
 import hydra
 from omegaconf import DictConfig
 
 import conf
-from common.distributed.external_ranks import Ranks, ranks
+from common.distributed.external_ranks import ranks
 from common.engine.hydra_faults import one_sentence
 from common.engine.hydra_flags import show
+from common.engine.outcome import Outcome
 from common.engine.quoting import quoted
-from common.errors import LicError, fault_of_input, printable
+from common.engine.session import Session, opened
+from common.errors import LicError, printable
 from common.run import resolvers
-from common.run.folder import LOCK_TIMEOUT, RunFolder
+from common.run.folder import RunFolder
 from common.tracking.loggers import check_spelling
 from common.warning_filters import quiet
-
-log = logging.getLogger(__name__)
-
-
-class Outcome(NamedTuple):
-    """How one job of this process ended; `reason` is None where it went well."""
-
-    folder: Path
-    reason: str | None
-    status: int = 1  # 2 where the input was at fault
-
-
-# The ranks that this process was started with, by torchrun or srun.
-started: Ranks | None = None
-
-# Hydra gives no way to hand a job's outcome to `main` or to its callbacks.
-outcomes: list[Outcome] = []
-
-
-def _outcome(folder: Path, error: Exception) -> Outcome:
-    """What is remembered of a job that ended with `error`: a sentence for bad input, type and text for the rest."""
-    if fault := fault_of_input(error):
-        return Outcome(folder, str(fault), status=2)
-    return Outcome(folder, f"{type(error).__name__}: {error}")
-
-
-@contextmanager
-def failing_into(folder: RunFolder) -> Iterator[None]:
-    """Write down in `folder`, which this process or its first rank holds, how the block failed."""
-    try:
-        yield
-    except Exception as error:
-        folder.fail(str(_outcome(folder.path, error).reason))
-        raise
-
-
-@contextmanager
-def attempt(folder: RunFolder, patience: float = LOCK_TIMEOUT) -> Iterator[None]:
-    """Hold `folder` for the block, and write down in it how that failed in place of how an earlier one did."""
-    with folder.lock(patience):
-        folder.failure.unlink(missing_ok=True)
-        with failing_into(folder):
-            yield
-
-
-def run_job(job: Callable[[], object], folder: Path) -> None:
-    """Call `job`; log how it failed, if it did, and remember the outcome."""
-    try:
-        job()
-        ended = Outcome(folder, None)
-    except Exception as error:
-        ended = _outcome(folder, error)
-        log.error("%s", ended.reason, exc_info=None if ended.status == 2 else error)
-    outcomes.append(ended)
 
 
 def without_null(argument: str) -> str:
@@ -85,7 +31,7 @@ def without_null(argument: str) -> str:
 
 
 def hydra_application(
-    job: Callable[[DictConfig], None],
+    job: Callable[[DictConfig], Outcome],
     verb: str,
     argv: Sequence[str],
     as_rank: Callable[[RunFolder], None] | None = None,
@@ -103,17 +49,21 @@ def hydra_application(
     check_spelling(argv)
     argv = [without_null(argument) for argument in argv]
     resolvers.register()
-    outcomes.clear()
-    global started
-    started = ranks()
     quiet()
-    if started:
-        if as_rank is None:
-            started = None
-            raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")
-        if started.rank:
-            return started.follow(as_rank)
-    application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(job)
+    started = ranks()
+    if started and as_rank is None:
+        raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")
+    if started and as_rank and started.rank:
+        return started.follow(as_rank)
+    session = Session(started)
+
+    @wraps(job)  # Hydra calls a job's log file after the module that `job` is of
+    def noted(cfg: DictConfig) -> Outcome:
+        """`job`, whose outcome Hydra drops."""
+        session.outcomes.append(job(cfg))
+        return session.outcomes[-1]
+
+    application = hydra.main(version_base="1.3", config_path="pkg://conf", config_name=verb)(noted)
     completing = any(argument in ("-sc", "--shell_completion") for argument in argv)
 
     def apply(arguments: Sequence[str]) -> None:
@@ -122,11 +72,10 @@ def hydra_application(
 
     before = sys.argv
     try:
-        with one_sentence(argv):
+        with opened(session), one_sentence(argv):
             apply(argv) if completing else show(verb, argv, apply)
     finally:
         sys.argv = before
         if started:
             started.tell(None)
-            started = None
-    return max((ended.status for ended in outcomes if ended.reason), default=0)
+    return session.status

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from common.engine.application import attempt, hydra_application, run_job
+from common.engine.application import hydra_application
+from common.engine.outcome import Outcome, attempt, run_job
 from common.errors import LicError
 from common.run.folder import RunFolder
 from common.run.validate import check_read, check_settings
@@ -142,10 +143,10 @@ def overrides(*keys: str) -> list[str]:
     return [each for each in HydraConfig.get().overrides.task if re.split("[./@=]", each.lstrip("+~"))[0] in keys]
 
 
-def point(cfg: DictConfig) -> None:
+def point(cfg: DictConfig) -> Outcome:
     """One evaluation as Hydra calls it."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    run_job(lambda: run(cfg, folder), folder.path)
+    return run_job(lambda: run(cfg, folder), folder.path)
 
 
 def main(argv: Sequence[str]) -> int:

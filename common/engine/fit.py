@@ -16,8 +16,8 @@ from torch import nn
 from common.capabilities import MovesWithLambda, StartsFromData
 from common.cpus import use_threads
 from common.distributed.ddp import launch_ranks, processes
+from common.distributed.external_ranks import Ranks
 from common.distributed.preempt import Request, StopOnRequest, at_keyboard
-from common.engine import application
 from common.engine.callbacks import StepSeed
 from common.engine.checkpoint_io import WholeCheckpoints
 from common.engine.evaluate import check_kind, evaluate_run
@@ -38,12 +38,11 @@ from common.tracking.tracker import track_configuration
 log = logging.getLogger(__name__)
 
 
-def finish_run(folder: RunFolder) -> None:
+def finish_run(folder: RunFolder, started: Ranks | None = None) -> None:
     """Train the run in `folder` to its last step and evaluate it: here, with one process per rank, or with the ranks
-    that this process was started with.
+    that this process was `started` with.
     """
     cfg = folder.config()
-    started = application.started
     nodes = cfg.trainer.get("num_nodes", 1)
     if started and not folder.weights.exists():
         if processes(cfg) * nodes != started.size:

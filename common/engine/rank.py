@@ -7,7 +7,10 @@ import sys
 import threading
 import time
 
-from torch.distributed.elastic.multiprocessing.errors import record
+from torch.distributed.elastic.multiprocessing.errors import get_error_handler, record
+
+from common.distributed.ddp import FAULT_OF_INPUT
+from common.errors import fault_of_input
 
 
 def end_with(parent: int) -> None:
@@ -42,6 +45,11 @@ def main() -> None:
         fit_and_evaluate(RunFolder(folder), request)
     except (Preempted, KeyboardInterrupt):
         sys.exit(130)
+    except Exception as error:
+        if fault := fault_of_input(error):
+            get_error_handler().record_exception(fault)
+            sys.exit(FAULT_OF_INPUT)
+        raise
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from common.engine.application import attempt, hydra_application, run_job
+from common.engine.application import hydra_application
+from common.engine.outcome import Outcome, attempt, run_job
+from common.engine.session import current
 from common.errors import LicError
 from common.io import read_json
 from common.run.folder import RunFolder
@@ -29,7 +31,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
         if prepared(cfg, folder):
             from common.engine.fit import finish_run  # skipping a finished run needs no torch
 
-            finish_run(folder)
+            finish_run(folder, current().ranks)
 
 
 def resume(folder: RunFolder) -> None:
@@ -64,10 +66,10 @@ def prepared(cfg: DictConfig, folder: RunFolder) -> bool:
     return True
 
 
-def point(cfg: DictConfig) -> None:
+def point(cfg: DictConfig) -> Outcome:
     """One job as Hydra calls it. A failure is written down, and in a sweep the next point has its turn."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    run_job(lambda: run(cfg, folder), folder.path)
+    return run_job(lambda: run(cfg, folder), folder.path)
 
 
 def as_rank(folder: RunFolder) -> None:

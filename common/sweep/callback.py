@@ -14,8 +14,9 @@ from hydra.experimental.callback import Callback
 from hydra.utils import get_class
 from omegaconf import DictConfig, open_dict, read_write
 
-from common.engine.application import outcomes, run_job
 from common.engine.hydra_faults import Refused, of_another
+from common.engine.outcome import run_job
+from common.engine.session import current
 from common.run.names import slug
 
 log = logging.getLogger(__name__)
@@ -54,12 +55,13 @@ class Sweep(Callback):
         from common.sweep.report import sweep_report
 
         place = Path(config.hydra.sweep.dir)
+        outcomes = current().outcomes
         if [outcome.folder for outcome in outcomes] == [place] and outcomes[0].reason:
             return  # the sweep as a whole has failed, as was said: no point has begun
         folders = [outcome.folder for outcome in outcomes] or [place]  # of other launchers
         name = slug(config.hydra.overrides.task)
         out = place / ("report" if name == "default" else f"report-{name}")
-        run_job(lambda: sweep_report(folders, out, config), out)
+        outcomes.append(run_job(lambda: sweep_report(folders, out, config), out))
 
 
 def check_settings_of(part: str, config: DictConfig) -> None:

@@ -30,7 +30,8 @@ from optuna.trial import TrialState
 from rich.console import Console
 from rich.table import Table
 
-from common.engine.application import outcomes, run_job
+from common.engine.outcome import run_job
+from common.engine.session import current
 from common.errors import LicError
 from common.io import write_csv
 from common.run.folder import LOCK_TIMEOUT
@@ -84,9 +85,9 @@ def search(
         tell(trials)
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    run_job(job, folder)
-    if outcomes[-1].reason is None:
-        outcomes.pop()  # those of the points are enough
+    outcome = run_job(job, folder)
+    if outcome.reason:  # else those of the points are enough
+        current().outcomes.append(outcome)
 
 
 def check(config: DictConfig, settings: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-from common.engine.application import attempt, failing_into
+from common.engine.outcome import attempt, failing_into
 from common.errors import LicError
 from common.io import read_json, write_json
 from common.run.folder import RunFolder
@@ -61,7 +61,7 @@ class Job:
                     RunFolder(self.folder).fail("its time was up and it may not come back by itself: retry goes on.")
 
     def work(self, first: bool, request: Any) -> None:
-        from common.distributed.ddp import RankFailed
+        from common.distributed.ddp import RankFailed, lost_peer
         from common.engine.fit import fit_and_evaluate
 
         folder = RunFolder(self.folder)
@@ -71,7 +71,7 @@ class Job:
             try:
                 fit_and_evaluate(folder, request)
             except RuntimeError as error:
-                if "by peer" not in str(error):
+                if not lost_peer(error):
                     raise
                 raise RankFailed("another process of this run died, and this one lost its connection to it.") from error
 

@@ -11,7 +11,8 @@ from hydra.core.utils import JobReturn, JobStatus, filter_overrides, setup_globa
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from common.engine.application import Outcome, attempt, outcomes, run_job
+from common.engine.outcome import Outcome, attempt, run_job
+from common.engine.session import current
 from common.engine.train import prepared
 from common.errors import LicError
 from common.results.point_names import distinguishing
@@ -39,18 +40,45 @@ def launch(
         with open_dict(whole):
             whole.hydra.job.id, whole.hydra.job.num = str(number), number
         configs.append(whole)
-    run_job(lambda: run(configs, sweep, settings), sweep)
-    if outcomes[-1].reason is None:
-        outcomes.pop()  # those of the points are enough
+    current().outcomes.extend(run(configs, sweep, settings))
     HydraConfig.instance().set_config(config)
     return [JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED) for overrides in job_overrides]
 
 
-def run(configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]) -> None:
-    """Submit the points that `configs` describe, but for those that are finished or in SLURM's hands already."""
+def run(configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]) -> list[Outcome]:
+    """Submit the points that `configs` describe and, if wanted, wait for them.
+
+    Returns:
+        how the points ended that were not submitted or were waited for; last, how the whole failed, if it did.
+    """
     wait, every = settings.pop("wait"), settings.pop("poll_s")
+    outcomes: list[Outcome] = []
+
+    def job() -> None:
+        folders, failed = begin(configs, sweep, settings)
+        outcomes.extend(failed)
+        if wait:
+            log.info("Waiting for them; this may be stopped, the jobs go on: lic sweep status %s", sweep)
+            wait_for(folders, every, sweep)
+            outcomes.extend(ended(folder) for folder in folders)
+        else:
+            log.info("Look at them with: lic sweep status %s", sweep)
+
+    whole = run_job(job, sweep)
+    return [*outcomes, whole] if whole.reason else outcomes
+
+
+def begin(
+    configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]
+) -> tuple[list[RunFolder], list[Outcome]]:
+    """Submit the points that `configs` describe, but for those that are finished or in SLURM's hands already.
+
+    Returns:
+        folders: of all points but those that failed before they were submitted.
+        failed: how those did.
+    """
     queued = queue()
-    folders, todo = [], []
+    folders, todo, failed = [], [], []
     names = distinguishing([list(whole.hydra.overrides.task) for whole in configs])
     for name, whole in zip(names, configs):
         folder = folder_of(whole)
@@ -58,19 +86,18 @@ def run(configs: Sequence[DictConfig], sweep: Path, settings: dict[str, Any]) ->
         if job and job["job"] in queued:
             log.info("%s: %s already (job %s)", name or folder.path.name, queued[job["job"]].state.lower(), job["job"])
             folders.append(folder)
-        elif (begins := prepare(whole, folder)) is not None:
-            folders.append(folder)
-            if begins:
-                todo.append(folder)
-                intend([folder], sweep, settings)
+            continue
+        begins, outcome = prepare(whole, folder)
+        if outcome.reason:
+            failed.append(outcome)
+            continue
+        folders.append(folder)
+        if begins:
+            todo.append(folder)
+            intend([folder], sweep, settings)
     if todo:
         submit(todo, sweep, settings)
-    if wait:
-        log.info("Waiting for them; this may be stopped, the jobs go on: lic sweep status %s", sweep)
-        wait_for(folders, every, sweep)
-        outcomes.extend(ended(folder) for folder in folders)
-    else:
-        log.info("Look at them with: lic sweep status %s", sweep)
+    return folders, failed
 
 
 def folder_of(whole: DictConfig) -> RunFolder:
@@ -83,20 +110,18 @@ def folder_of(whole: DictConfig) -> RunFolder:
     return folder
 
 
-def prepare(whole: DictConfig, folder: RunFolder) -> bool | None:
-    """Whether the point is to be submitted (not: it is finished); None where it failed already, as its outcome says."""
+def prepare(whole: DictConfig, folder: RunFolder) -> tuple[bool, Outcome]:
+    """Make `folder` that of the point; whether it is to be submitted (not: it is finished), and how this ended."""
     cfg = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
-    begins: list[bool] = []
+    begins = False
 
     def job() -> None:
+        nonlocal begins
         with attempt(folder):
-            begins.append(prepared(cfg, folder))
+            begins = prepared(cfg, folder)
 
-    run_job(job, folder.path)
-    if not begins:
-        return None
-    outcomes.pop()  # the point's outcome is its job's
-    return begins[0]
+    outcome = run_job(job, folder.path)
+    return begins, outcome
 
 
 def wait_for(folders: Sequence[RunFolder], every: float, sweep: Path) -> None:
@@ -123,4 +148,4 @@ def wait_for(folders: Sequence[RunFolder], every: float, sweep: Path) -> None:
 def ended(folder: RunFolder) -> Outcome:
     """How the run in `folder` has ended, whose job is no longer SLURM's."""
     found = state(folder, {})
-    return Outcome(folder.path, None if found.kind == "finished" else found.detail)
+    return Outcome(folder.path) if found.kind == "finished" else Outcome(folder.path, found.detail, status=1)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from common.errors import LicError
 from lic_flow.datasets.pairs import Pair, chosen, folder, some
+from lic_flow.datasets.published import published
 
 _OF = "FlyingChairs"
 _SPLIT_FILE = "FlyingChairs_train_val.txt"
 _PICTURES = (".ppm", ".png", ".webp")
 
 
+@published("flyingchairs")
 def flyingchairs(root: str | Path, split: str = "train") -> list[Pair]:
     """``split``: train (22232 pairs), val (640) or all.
 

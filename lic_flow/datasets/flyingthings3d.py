@@ -8,11 +8,13 @@ from pathlib import Path
 
 from common.errors import LicError
 from lic_flow.datasets.pairs import Pair, chosen, folder, numbered, some
+from lic_flow.datasets.published import published
 
 _OF = "FlyingThings3D"
 _STEPS = {"into_future": 1, "into_past": -1}
 
 
+@published("flyingthings3d")
 def flyingthings3d(root: str | Path, split: str = "train", rendering: str = "clean") -> list[Pair]:
     """Every pair of successive frames, into the future and into the past, of both cameras, whose flow is there.
 

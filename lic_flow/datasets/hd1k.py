@@ -8,10 +8,12 @@ from itertools import groupby
 from pathlib import Path
 
 from lic_flow.datasets.pairs import Pair, existing, folder, numbered, some
+from lic_flow.datasets.published import published
 
 _OF = "HD1K"
 
 
+@published("hd1k")
 def hd1k(root: str | Path) -> list[Pair]:
     """Successive frames of every sequence whose flow is there.
 

@@ -7,8 +7,10 @@ flow for autonomous vehicles", CVPR 2015.
 from pathlib import Path
 
 from lic_flow.datasets.pairs import Pair, chosen, existing, folder, some
+from lic_flow.datasets.published import published
 
 
+@published("kitti2012")
 def kitti2012(root: str | Path, split: str = "train") -> list[Pair]:
     """194 pairs to train on, 195 to test without ground truth. ``split``: train or test.
 
@@ -22,6 +24,7 @@ def kitti2012(root: str | Path, split: str = "train") -> list[Pair]:
     return _kitti(root, split, "colored_0", "KITTI 2012")
 
 
+@published("kitti2015")
 def kitti2015(root: str | Path, split: str = "train") -> list[Pair]:
     """200 pairs to train on, 200 to test without ground truth. ``split``: train or test.
 

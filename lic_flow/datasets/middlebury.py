@@ -7,10 +7,12 @@ flow", International Journal of Computer Vision 92, 2011.
 from pathlib import Path
 
 from lic_flow.datasets.pairs import Pair, existing, folder, some
+from lic_flow.datasets.published import published
 
 _OF = "Middlebury"
 
 
+@published("middlebury")
 def middlebury(root: str | Path) -> list[Pair]:
     """The pairs with public ground truth: eight in the published set.
 

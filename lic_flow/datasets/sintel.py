@@ -7,10 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from lic_flow.datasets.pairs import Pair, chosen, existing, folder, numbered, some
+from lic_flow.datasets.published import published
 
 _OF = "MPI-Sintel"
 
 
+@published("sintel")
 def sintel(root: str | Path, split: str = "train", rendering: str = "clean", masked: bool = False) -> list[Pair]:
     """Successive frames of every scene. ``split``: train or test (no ground truth). ``rendering``: clean or final.
 

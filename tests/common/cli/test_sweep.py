@@ -70,7 +70,7 @@ def test_a_local_sweep_that_was_cut_off_is_retried(
 
     trained, finish = [], fit.finish_run
 
-    def broken(folder: RunFolder) -> None:
+    def broken(folder: RunFolder, *_: object) -> None:
         trained.append(folder.config().lmbda)
         raise OSError("no space left") if trained[-1] == 0.01 else KeyboardInterrupt
 

@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from torch.distributed import DistNetworkError
+
+from common.distributed.ddp import lost_peer
 
 Lic = Callable[..., int]
 POINT = [
@@ -75,3 +78,15 @@ def test_a_killed_launcher_leaves_no_rank_behind(tmp_path: Path, photographs: Pa
     while ranks_of(tmp_path) and time.monotonic() < end:
         time.sleep(0.1)
     assert not ranks_of(tmp_path)
+
+
+def test_bad_input_that_a_rank_meets_is_the_users_fault(lic: Callable[..., int], tmp_path: Path) -> None:
+    assert lic("train", "model=image/factorized", "trainer=ddp_cpu", "debug=step", "data.crop=65") == 2
+    (failure,) = tmp_path.glob("runs/*/*/failed.json")
+    assert "rank 0 ended with exit status 2" in failure.read_text() and "multiples of" in failure.read_text()
+
+
+def test_a_lost_peer_is_told_from_other_faults() -> None:
+    closed = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:538] Connection closed by peer [127.0.0.1]:4242"
+    assert lost_peer(RuntimeError(closed)) and lost_peer(DistNetworkError("the store is gone"))
+    assert not lost_peer(RuntimeError("CUDA out of memory"))

@@ -44,7 +44,7 @@ def test_a_run_that_was_asked_to_stop_ends_like_an_undisturbed_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(ImageCodec, "training_step", signalled)
-        patch.setattr(fit, "finish_run", lambda folder: fit.fit_and_evaluate(folder, request_to_stop))
+        patch.setattr(fit, "finish_run", lambda folder, *_: fit.fit_and_evaluate(folder, request_to_stop))
         with pytest.raises(Preempted, match="step 4"):
             lic("train", *POINT, *extra, "name=cut")
     (cut,) = (RunFolder(file.parent) for file in tmp_path.glob("runs/cut/*/config.yaml"))

@@ -102,6 +102,6 @@ def test_settings_of_another_launcher_are_named_where_a_configuration_has_them(
 @pytest.mark.parametrize("kind", ["job", "hydra"])
 def test_logging_may_be_disabled(kind: str, lic: Lic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[object] = []
-    monkeypatch.setattr("common.engine.fit.finish_run", trained.append)
+    monkeypatch.setattr("common.engine.fit.finish_run", lambda folder, *_: trained.append(folder))
     assert lic("train", "-m", "model=image/factorized", f"hydra/{kind}_logging=disabled", "report.enabled=false") == 0
     assert len(trained) == 1

@@ -18,7 +18,7 @@ QUIET = ["model=image/factorized", "report.enabled=false"]
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     done: list[RunFolder] = []
 
-    def finish(folder: RunFolder) -> None:
+    def finish(folder: RunFolder, *_: object) -> None:
         if folder.config().lmbda == 4:
             raise KeyboardInterrupt
         done.append(folder)
@@ -39,7 +39,7 @@ def test_points_in_folders_of_other_names_are_found(
     assert main(["sweep", "status", "runs/own"]) == 0
     said = capsys.readouterr().out
     assert "2 finished, 2 stopped" in said and "lmbda=8" in said
-    monkeypatch.setattr(fit, "finish_run", lambda f: (trained.append(f), write_json(f.result, {"results": {}})))
+    monkeypatch.setattr(fit, "finish_run", lambda f, *_: (trained.append(f), write_json(f.result, {"results": {}})))
     assert main(["sweep", "retry", "runs/own"]) == 0
     assert [str(f.path.absolute().relative_to(tmp_path)) for f in trained[2:]] == [f"runs/own/mine/{n}" for n in (4, 8)]
 

@@ -32,7 +32,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     """Runs that were "trained": one is the better the nearer its rate of learning is to 1e-3, and with 16 channels."""
     done: list[RunFolder] = []
 
-    def finish(folder: RunFolder) -> None:
+    def finish(folder: RunFolder, *_: object) -> None:
         cfg = folder.config()
         done.append(folder)
         lost = math.log10(cfg.model.optimizer.lr / 1e-3) ** 2 + (cfg.model.codec.N == 8)
@@ -55,7 +55,7 @@ def test_the_best_is_found_and_the_search_goes_on_where_it_stopped(
 ) -> None:
     finish, left = fit.finish_run, [3]
 
-    def interrupted(folder: RunFolder) -> None:
+    def interrupted(folder: RunFolder, *_: object) -> None:
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
@@ -96,7 +96,7 @@ def test_a_failed_point_is_a_failed_trial(
 ) -> None:
     finish = fit.finish_run
 
-    def broken(folder: RunFolder) -> None:
+    def broken(folder: RunFolder, *_: object) -> None:
         if folder.config().model.codec.N == 8:
             raise OSError("no space left")
         finish(folder)
@@ -150,7 +150,7 @@ def test_a_failed_trial_counts_by_what_it_gives_when_it_was_retried(
     lic: Lic, tmp_path: Path, trained: list[RunFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish = fit.finish_run
-    monkeypatch.setattr(fit, "finish_run", lambda folder: (_ for _ in ()).throw(OSError("no space left")))
+    monkeypatch.setattr(fit, "finish_run", lambda folder, *_: (_ for _ in ()).throw(OSError("no space left")))
     assert lic("train", *COMMAND, "lmbda=2", "hydra.sweeper.n_trials=2") == 2
     monkeypatch.setattr(fit, "finish_run", finish)
     assert lic("sweep", "retry", "runs/search") == 0 and len(trained) == 2

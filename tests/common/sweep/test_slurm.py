@@ -158,7 +158,7 @@ def test_more_points_than_an_array_may_have_are_several(lic: Lic, tmp_path: Path
 def test_what_was_refused_is_retried_on_the_cluster(
     lic: Lic, tmp_path: Path, pretended: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("common.engine.fit.finish_run", lambda folder: pytest.fail("trained here"))
+    monkeypatch.setattr("common.engine.fit.finish_run", lambda folder, *_: pytest.fail("trained here"))
     (pretended / "refuses").write_text("sbatch: error: Batch job submission failed: Invalid account\n")
     assert lic("train", "-m", *FAR) == 2
     assert "SLURM takes no such job" in capsys.readouterr().out
