@@ -65,7 +65,8 @@ def missing_option(path: str, arguments: Sequence[str], config_dir: str | None =
     typed = [(key, key.partition("@")[0].strip("/")) for key, _, _ in pairs]
     keys = [(key, group) for key, group in typed if path.startswith(group + "/")]
     parts = path.split("/")
-    key, group = keys[0] if keys else (None, "/".join(parts[: 2 if parts[0] == "hydra" else 1]))
+    of_path = (None, "/".join(parts[: 2 if parts[0] == "hydra" else 1]))
+    key, group = max(keys, key=lambda each: len(each[1]), default=of_path)  # ablation/TABLE=ROW beside ablation=TABLE
     name = path[len(group) + 1 :]
     said = f"there is no {key}={name}" if key else f"a configuration asks for {group}={name}, which there is not"
     choices = all_options(group, config_dir)

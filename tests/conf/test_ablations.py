@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra import initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from support import compose
 
@@ -18,7 +20,9 @@ TABLES = sorted(file.stem for file in ROOT.glob("*.yaml"))
 
 
 def rows_of(table: str) -> list[str]:
-    return sorted(file.stem for file in (ROOT / table).glob("*.yaml"))
+    """The rows that Hydra offers as options."""
+    with initialize_config_module("conf", version_base="1.3"):
+        return list(GlobalHydra.instance().config_loader().get_group_options(f"ablation/{table}"))
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -41,6 +45,21 @@ def test_every_row_composes_and_has_its_place_in_the_study(table: str) -> None:
         if cfg.lmbda is None:  # claims go by SET/FIGURE
             assert {key.partition("/")[0] for key in study["claims"]} <= set(cfg.data.sets)
     assert placed == set(rows_of(table))
+
+
+def test_a_row_overrides_what_its_line_in_the_table_says() -> None:
+    table = OmegaConf.load(ROOT / "adjacent_table3_modules.yaml")
+    said = {entry.row: entry.overrides for entry in table.study.rows}
+    assert rows_of("adjacent_table3_modules") == sorted(said)
+    row = ["ablation=adjacent_table3_modules", "ablation/adjacent_table3_modules=gmb_dirb"]
+    cfg = compose(*row)
+    choices = cfg.hydra.runtime.choices
+    assert {key: choices.get(key, cfg.get(key)) for key in said["gmb_dirb"]} == said["gmb_dirb"]
+    assert not [entry for entry in cfg.study.rows if "overrides" in entry]  # results keep the settings, not the line
+    other = compose(
+        "ablation=adjacent_table3_modules", "ablation/adjacent_table3_modules=gmb_dirb", "attention=channel"
+    )
+    assert other.hydra.runtime.choices.attention == "channel" and other.mixture == 3  # the command line goes first
 
 
 @pytest.mark.parametrize("table", TABLES)
