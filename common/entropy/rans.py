@@ -44,6 +44,13 @@ def make_tables(cdf: np.ndarray, length: np.ndarray, offset: np.ndarray) -> Tabl
 
     Raises `ValueError` if they are not T distributions over 2^16 slots in which every symbol has at least
     one.
+
+    >>> cdf = np.array([[0, 40000, 60000, 65535, 65536]])  # the symbols -1, 0 and 1, and the escape
+    >>> tables = make_tables(cdf, length=np.array([5]), offset=np.array([-1]))
+    >>> symbols = np.array([-1, 0, 1, 1000], dtype=np.int32)
+    >>> indexes = np.zeros(4, dtype=np.int32)  # all four by the first table
+    >>> decode(encode(symbols, indexes, tables), indexes, tables)
+    array([  -1,    0,    1, 1000], dtype=int32)
     """
     cdf, length, offset = (np.ascontiguousarray(a, dtype=np.int32) for a in (cdf, length, offset))
     if cdf.ndim != 2 or len(cdf) == 0 or length.shape != (len(cdf),) or offset.shape != (len(cdf),):

@@ -28,6 +28,10 @@ def endpoint_error(flow_hat: Tensor, flow: Tensor) -> Tensor:
 
     Raises:
         ValueError: shapes differ or are no (B, 2, H, W).
+
+    >>> flow = torch.zeros(1, 2, 1, 1)
+    >>> endpoint_error(flow + torch.tensor([3.0, 4.0]).view(1, 2, 1, 1), flow)
+    tensor([[[5.]]])
     """
     if flow_hat.shape != flow.shape or flow.dim() != 4 or flow.shape[1] != 2:
         raise ValueError(f"expected two (B, 2, H, W) flows of one shape, got {flow_hat.shape} and {flow.shape}")
@@ -43,6 +47,9 @@ def fl_outlier(error: Tensor, speed: Tensor) -> Tensor:
 
     Returns:
         bool, of that shape.
+
+    >>> fl_outlier(torch.tensor([2.0, 4.0, 4.0]), torch.tensor([10.0, 10.0, 100.0]))
+    tensor([False,  True, False])
     """
     return (error > 3) & (error > 0.05 * speed)
 

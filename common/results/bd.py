@@ -86,7 +86,16 @@ class _Delta(NamedTuple):
 
 
 def bd_rate(anchor: Curve, test: Curve, metric: Metric = "psnr-rgb", method: Method = DEFAULT) -> BDRate:
-    """Percent of bits that `test` needs more (+) or less (-) than `anchor` at equal quality, in dB."""
+    """Percent of bits that `test` needs more (+) or less (-) than `anchor` at equal quality, in dB.
+
+    >>> from common.results.curves import Point
+    >>> rates, decibels = (0.1, 0.2, 0.4, 0.8), (28.0, 30.0, 32.0, 34.0)
+    >>> anchor = Curve("anchor", "run", tuple(Point(bpp, psnr) for bpp, psnr in zip(rates, decibels)))
+    >>> test = Curve("test", "run", tuple(Point(0.9 * bpp, psnr) for bpp, psnr in zip(rates, decibels)))
+    >>> result = bd_rate(anchor, test)
+    >>> round(result.percent, 2), result.overlap
+    (-10.0, 1.0)
+    """
     delta, overlap, note = _compared(anchor, test, metric, method, axis=1)
     return BDRate(None if delta is None else _growth(delta), overlap, note)
 

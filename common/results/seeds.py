@@ -20,7 +20,11 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float | None]) -> Spread | None:
-    """The spread of `values`; None where there are none or one is not known."""
+    """The spread of `values`; None where there are none or one is not known.
+
+    >>> spread([30.0, 31.0])
+    Spread(mean=30.5, std=0.7071067811865476, n=2)
+    """
     known = [value for value in values if value is not None and math.isfinite(value)]
     if not known or len(known) < len(values):
         return None
