@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from benchmarks.parts import PARTS, floor, matrix_rate, split
 from benchmarks.timing import interleaved_medians
 from common.allocator import keep_freed_memory
-from common.coding import to_input
+from common.coding.codec_files import to_input
 from common.data.scenes import still
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.channel_postfilter import ChannelPostfilter

@@ -27,8 +27,8 @@ from rich.table import Table
 
 from benchmarks.timing import interleaved_medians
 from common.data.folders import find_pictures, readable
+from common.data.image_io import SUFFIXES
 from common.data.packing import pack
-from common.data.pictures import SUFFIXES
 from common.data.scenes import still
 from common.data.shards import Shards
 from common.data.training import Files, Source, TrainingCrops

@@ -27,7 +27,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.data.video_files import VideoInfo
 from common.entropy import exact
 from common.run import resolvers

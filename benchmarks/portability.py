@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 def picture_files(codes: Any, pictures: Sequence[Path], out: Path, costs: bool) -> Row:
     """Encode; write the files; with `costs` measure what exact parameters cost."""
-    from common.data.pictures import read_picture
+    from common.data.image_io import read_picture
     from common.entropy.rules import PRESENT
 
     sizes: dict[bool, int] = {True: 0, False: 0}
@@ -135,8 +135,8 @@ def clip_symbols(codes: Any, data: bytes) -> list[int]:
 def decode_elsewhere(run: str, folder: Path, device: str) -> dict[str, int]:
     """In the other process: how many of the files in `folder` decode to the symbols they were written with."""
     from benchmarks.noise import noisy
+    from common.cli.files import open_files
     from common.entropy.exact import shuffled_sums
-    from common.files import open_files
     from common.layers.memory_format import in_memory_format
 
     torch.set_num_threads(2)
@@ -202,8 +202,8 @@ def theirs_under_noise(system: str, codec: Any, pictures: Sequence[Path], most: 
     from compressai import models
 
     from benchmarks.noise import noisy
-    from common.coding import to_input
-    from common.data.pictures import read_picture
+    from common.coding.codec_files import to_input
+    from common.data.image_io import read_picture
 
     state = {name: value for name, value in codec.state_dict().items() if "_tables_digest" not in name}
     their = getattr(models, THEIRS[system]).from_state_dict(state).eval()
@@ -228,8 +228,8 @@ def theirs_under_noise(system: str, codec: Any, pictures: Sequence[Path], most: 
 
 
 def measure(run: str, arguments: argparse.Namespace) -> Row:
-    from common.batch import codes_clips
-    from common.files import open_files
+    from common.cli.files import open_files
+    from common.coding.batch import codes_clips
 
     torch.set_num_threads(1)
     codes = open_files(run, arguments.encode_on)

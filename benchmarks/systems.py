@@ -47,7 +47,7 @@ def timed(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
 
 def built(name: str) -> tuple[Any, torch.Tensor, Any]:
     """The codec, untrained, the photograph as its input and as pixels."""
-    from common.coding import to_input
+    from common.coding.codec_files import to_input
     from common.data.scenes import still
 
     torch.manual_seed(0)

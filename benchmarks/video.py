@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks.memory import in_fresh_process, memory
 from benchmarks.timing import interleaved_medians
-from common.coding import to_input
+from common.coding.codec_files import to_input
 from common.run import resolvers
 from lic_video.codecs.contract import VideoCodec
 from lic_video.datasets.clips import ProceduralClips

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from common.metrics.flow import endpoint_error
 from common.viz.flow_colours import Picture, centred, flow_picture, legend
 from common.viz.palette import INK, MARK
-from common.viz.sheet import CELL, Panel, sheet
+from common.viz.panels import CELL, Panel, sheet
 from lic_flow.figures import in_rows, painted, rgb, signed
 from lic_flow.watch import Step
 

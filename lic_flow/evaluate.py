@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor, nn
 
-from common.data.pictures import write_picture
+from common.data.image_io import write_picture
 from common.io import write_csv
 from common.layers.warp import warp
 from common.metrics.complexity import gmacs

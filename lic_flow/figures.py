@@ -18,7 +18,7 @@ from torch import Tensor
 from common.layers.warp import warp
 from common.metrics.flow import endpoint_error
 from common.viz.flow_colours import Picture, centred, flow_picture, legend
-from common.viz.sheet import Panel, sheet
+from common.viz.panels import Panel, sheet
 from lic_flow.pictures import ERROR_CAPTION, error_picture
 from lic_flow.watch import Seen
 

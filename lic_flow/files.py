@@ -42,7 +42,7 @@ def estimate_file(
 ) -> str:
     """Write the flow between two picture files to `out`, see `main`; returns a sentence on it."""
     from common.data.flow_files import write_flow
-    from common.data.pictures import check_distinct, read_picture, write_picture
+    from common.data.image_io import check_distinct, read_picture, write_picture
     from common.errors import LicError
     from common.run.weights import trained_network
 

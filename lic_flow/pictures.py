@@ -17,8 +17,8 @@ from common.layers.warp import warp
 from common.metrics.flow import FlowMetrics
 from common.viz.flow_colours import Flow, Mask, Picture, centred, flow_picture, legend, speed_of
 from common.viz.palette import INK, MARK
-from common.viz.sheet import CELL, Panel
-from common.viz.sheet import sheet as arranged
+from common.viz.panels import CELL, Panel
+from common.viz.panels import sheet as arranged
 
 # ColorBrewer's RdYlBu of ten classes from its blue end: five below KITTI's bound of an outlier, five above
 ERROR_COLOURS = np.array(

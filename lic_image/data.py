@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from common.data.folders import check_decodes, find_pictures, readable
 from common.data.identity import dataset_identity
+from common.data.image_io import read_picture
 from common.data.module import Repeated, ResumableDataModule, check_crop
-from common.data.pictures import read_picture
 from common.data.random_streams import Stream, generator
 from common.data.samples import held_out_photographs, train_photographs
 from common.data.shards import Shards

@@ -15,9 +15,9 @@ import torch
 from compressai.models import CompressionModel
 from rich.progress import track
 
-from common.coding import repeatable_convolutions, to_input, to_picture
+from common.coding.codec_files import repeatable_convolutions, to_input, to_picture
+from common.data.image_io import MOST_BITS, read_picture, write_picture
 from common.data.naming import distinct_names, located
-from common.data.pictures import MOST_BITS, read_picture, write_picture
 from common.entropy.rules import coding_by
 from common.errors import LicError
 from common.io import write_atomically, write_csv

@@ -15,10 +15,10 @@ from matplotlib.colors import LogNorm, Normalize
 from torch import Tensor
 from torch.nn import functional as F
 
-from common.coding import to_picture
+from common.coding.codec_files import to_picture
 from common.metrics.image import decibels
 from common.report.figures.gallery import worst_crop
-from common.viz.sheet import Panel, bar_chart, sheet
+from common.viz.panels import Panel, bar_chart, sheet
 from lic_image.watch import Refined, Seen
 
 CROP = 96  # pixels of the photograph that are shown enlarged

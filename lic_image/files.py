@@ -9,8 +9,8 @@ import torch
 from compressai.entropy_models import EntropyModel
 from compressai.models import CompressionModel
 
-from common.coding import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
-from common.data.pictures import read_picture, write_picture
+from common.coding.codec_files import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
+from common.data.image_io import read_picture, write_picture
 from common.entropy.container import IMAGE, MAX_PIXELS, Header, pack, unpack
 from common.entropy.exact import NotExactError
 from common.entropy.rules import PRESENT, coding_by, of_image

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from common.baselines.conditions import Conditions
 from common.baselines.video_measure import Timed, VideoSequence, conditioned
-from common.coding import repeatable_convolutions, to_input, to_picture
-from common.data.pictures import write_picture
+from common.coding.codec_files import repeatable_convolutions, to_input, to_picture
+from common.data.image_io import write_picture
 from common.data.sequences import notes_on
 from common.data.video_files import VideoInfo
 from common.errors import LicError

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from common.viz.palette import AXIS, BLUE, GREY, INK, SOFT
-from common.viz.sheet import DPI, GAP, LINE, Panel, sheet
+from common.viz.panels import DPI, GAP, LINE, Panel, sheet
 from lic_video.codecs.contract import Coded
 from lic_video.gop import Gop, Kind
 from lic_video.pictures import latent_bits, part_bpp

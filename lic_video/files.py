@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.coding import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
+from common.coding.codec_files import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
 from common.data.clip_display import FLAGGED
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from common.coding import to_picture
+from common.coding.codec_files import to_picture
 from common.metrics.image import decibels
 from common.viz.flow_colours import flow_picture
-from common.viz.sheet import Panel, sheet
+from common.viz.panels import Panel, sheet
 from lic_video.codecs.contract import Coded
 
 GAIN = 4  # residuals are shown so many times as strong, around grey

@@ -15,8 +15,8 @@ import torch
 from common.baselines.codecs import Codec
 from common.baselines.records import holds, point, side_by_side
 from common.cpus import granted
+from common.data.image_io import read_picture
 from common.data.naming import distinct_names, recorded_name
-from common.data.pictures import read_picture
 from common.errors import LicError
 from common.io import read_json, write_json
 from common.metrics.image import ms_ssim, psnr

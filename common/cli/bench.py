@@ -215,7 +215,7 @@ def _numbers(text: str | None) -> list[int] | None:
 
 def _readable(paths: Sequence[Path], console: "Console") -> list[Path]:
     """The pictures that open, so that every codec is measured on the same ones; others are named."""
-    from common.data.pictures import read_picture
+    from common.data.image_io import read_picture
 
     good = []
     for path in paths:

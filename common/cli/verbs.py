@@ -13,10 +13,10 @@ from common.errors import LicError
 VERBS = {
     "train": ("common.engine.train", "train a model, or sweep over many with -m (a Hydra application)"),
     "eval": ("common.engine.evaluate", "evaluate a finished run or a weights file (a Hydra application)"),
-    "compress": ("common.files", "code a picture or a clip into a .lic file"),
-    "decompress": ("common.files", "decode a .lic file into a picture or a clip"),
+    "compress": ("common.cli.files", "code a picture or a clip into a .lic file"),
+    "decompress": ("common.cli.files", "decode a .lic file into a picture or a clip"),
     "flow": ("lic_flow.files", "estimate the optical flow between two pictures"),
-    "info": ("common.files", "say what a .lic file or a run folder holds"),
+    "info": ("common.cli.files", "say what a .lic file or a run folder holds"),
     "sweep": ("common.cli.sweep", "see how the points of a sweep stand, wherever they run; retry what failed"),
     "data": ("common.cli.data", "pack photographs into shards, for training on very many"),
     "report": ("common.cli.report", "turn finished runs into curves, tables and a page"),

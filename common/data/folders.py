@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.data.pictures import SUFFIXES, check_header, missing, read_picture
+from common.data.image_io import SUFFIXES, check_header, missing, read_picture
 from common.errors import LicError, printable
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from common.data.pictures import SUFFIXES
+from common.data.image_io import SUFFIXES
 
 LONGEST = 150  # bytes of a name: most file systems take 255, and suffixes or a temporary name are put around it
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\ud800-\udfff]')

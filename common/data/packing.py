@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common.data.folders import as_path, find_pictures
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.data.shards import INDEX, KIND, TABLE, Record
 from common.errors import LicError
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from common.data.folders import as_path, natural, pictures_of, walk
+from common.data.image_io import SUFFIXES, missing
 from common.data.naming import distinct_names
-from common.data.pictures import SUFFIXES, missing
 from common.data.video_files import RAW, Clip
 from common.errors import LicError
 

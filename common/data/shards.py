@@ -44,7 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.data.fetching import Remote
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.data.random_streams import Stream, generator
 from common.errors import LicError
 

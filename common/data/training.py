@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from common.data.folders import random_crop
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.data.random_streams import Stream, generator
 from common.data.scenes import still
 from common.data.shards import ShardError

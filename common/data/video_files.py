@@ -34,7 +34,7 @@ from common.data.clip_display import (
 )
 from common.data.clip_timing import variable_rate
 from common.data.folders import as_path, pictures_of
-from common.data.pictures import missing, read_picture
+from common.data.image_io import missing, read_picture
 from common.data.raw_clips import RAW, raw_frames
 from common.errors import LicError
 

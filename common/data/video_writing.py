@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from common.data.folders import as_path
-from common.data.pictures import write_picture
+from common.data.image_io import write_picture
 from common.data.video_files import exact_rate
 from common.errors import LicError
 from common.io import written_whole

@@ -14,7 +14,7 @@ from common.report.bd_table import anchor_places
 from common.report.figures.plot import VECTOR
 from common.report.flow_tables import scores_csv
 from common.report.html.page import page
-from common.report.html.runs import runs_of, settings_table
+from common.report.html.training_curves import runs_of, settings_table
 from common.report.labels import renamed
 from common.report.latex import to_latex
 from common.report.markdown import text_of, to_markdown

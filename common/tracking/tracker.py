@@ -155,7 +155,7 @@ def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, A
     """
     import wandb
 
-    from common.data.pictures import read_picture
+    from common.data.image_io import read_picture
 
     columns = [key for key in images[0] if key != "source"]
     drawn = ["original", "reconstruction", "bits"]
@@ -199,7 +199,7 @@ def _panels(folder: RunFolder, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _draw(logger: "TensorBoardLogger", folder: RunFolder, result: dict[str, Any], step: int) -> None:
-    from common.data.pictures import read_picture
+    from common.data.image_io import read_picture
 
     names = [image["file"] for image in result.get("images", [])[:MAX_PICTURES]]
     shown = {f"{kind}/{name}": file for name in names for kind, file in _pictures(folder, name).items()}

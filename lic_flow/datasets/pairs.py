@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from common.data.flow_files import Flow, read_flow
 from common.data.folders import as_path
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.errors import LicError
 
 

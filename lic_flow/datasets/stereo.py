@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.data.samples import packaged
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from common.coding import repeatable_convolutions, to_input
+from common.coding.codec_files import repeatable_convolutions, to_input
 from common.entropy.exact import shuffled_sums
 from common.entropy.rules import Rules, coding_by
 from common.entropy.streams import symbol_checksum

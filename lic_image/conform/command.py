@@ -87,7 +87,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _picture(path: Path | None, size: tuple[int, int]) -> "tuple[np.ndarray, str]":
     """The centre of the picture, uint8 (H, W, 3), and its name."""
-    from common.data.pictures import read_picture
+    from common.data.image_io import read_picture
     from common.data.samples import held_out_photographs
 
     path = path.expanduser() if path else held_out_photographs()[0]
@@ -115,7 +115,7 @@ def _codec(options: argparse.Namespace, rgb: "np.ndarray") -> "tuple[nn.Module, 
         if options.weights:
             load(codec, options.weights.expanduser())
         else:
-            from common.coding import to_input
+            from common.coding.codec_files import to_input
 
             notes = calibrated(codec, to_input(rgb, step_of(codec)))
     codec.eval()

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from common.data.folders import pictures_of, random_crop
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.data.random_streams import Stream, generator
 from common.data.scenes import Scene, fastest, render, scene
 from common.data.sequences import folder, picture_folders

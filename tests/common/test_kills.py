@@ -18,8 +18,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 from support import textured
 
+from common.data.image_io import read_picture, write_picture
 from common.data.packing import pack
-from common.data.pictures import read_picture, write_picture
 from common.data.video_files import Clip
 from common.data.video_writing import write_clip
 from common.io import write_atomically, write_csv, write_json, write_text

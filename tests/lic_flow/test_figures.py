@@ -6,7 +6,7 @@ from matplotlib import colormaps
 from support import textured
 
 from common.viz.flow_colours import flow_picture
-from common.viz.sheet import CELL, GAP, TITLE
+from common.viz.panels import CELL, GAP, TITLE
 from lic_flow.cost_figures import BETWEEN, confidences_picture, costs_picture, guesses_picture, search_picture
 from lic_flow.figures import (
     HIDDEN,

@@ -5,7 +5,7 @@ from support import textured
 
 from common.errors import LicError
 from common.metrics.flow import endpoint_error, fl_outlier
-from common.viz.sheet import CELL, GAP, TITLE
+from common.viz.panels import CELL, GAP, TITLE
 from lic_flow.pictures import ERROR_COLOURS, error_picture, quiver, sheet
 
 

@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from support import textured
 
-from common.viz.sheet import CELL, GAP, TITLE, Panel, sheet
+from common.viz.panels import CELL, GAP, TITLE, Panel, sheet
 from lic_image import figures
 from lic_image.figures import amplified, bit_map, fitting_gain, latent_bits, over, reach
 from lic_image.layers.adjacent_attention import AdjacentAttention

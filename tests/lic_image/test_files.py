@@ -14,10 +14,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from support import textured
 
-from common.coding import to_input, to_picture
+from common.cli.files import open_files
+from common.coding.codec_files import to_input, to_picture
 from common.entropy.container import Header, pack
 from common.entropy.rules import coding_by, of_image
-from common.files import open_files
 from common.run.folder import RunFolder
 from common.run.weights import save_weights, trained_network
 from lic_image.codecs.swift import Swift

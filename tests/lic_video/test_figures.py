@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from support import textured
 
-from common.viz.sheet import CELL, GAP, TITLE
+from common.viz.panels import CELL, GAP, TITLE
 from lic_video import figures
 from lic_video.codecs.contract import Coded
 from lic_video.figures import KINDS, bits_picture, group_picture, order_picture

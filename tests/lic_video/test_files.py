@@ -10,7 +10,7 @@ import pytest
 import torch
 from support.clips import moving, video_codec
 
-from common.coding import to_input
+from common.coding.codec_files import to_input
 from common.data.video_files import Clip, VideoInfo
 from common.data.video_writing import write_clip
 from common.entropy.video_container import FramePacket, read_header, read_packets

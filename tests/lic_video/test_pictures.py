@@ -6,9 +6,9 @@ import torch
 from support import textured
 from torch import Tensor
 
-from common.coding import to_input
+from common.coding.codec_files import to_input
 from common.viz.flow_colours import flow_picture
-from common.viz.sheet import CELL, GAP, TITLE
+from common.viz.panels import CELL, GAP, TITLE
 from lic_video import pictures
 from lic_video.codecs.contract import Coded
 from lic_video.codecs.skeleton import Stages

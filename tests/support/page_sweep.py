@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from common.data.pictures import MOST_BITS, write_picture
+from common.data.image_io import MOST_BITS, write_picture
 from common.io import write_json
 from common.results.points import aggregate, results
 

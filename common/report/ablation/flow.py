@@ -1,7 +1,7 @@
 """Studies of networks without a rate: their figures on every test set, row by row."""
 
 from common.report.ablation.rows import rows_table
-from common.report.ablation.runs import Study
+from common.report.ablation.study_runs import Study
 from common.report.flow_tables import LEGEND, PER_PAIR, column_of, figure_of
 from common.report.mean_std import COSTS, cells
 from common.report.tables import Table

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from common.report.ablation.runs import Study
+from common.report.ablation.study_runs import Study
 from common.report.tables import Table, footnotes, percent, signed
 from common.results.bd import DEFAULT, BDRate, Method, bd_rate
 from common.results.curves import Curve

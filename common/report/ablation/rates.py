@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from common.report.ablation.rows import Line, rows_table
-from common.report.ablation.runs import Study
+from common.report.ablation.study_runs import Study
 from common.report.mean_std import COSTS, Column, cells, milliseconds
 from common.report.tables import Table, footnotes, gain
 from common.results.bd import DEFAULT, BDQuality, Method, bd_psnr

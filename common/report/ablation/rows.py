@@ -6,7 +6,7 @@ A claim is shown as it is printed and enters none of our figures.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from common.report.ablation.runs import Run, Study
+from common.report.ablation.study_runs import Run, Study
 from common.report.mean_std import seeds_note, shown
 from common.report.tables import Table
 

@@ -3,7 +3,7 @@
 from common.report.ablation.flow import study_scores_table
 from common.report.ablation.matrix import matrix_table
 from common.report.ablation.rates import rates_table
-from common.report.ablation.runs import find_studies
+from common.report.ablation.study_runs import find_studies
 from common.report.tables import Table
 from common.results.bd import DEFAULT, Method
 from common.results.curves import Group

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.errors import LicError
 from common.io import written_whole
 from common.results.curves import Curve, Point

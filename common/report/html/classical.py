@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.errors import LicError
-from common.report.html.pictures import as_uri
+from common.report.html.data_uris import as_uri
 from common.results.curves import Curve
 from common.results.record import Modality
 

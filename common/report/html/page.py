@@ -14,11 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from common.report.html.curves import bd_data, curves_data
-from common.report.html.gallery import gallery_data
+from common.report.html.comparisons import gallery_data
+from common.report.html.curve_data import bd_data, curves_data
+from common.report.html.data_uris import data_uri
 from common.report.html.parts import bd_part, folded, gallery_part, rd_part, summary, training_part
-from common.report.html.pictures import data_uri
-from common.report.html.runs import addresses, runs_of, settings_table, training_data
+from common.report.html.training_curves import addresses, runs_of, settings_table, training_data
 from common.report.sections import ScoreSection, Section
 from common.report.tables import Table, to_html
 from common.results.bd import Method

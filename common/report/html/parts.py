@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from common.report.html.runs import Run
+from common.report.html.training_curves import Run
 from common.report.sections import ScoreSection, Section
 from common.report.tables import Table, to_html
 from common.report.words import figure_in_words, overrides_in_words

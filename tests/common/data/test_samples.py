@@ -1,7 +1,7 @@
 import pytest
 
 from common.data import samples
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.errors import LicError
 
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from common.cli import main
 from common.data.fetching import byte_count
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.data.shards import ShardError, Shards
 from common.data.training import Files, StepBatches, TrainingCrops
 from common.errors import LicError

@@ -14,9 +14,9 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
+from common.cli.files import open_files
 from common.engine.checkpoint_io import WholeCheckpoints
 from common.errors import LicError
-from common.files import open_files
 from common.run.convert import main as convert
 from common.run.targets import instantiate_harmless
 from common.run.weights import load_weights
@@ -135,7 +135,7 @@ REFUSED = [
     "pip.main",
     "pytest.main",
     "common.cli.main",
-    "common.data.pictures.write_atomically",
+    "common.data.image_io.write_atomically",
     "lic_image.data.Path.unlink",
     "lic_image.files.write_atomically",
     "compressai.models.base.torch.load",

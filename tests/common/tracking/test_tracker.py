@@ -13,7 +13,7 @@ from support.tracked import Tracked, tracked_runs
 from support.video_runs import video_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from common.data.pictures import read_picture
+from common.data.image_io import read_picture
 from common.report.sections import Section
 from common.report.tables import Table
 from common.report.writer import Report, write_report

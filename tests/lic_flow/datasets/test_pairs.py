@@ -7,7 +7,7 @@ from support import flow_folders as fake
 from torch.utils.data import DataLoader
 
 from common.data.flow_files import write_flow
-from common.data.pictures import write_picture
+from common.data.image_io import write_picture
 from common.errors import LicError
 from lic_flow.datasets.pairs import FlowPairs, Pair
 from lic_flow.datasets.sintel import sintel

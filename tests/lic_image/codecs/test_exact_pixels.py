@@ -11,11 +11,11 @@ from hydra.utils import instantiate
 from support import compose, textured
 from torch import nn
 
+from common.cli.files import main as command
+from common.cli.files import parser
 from common.entropy import exact
 from common.entropy.exact import NotExactError
 from common.entropy.rules import PRESENT
-from common.files import main as command
-from common.files import parser
 from common.layers.memory_format import in_memory_format
 from lic_image.files import ImageFiles
 
@@ -109,7 +109,7 @@ def test_a_codec_that_does_not_say_what_makes_pixels_is_told_how_to() -> None:
 def test_the_command_takes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     files = ImageFiles(image_codec("hyperprior"), "test")
     (tmp_path / "a.lic").write_bytes(files.encode(textured(64, 64)))
-    monkeypatch.setattr("common.files.open_files", lambda *_: files)
+    monkeypatch.setattr("common.cli.files.open_files", lambda *_: files)
     seen: list[bool] = []
     decode = files.decode
     monkeypatch.setattr(files, "decode", lambda data, most, exact: seen.append(exact) or decode(data, most, exact))

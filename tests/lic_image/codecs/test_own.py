@@ -14,7 +14,7 @@ from compressai import models
 from support import textured
 from torch import nn
 
-from common.coding import to_input, to_picture
+from common.coding.codec_files import to_input, to_picture
 from common.errors import LicError
 from lic_image.codecs.compressai_zoo import adopted
 from lic_image.files import ImageFiles

@@ -11,7 +11,7 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor
 
-from common.coding import to_input, to_picture
+from common.coding.codec_files import to_input, to_picture
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.channel_postfilter import ChannelPostfilter
 from lic_image.codecs.compressai_zoo import Cheng2020Anchor, Cheng2020Attention, JointAutoregressive

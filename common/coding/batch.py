@@ -33,8 +33,8 @@ def jobs(verb: str, sources: Sequence[Path], target: Path, clips: bool) -> list[
     Raises:
         LicError: a source does not exist, a folder holds nothing to code, or an output would replace a source.
     """
+    from common.data.image_io import check_distinct
     from common.data.naming import distinct_names
-    from common.data.pictures import check_distinct
 
     found = [job for source in sources for job in _inside(verb, source, clips)]
     many = len(sources) > 1 or found[0].source != sources[0]

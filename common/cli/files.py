@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from common.batch import codes_clips, jobs, run
+from common.coding.batch import codes_clips, jobs, run
 from common.errors import LicError
 from common.lean import lean
 
@@ -78,11 +78,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """`argv` begins with the verb. Bad input raises LicError."""
-    from common.data.pictures import check_distinct
+    from common.data.image_io import check_distinct
 
     arguments = parser().parse_args(argv)
     if arguments.verb == "info":
-        from common.describe import describe
+        from common.coding.describe import describe
 
         describe(arguments.source)
         return 0

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from common import files
+from common.cli import files
+from common.cli.files import main, parser
 from common.errors import LicError
-from common.files import main, parser
 
 
 def test_sizes_rates_and_spans() -> None:

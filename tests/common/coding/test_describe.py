@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from common.describe import COUNTED_ON, describe_run, duration
+from common.coding.describe import COUNTED_ON, describe_run, duration
 from common.errors import LicError
 
 ROOT = Path(__file__).parents[2]

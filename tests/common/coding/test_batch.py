@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from support import textured
 
-from common.batch import jobs
+from common.coding.batch import jobs
 from common.errors import LicError
 from common.run.folder import RunFolder
 from common.run.weights import save_weights

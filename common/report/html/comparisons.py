@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from common.cpus import granted
 from common.report.figures.gallery import with_pictures
 from common.report.html.classical import Seen, made, nearest
-from common.report.html.pictures import data_uri, fitted, most_bits, size_of
+from common.report.html.data_uris import data_uri, fitted, most_bits, size_of
 from common.results.curves import Curve
 
 MAX_PHOTOGRAPHS = 24

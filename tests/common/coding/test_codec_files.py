@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from common.coding import repeatable_convolutions, to_input, to_picture
+from common.coding.codec_files import repeatable_convolutions, to_input, to_picture
 
 
 def test_a_picture_becomes_a_batch_of_one_between_0_and_1() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from common.data.pictures import MOST_BITS, read_picture
+from common.data.image_io import MOST_BITS, read_picture
 from common.errors import LicError
 
 TURNED = range(5, 9)  # EXIF orientations that swap width and height

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from common.data.pictures import check_header, read_picture, write_picture
+from common.data.image_io import check_header, read_picture, write_picture
 from common.errors import LicError
 
 RNG = np.random.default_rng(0)
