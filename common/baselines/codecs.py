@@ -14,7 +14,7 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-from common.baselines.hevc import HevcIntra, missing_hevc
+from common.baselines.hevc import HevcIntra
 
 
 class Codec(Protocol):
@@ -39,6 +39,9 @@ class Codec(Protocol):
     @property
     def settings(self) -> str: ...
 
+    def missing(self) -> str | None:
+        """Why it cannot be used here, in a sentence; None when it can."""
+
     def encode(self, rgb: np.ndarray, quality: int) -> bytes:
         """A complete file of the uint8 (H, W, 3) picture."""
 
@@ -58,6 +61,14 @@ class PillowCodec:
     settings: str
     options: Callable[[int], Mapping[str, Any]]
 
+    def missing(self) -> str | None:
+        if features.check(self.feature):
+            return None
+        return (
+            f"{self.title} needs a Pillow built with it, as the wheels from 11.3 on are; "
+            f"Pillow {PIL.__version__} here has no {self.feature}."
+        )
+
     @property
     def version(self) -> str:
         return f"Pillow {PIL.__version__}, {self.feature} {features.version(self.feature)}"
@@ -74,7 +85,8 @@ class PillowCodec:
 
 JPEG_QUALITIES = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 
-PILLOW_CODECS = (
+# All that there are: `lic bench` and the reports take them from here.
+CODECS: tuple[Codec, ...] = (
     PillowCodec(
         "jpeg",
         "JPEG",
@@ -129,6 +141,7 @@ PILLOW_CODECS = (
             "advanced": {"tune": "psnr"},
         },
     ),
+    HevcIntra(),
 )
 
 
@@ -143,17 +156,9 @@ def available() -> Available:
     """Which of the classical codecs this installation can run."""
     codecs: dict[str, Codec] = {}
     missing: dict[str, str] = {}
-    for codec in PILLOW_CODECS:
-        if features.check(codec.feature):
-            codecs[codec.name] = codec
+    for codec in CODECS:
+        if reason := codec.missing():
+            missing[codec.name] = reason
         else:
-            missing[codec.name] = (
-                f"{codec.title} needs a Pillow built with it, as the wheels from 11.3 on are; "
-                f"Pillow {PIL.__version__} here has no {codec.feature}."
-            )
-    hevc = HevcIntra()
-    if reason := missing_hevc():
-        missing[hevc.name] = reason
-    else:
-        codecs[hevc.name] = hevc
+            codecs[codec.name] = codec
     return Available(codecs, missing)

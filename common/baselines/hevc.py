@@ -21,11 +21,6 @@ SIZE = struct.Struct("<HH")
 X265 = "keyint=1:pools=none:frame-threads=1:repeat-headers=1:info=0:log-level=none"
 
 
-def missing_hevc() -> str | None:
-    """Why HEVC cannot be used here, or None when it can."""
-    return missing("HEVC", "libx265", "hevc")
-
-
 @dataclass(frozen=True)
 class HevcIntra:
     """libx265, preset slow, tune psnr, constant quantiser: the qualities are qp, large first."""
@@ -38,6 +33,10 @@ class HevcIntra:
     @property
     def version(self) -> str:
         return pyav_version()
+
+    def missing(self) -> str | None:
+        """Why it cannot be used here; None when it can."""
+        return missing("HEVC", "libx265", "hevc")
 
     def encode(self, rgb: np.ndarray, quality: int) -> bytes:
         import av

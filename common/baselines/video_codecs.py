@@ -144,7 +144,8 @@ def _same_every_time() -> dict[str, str]:
     return {"x264-params": "asm=avx2"} if torch.backends.cpu.get_cpu_capability() == "AVX512" else {}
 
 
-VIDEO_CODECS = (
+# All that there are: `lic bench` and the reports take them from here.
+CODECS = (
     # The text about the encoder, 700 bytes, is an SEI unit: type 6. The encoder cannot be told to leave it out.
     VideoCodec(
         "x264",
@@ -194,6 +195,6 @@ class Available(NamedTuple):
 
 def available() -> Available:
     """Which of the classical video codecs this installation can run."""
-    reasons = {codec.name: missing(codec.title, codec.encoder, codec.decoder) for codec in VIDEO_CODECS}
-    works = {codec.name: codec for codec in VIDEO_CODECS if reasons[codec.name] is None}
+    reasons = {codec.name: missing(codec.title, codec.encoder, codec.decoder) for codec in CODECS}
+    works = {codec.name: codec for codec in CODECS if reasons[codec.name] is None}
     return Available(works, {name: reason for name, reason in reasons.items() if reason})

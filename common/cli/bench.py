@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 Codec = TypeVar("Codec")
 DESCRIPTION = """\
-Encodes and decodes every picture with JPEG, JPEG 2000, WebP, AVIF and HEVC intra at a range of qualities,
-measures whole files and 8-bit pictures exactly as `lic eval` does, and writes one NAME.baseline.json per
-codec, in CompressAI's layout, for `lic report`. A file that already holds the measurement is kept.
+Encodes and decodes every picture with {codecs}
+at a range of qualities, measures whole files and 8-bit pictures exactly as `lic eval` does, and writes one
+NAME.baseline.json per codec, in CompressAI's layout, for `lic report`. A file that already holds the measurement
+is kept.
 
-With --protocol the same of clips, video files and folders of frames, with H.264, H.265 and AV1; bits are those
-of the stream without its container, figures means over frames, then clips. The protocols, as `lic eval` has them:
+With --protocol the same of clips, video files and folders of frames, with {clip_codecs};
+bits are those of the stream without its container, figures means over frames, then clips. The protocols, as
+`lic eval` has them:
 
 {protocols}
 
@@ -31,12 +33,17 @@ of the stream without its container, figures means over frames, then clips. The 
 
 def main(argv: list[str]) -> int:
     """Run `lic bench` with the arguments after the verb; LicError says what is wrong with them."""
+    from common.baselines import codecs, video_codecs
     from common.baselines.conditions import video_protocols
 
+    titles, clip_titles = ([codec.title for codec in module.CODECS] for module in (codecs, video_codecs))
+    names, clip_names = (", ".join(codec.name for codec in module.CODECS) for module in (codecs, video_codecs))
     protocols = "\n".join(f"  {name:<10} {conditions}" for name, conditions in video_protocols().items())
     parser = argparse.ArgumentParser(
         "lic bench",
-        description=DESCRIPTION.format(protocols=protocols),
+        description=DESCRIPTION.format(
+            codecs=", ".join(titles), clip_codecs=", ".join(clip_titles), protocols=protocols
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -54,7 +61,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--codecs",
         metavar="NAME,…",
-        help="jpeg, jpeg444, jpeg2000, webp, avif, hevc; of clips x264, x265, av1 (default: all that work here)",
+        help=f"{names}; of clips {clip_names} (default: all that work here)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the curves go (default: bench/NAME)")
     parser.add_argument("--name", help="what to call the set of pictures or clips (default: the first folder's name)")

@@ -23,6 +23,7 @@ from common.report.sections import ScoreSection, Section
 from common.report.tables import Table, to_html
 from common.results.bd import Method
 from common.results.collect import Collection
+from common.viz.palette import PAGE_OTHERS, PAGE_RUNS
 
 MAX_BYTES = 14_500_000
 SHELL = 60_000  # of style, scripts and controls
@@ -122,9 +123,22 @@ def _packed(name: str, content: bytes) -> str:
     return f'<script type="application/gzip" id="{name}">{text}</script>\n'
 
 
+def _colours() -> str:
+    """The colours of curves as variables of the style sheet."""
+    light, dark = (
+        "".join(
+            f" --{name}{i}: {colour};"
+            for name, colours in (("c", PAGE_RUNS[paper]), ("grey", PAGE_OTHERS[paper]))
+            for i, colour in enumerate(colours)
+        )
+        for paper in ("light", "dark")
+    )
+    return f":root {{{light} }}\n@media (prefers-color-scheme: dark) {{ :root:not(.paper) {{{dark} }} }}\n"
+
+
 def _document(title: str, about: str, content: str, scripts: str) -> str:
     web = files("common.report.html").joinpath("web")
-    style = web.joinpath("page.css").read_text(encoding="utf-8")
+    style = _colours() + web.joinpath("page.css").read_text(encoding="utf-8")
     script = "\n".join(web.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

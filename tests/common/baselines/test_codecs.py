@@ -3,6 +3,7 @@ import pytest
 
 from common.baselines import codecs as module
 from common.baselines.codecs import Codec, available
+from common.baselines.hevc import HevcIntra
 
 CODECS = available().codecs
 
@@ -45,7 +46,7 @@ def test_qualities_rise_in_bits_and_psnr(codec: Codec) -> None:
 
 def test_a_missing_codec_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.features, "check", lambda feature: feature != "avif")
-    monkeypatch.setattr(module, "missing_hevc", lambda: "HEVC needs PyAV: pip install av.")
+    monkeypatch.setattr(HevcIntra, "missing", lambda _: "HEVC needs PyAV: pip install av.")
     codecs, missing = available()
     assert set(codecs) == {"jpeg", "jpeg444", "jpeg2000", "webp"}
     assert "AVIF" in missing["avif"] and missing["hevc"].endswith(".")

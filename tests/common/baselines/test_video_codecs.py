@@ -182,9 +182,9 @@ def test_no_frames(tmp_path: Path) -> None:
 
 
 def test_a_missing_encoder_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "VIDEO_CODECS", tuple(c for c in module.VIDEO_CODECS if c.name != "av1"))
+    monkeypatch.setattr(module, "CODECS", tuple(c for c in module.CODECS if c.name != "av1"))
     gone = VideoCodec("vvc", "VVC", (30,), "", "libno-such-encoder", "h264", lambda crf, gop: {})
-    monkeypatch.setattr(module, "VIDEO_CODECS", (*module.VIDEO_CODECS, gone))
+    monkeypatch.setattr(module, "CODECS", (*module.CODECS, gone))
     codecs, missing = available()
     assert "vvc" not in codecs and set(missing) >= {"vvc"}
     assert "VVC needs" in missing["vvc"] and "libno-such-encoder" in missing["vvc"] and missing["vvc"].endswith(".")
