@@ -1,5 +1,6 @@
 """Photographs and procedural scenes for training image codecs."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from common.data.samples import held_out_photographs, train_photographs
 from common.data.shards import Shards
 from common.data.training import Files, Source, TrainingCrops
 from common.errors import LicError
+
+log = logging.getLogger(__name__)
 
 
 class CentreCrops(Dataset):
@@ -91,6 +94,11 @@ class Photographs(ResumableDataModule):
     def check(self, network: nn.Module | None = None) -> None:
         if network is not None:
             check_crop([self.crop], network)
+            if self.crop == getattr(network, "downsampling", 0):
+                log.info(
+                    "data.crop is %d: its smallest latent has a single position, and training sees none beside it. On "
+                    "whole photographs rates may be several times higher; take %d or more.", self.crop, 2 * self.crop
+                )  # fmt: skip
         check_decodes(self.test_files())
 
     def training_photographs(self) -> Source:

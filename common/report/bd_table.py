@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from common.errors import LicError
-from common.report.flow_tables import distinct
 from common.report.tables import Table, footnotes, percent
 from common.results.bd import DEFAULT, MIN_OVERLAP, BDRate, Method, bd_rate
 from common.results.curves import METRICS, Curve, Group, Kind, Metric
 from common.results.measures import Measure
+from common.results.point_names import distinct
 
 ORDER: tuple[Kind, ...] = ("baseline", "published", "run")
 

@@ -9,6 +9,7 @@ from typing import Any
 from common.report.mean_std import COSTS, Column, cells, milliseconds, seeds_note, shown
 from common.report.tables import Table
 from common.results.flow_results import Score, ScoreGroup, result_keys
+from common.results.point_names import distinct
 from common.results.seeds import averaged
 
 # FIGURE -> how tables call and write it; the other figures are in the files beside.
@@ -67,15 +68,6 @@ def scores_table(group: ScoreGroup) -> Table:
     body = [[name, *(row[heading] for heading in headings)] for name, row in zip(names, rows)]
     title = f"Figures of every test set{f' ({shared})' if shared else ''}"
     return Table(title, ["run", *headings], body, notes=(*seeds_note(rows), LEGEND))
-
-
-def distinct(names: Sequence[str]) -> tuple[list[str], str]:
-    """`["a x=1 y=2", "b x=1"]` -> `["a y=2", "b"]` and "x=1": labels without the overrides that all have, and those."""
-    words = [name.split(" ") for name in names]
-    shared = [word for word in words[0] if "=" in word and all(word in other for other in words[1:])] if words else []
-    if len(names) < 2 or not shared:
-        return list(names), ""
-    return [" ".join(word for word in own if word not in shared) for own in words], " ".join(shared)
 
 
 def scores_json(group: ScoreGroup) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import LicError
-from common.report.flow_tables import distinct
 from common.results.collect import Collection
 from common.results.curves import Curve
 from common.results.flow_results import Score
+from common.results.point_names import distinct
 from common.results.points import plain
 
 Named = Curve | Score

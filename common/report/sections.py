@@ -15,13 +15,14 @@ from common.report.figures.blocks import block_figures
 from common.report.figures.gallery import gallery, gallery_rows
 from common.report.figures.plot import rd_figure
 from common.report.figures.sheets import frame_figures, sheet_figures
-from common.report.flow_tables import distinct, scores_json, scores_table
+from common.report.flow_tables import scores_json, scores_table
 from common.report.sequences import sequence_tables
 from common.report.tables import POINTS, POINTS_OF_CLIPS, Table, points_table
 from common.report.words import heading_of, overrides_in_words
 from common.results.bd import Method
 from common.results.curves import Group
 from common.results.flow_results import ScoreGroup
+from common.results.point_names import distinct
 from common.results.seeds import mean_over_seeds
 
 

@@ -14,7 +14,7 @@ from common.report.bd_table import anchor_places
 from common.report.figures.plot import VECTOR
 from common.report.flow_tables import scores_csv
 from common.report.html.page import page
-from common.report.html.training_curves import runs_of, settings_table
+from common.report.html.training_part import runs_of, settings_table
 from common.report.labels import renamed
 from common.report.latex import to_latex
 from common.report.markdown import text_of, to_markdown
@@ -23,10 +23,10 @@ from common.report.tables import Table, failures_table, points_csv
 from common.report.terminal import to_rich
 from common.report.words import told_apart
 from common.results.bd import DEFAULT, Method
-from common.results.collect import Collection, Failure, joined, read
-from common.results.curves import Curve, load
+from common.results.collect import Failure, gathered, joined
+from common.results.curves import load
 from common.results.flow_results import group_scores
-from common.results.groups import content_of, group
+from common.results.groups import group
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def write_report(
     Raises:
         LicError: nothing was found, a given file cannot be read, or there is no such anchor or RUN.
     """
-    collection, more = renamed(_gather(folders, baselines), [load(path) for path in _once(published)], labels)
+    collection, more = renamed(gathered(folders, baselines), [load(path) for path in _once(published)], labels)
     collection = joined(collection)
     groups = group(collection.curves, more)
     scores = group_scores(collection.scores)
@@ -114,25 +114,6 @@ def _suffix(i: int) -> str:
 
 def _once(files: Sequence[Path]) -> list[Path]:
     return list({file.resolve(): file for file in files}.values())
-
-
-def _gather(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
-    """What is to be reported on, a curve for each file."""
-    found = read(folders)
-    known = {curve.source.resolve() for curve in found.curves if curve.source}
-    more = [load(path) for path in baselines if path.is_file()]
-    searched = read([path for path in baselines if not path.is_file()])
-    more += [curve for curve in searched.curves if curve.kind == "baseline"]
-    measured = {(run.protocol, content_of(run.dataset)) for run in found.curves if run.kind == "run"}
-    measured |= {(run.protocol, content_of(run.dataset)) for run in found.scores}
-    fresh: list[Curve] = [
-        curve
-        for curve in more
-        if curve.source
-        and curve.source.resolve() not in known
-        and (not measured or (curve.protocol, content_of(curve.dataset)) in measured)
-    ]
-    return found._replace(curves=[*found.curves, *fresh])
 
 
 def print_report(report: Report, console: Console) -> None:

@@ -9,6 +9,7 @@ from common.errors import LicError
 from common.io import read_json
 from common.results.curves import Curve, load
 from common.results.flow_results import Score, score
+from common.results.groups import content_of
 from common.results.record import Modality, read_record
 
 
@@ -44,6 +45,27 @@ def joined(found: Collection) -> Collection:
             runs.setdefault((curve.name, curve.protocol, curve.dataset), []).append(curve)
     curves = [replace(c[0], points=tuple(point for each in c for point in each.points)) for c in runs.values()]
     return found._replace(curves=[*curves, *(curve for curve in found.curves if curve.kind != "run")])
+
+
+def gathered(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
+    """What is to be reported on: everything below `folders`, and of `baselines` (files, or folders of them) those that
+    were measured on the same. A curve for each file; `joined` joins the points of a sweep.
+    """
+    found = read(folders)
+    known = {curve.source.resolve() for curve in found.curves if curve.source}
+    more = [load(path) for path in baselines if path.is_file()]
+    searched = read([path for path in baselines if not path.is_file()])
+    more += [curve for curve in searched.curves if curve.kind == "baseline"]
+    measured = {(run.protocol, content_of(run.dataset)) for run in found.curves if run.kind == "run"}
+    measured |= {(run.protocol, content_of(run.dataset)) for run in found.scores}
+    fresh: list[Curve] = [
+        curve
+        for curve in more
+        if curve.source
+        and curve.source.resolve() not in known
+        and (not measured or (curve.protocol, content_of(curve.dataset)) in measured)
+    ]
+    return found._replace(curves=[*found.curves, *fresh])
 
 
 def read(folders: Sequence[Path]) -> Collection:

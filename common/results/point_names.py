@@ -12,6 +12,15 @@ def distinguishing(overrides: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(override for override in each if override not in common) for each in overrides]
 
 
+def distinct(names: Sequence[str]) -> tuple[list[str], str]:
+    """`["a x=1 y=2", "b x=1"]` -> `["a y=2", "b"]` and "x=1": labels without the overrides that all have, and those."""
+    words = [name.split(" ") for name in names]
+    shared = [word for word in words[0] if "=" in word and all(word in other for other in words[1:])] if words else []
+    if len(names) < 2 or not shared:
+        return list(names), ""
+    return [" ".join(word for word in own if word not in shared) for own in words], " ".join(shared)
+
+
 def overrides_in(folder: Path) -> list[str]:
     """The overrides that the configuration of the run in `folder` tells; none where it tells none."""
     file = folder / "config.yaml"

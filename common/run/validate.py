@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from common.errors import LicError
 from common.run.settings import below, flatten
+from common.run.study import check_study
 from common.spelling import nearest
 
 
@@ -64,6 +65,8 @@ def check_settings(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key, throw_on_missing=False)
         if isinstance(value, (str, int, float)) and not fits(value):
             raise LicError(f"{key} is {value!r}, which must be {what}.")
+    if cfg.get("study"):
+        check_study(cfg.study, f"ablation={cfg.get('name')}")
     model = cfg.get("model")
     if model is not None and "lmbda" in model and cfg.get("lmbda") is None:
         raise LicError(f"lmbda is null, and {cfg.get('system')} needs one: {CHECKS['lmbda'][1]}.")

@@ -12,7 +12,7 @@ from support import compose
 
 import conf
 from common.cli.report import main as report
-from common.report.ablation.study_runs import MATRIX, ROWS
+from common.run.study import MATRIX, ROWS
 
 Lic = Callable[..., int]
 ROOT = Path(conf.__file__).parent / "ablation"

@@ -9,6 +9,7 @@ import torch
 
 from common.errors import LicError
 from lic_image.codecs.factorized import Factorized
+from lic_image.codecs.hyperprior import MeanHyperprior
 from lic_image.data import Photographs, centre_crop
 
 
@@ -52,6 +53,14 @@ def test_some_crops_are_flipped_and_all_lie_between_nought_and_one(photographs: 
     flipped = [torch.equal(a, b.flip(-1)) for a, b in zip(image, raw)]
     assert all(a or b for a, b in zip(same, flipped)) and 0 < sum(flipped) < 4
     assert image.min() >= 0 and image.max() <= 1
+
+
+def test_a_crop_of_one_position_of_z_is_said(photographs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    photographs_module(photographs, crop=128).check(MeanHyperprior(N=8, M=8))
+    assert "single position" not in caplog.text
+    photographs_module(photographs, crop=64).check(MeanHyperprior(N=8, M=8))
+    assert "take 128 or more" in caplog.text
 
 
 def test_overfitting_repeats_the_first_crops(photographs: Path) -> None:

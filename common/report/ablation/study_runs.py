@@ -23,15 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.errors import LicError
 from common.results.curves import Curve, Group, Point
 from common.results.flow_results import Score, ScoreGroup
 from common.results.points import cost
 from common.results.seeds import mean_over_seeds
 from common.run.configs import read_config
-
-MATRIX = ("title", "source", "curves", "bd_rate")
-ROWS = ("title", "source", "reference", "columns", "claims", "rows")
+from common.run.study import check_study
 
 
 class Run(NamedTuple):
@@ -116,7 +113,8 @@ def find_studies(group: Group | ScoreGroup) -> list[Study]:
         config = _config(measured.source)
         if not config.get("study"):
             continue
-        spec = _checked(config["study"], measured.source)
+        spec = config["study"]
+        check_study(spec, str(measured.source and measured.source.parent))
         key = (spec["title"], config["system"], _settings(config), str(config["distortion"]))
         study = found.setdefault(key, Study(spec, _settings(config), config["distortion"], baselines=baselines))
         run = _run(measured, config) if isinstance(measured, Point) else _scored(measured, config)
@@ -130,13 +128,6 @@ def find_studies(group: Group | ScoreGroup) -> list[Study]:
 
 def _config(result: Path | None) -> dict[str, Any]:
     return read_config(result.parent) if result else {}
-
-
-def _checked(spec: Mapping[str, Any], result: Path | None) -> Mapping[str, Any]:
-    missing = [key for key in (MATRIX if "bd_rate" in spec else ROWS) if key not in spec]
-    if missing:
-        raise LicError(f"{result and result.parent}: its `study` lacks {', '.join(missing)}; see conf/ablation.")
-    return spec
 
 
 def _settings(config: Mapping[str, Any]) -> str:

@@ -7,18 +7,18 @@ compressed by gzip; the browser unpacks them. Pictures get what is left of `MAX_
 import base64
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from common.report.html.comparisons import gallery_data
-from common.report.html.curve_data import bd_data, curves_data
+from common.report.html.controls import count
+from common.report.html.curve_part import bd_data, bd_part, curves_data, rd_part
 from common.report.html.data_uris import data_uri
-from common.report.html.parts import bd_part, folded, gallery_part, rd_part, summary, training_part
-from common.report.html.training_curves import addresses, runs_of, settings_table, training_data
+from common.report.html.gallery_part import gallery_data, gallery_part
+from common.report.html.training_part import Run, addresses, runs_of, settings_table, training_data, training_part
 from common.report.sections import ScoreSection, Section
 from common.report.tables import Table, to_html
 from common.results.bd import Method
@@ -31,6 +31,9 @@ SHEETS = 0.4  # of the pictures' bytes, at most: sheets of frames, pairs and blo
 SHEET_SIDE, SHEET_QUALITY, OPEN_SHEETS = 1600, 82, 4
 SCRIPTS = ("page.js", "bd.js", "curves.js", "gallery.js", "training.js")
 LONG = 24  # rows; a longer table is folded
+NO_SCRIPT = (
+    "<noscript><p class=note>Curves and gallery need JavaScript; the figures lie beside this page.</p></noscript>"
+)
 
 
 def page(
@@ -74,8 +77,21 @@ def page(
     training = training_part(trained, addresses(runs))
     links = {"training": "training"} if training else {}
     links |= {"settings": "settings that differ"} if settings else {}
-    about = summary(sections, runs, failures, links)
+    about = _summary(sections, runs, failures, links)
     return _document(title, about, "".join([*parts, training, *closing]), scripts)
+
+
+def _summary(
+    sections: Sequence[Section | ScoreSection], runs: Sequence[Run], failures: Sequence[Table], links: Mapping[str, str]
+) -> str:
+    """What is on the page, in a line, with links down the page: `links` to other parts, text by name."""
+    curves = len({run.curve for run in runs})
+    noun = "curve" if any(isinstance(section, Section) for section in sections) else "line"
+    said = [count(len(runs), "run"), count(curves, noun)] if runs else []
+    more = [f'<a href="#{name}">{text}</a>' for name, text in links.items()]
+    failed = sum(len(table.rows) for table in failures)
+    more += [f'<a class="bad" href="#failed">{count(failed, "point")} failed</a>'] if failed else []
+    return f"<p>{' · '.join([*said, *more])}</p>\n{NO_SCRIPT}\n"
 
 
 def _tables(section: Section | ScoreSection) -> tuple[str, str]:
@@ -86,12 +102,19 @@ def _tables(section: Section | ScoreSection) -> tuple[str, str]:
 
 
 def _joined(tables: Sequence[Table]) -> str:
-    return "".join(folded(table) if len(table.rows) > LONG else to_html(table) for table in tables)
+    return "".join(_folded(table) if len(table.rows) > LONG else to_html(table) for table in tables)
+
+
+def _folded(table: Table) -> str:
+    """A long table behind its title."""
+    rows = count(len(table.rows), "row")
+    shown = to_html(table).partition("</h3>")[2]
+    return f"<details><summary>{escape(table.title)} <small>({rows})</small></summary>{shown}</details>\n"
 
 
 def _closing(table: Table, name: str) -> str:
     """A section of its own at the end of the page."""
-    shown = folded(table) if len(table.rows) > LONG else to_html(table).partition("</h3>")[2]
+    shown = _folded(table) if len(table.rows) > LONG else to_html(table).partition("</h3>")[2]
     return f'<section id="{name}">\n<h2>{escape(table.title)}</h2>\n{shown}</section>\n'
 
 

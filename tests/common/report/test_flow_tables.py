@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from support.score_runs import score_run
 
-from common.report.flow_tables import column_of, distinct, lines, scores_csv, scores_json, scores_table
+from common.report.flow_tables import column_of, lines, scores_csv, scores_json, scores_table
 from common.results.collect import collect
 from common.results.flow_results import ScoreGroup, group_scores
+from common.results.point_names import distinct
 
 
 def group(root: Path) -> ScoreGroup:

@@ -112,3 +112,11 @@ def test_every_setting_of_our_own_configurations_is_read(root: str) -> None:
 
 def test_what_is_missing_null_or_of_another_shape_is_left_to_others() -> None:
     check_settings(OmegaConf.create({"lmbda": None, "threads": None, "data": {"crop": [1, 2], "batch_size": "???"}}))
+
+
+def test_a_study_that_lacks_its_title_is_refused_before_it_is_trained() -> None:
+    cfg = compose("ablation=ticm_table77")
+    check_settings(cfg)
+    del cfg.study.title
+    with pytest.raises(LicError, match="lacks title"):
+        check_settings(cfg)

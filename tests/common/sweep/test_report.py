@@ -12,11 +12,12 @@ from rich.console import Console
 from support.clips import moving
 from support.score_runs import score_run
 
+from common.baselines.for_runs import evaluated, measure_baselines
 from common.data.sequences import find_sequences, sequences_identity
 from common.data.video_writing import write_clip
 from common.io import write_json
 from common.results.curves import load
-from common.sweep.report import evaluated, measure_baselines, sweep_report
+from common.sweep.report import sweep_report
 
 
 def configured(folder: Path, baselines: Sequence[str], **more: Any) -> Path:

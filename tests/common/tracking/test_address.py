@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.report.html.training_curves import Run, addresses
+from common.report.html.training_part import Run, addresses
 from common.run.folder import RunFolder
 from common.tracking.tracker import _keep_address
 

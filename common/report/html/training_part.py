@@ -1,16 +1,18 @@
-"""The runs behind a page: their training curves, and where their configurations differ."""
+"""Training of a page: the curves that `web/training.js` draws, links to W&B, and where the runs' settings differ."""
 
 import csv
 import math
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.io import read_json
-from common.report.flow_tables import distinct
+from common.report.html.controls import count, option, select
 from common.report.tables import Table
-from common.report.words import setting_in_words, value_in_words
+from common.report.words import figure_in_words, setting_in_words, value_in_words
 from common.results.collect import Collection
+from common.results.point_names import distinct
 from common.run.configs import TRACKED, differing, read_config
 
 READ = 2000  # figures of a curve that are read, evenly spread over its steps
@@ -30,6 +32,30 @@ class Run(NamedTuple):
     @property
     def label(self) -> str:
         return " · ".join(part for part in (self.name, self.setting) if part)
+
+
+def training_part(trained: Sequence[dict[str, Any]], tracked: Sequence[tuple[str, str]]) -> str:
+    """Training curves of all runs, one metric at a time, and links to those that W&B shows; empty without either."""
+    links = " · ".join(f'<a href="{escape(address)}">{escape(label)}</a>' for label, address in tracked)
+    elsewhere = f"<p class=note>Runs in Weights &amp; Biases: {links}</p>" if links else ""
+    if not trained:
+        return f'<section id="training">\n<h2>Training</h2>\n{elsewhere}</section>\n' if links else ""
+    metrics = list(dict.fromkeys(name for run in trained for name in run["series"]))
+    wanted = next((name for name in ("val/loss", "train/loss") if name in metrics), metrics[0])
+    curves = {run["curve"]: run["label"] for run in trained}
+    which = [
+        option("", f"all {count(len(trained), 'run')}"),
+        *(option(name, label) for name, label in curves.items()),
+    ]
+    chosen = select("Runs", "runs", which) if len(curves) > 1 else ""
+    figures = [option(name, figure_in_words(name), name == wanted) for name in sorted(metrics)]
+    return (
+        '<section id="training">\n<h2>Training</h2>\n<div class="live training"><div class=bar>'
+        f"{select('Figure', 'metric', figures)}{chosen}"
+        '<label class="check"><input type="checkbox" name="log"> Logarithmic</label></div>'
+        '<figure><div class="plot"></div></figure><div class="legend" role="group" aria-label="Legend"></div>'
+        f"<p class=note>Long curves are drawn as means over equal spans of steps.</p></div>{elsewhere}</section>\n"
+    )
 
 
 def runs_of(found: Collection) -> list[Run]:
@@ -68,8 +94,8 @@ def _address(file: Path) -> str:
 def training_data(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """[{"curve", "label", "setting", "series": {"val/loss": [[step], [value]], …}}] of runs with a `metrics.csv`."""
     read = [(run, _series(run.folder / "metrics.csv")) for run in runs]
-    count = sum(len(series) for _, series in read)
-    most = max(FEW, min(MANY, ALL // max(1, count)))
+    curves = sum(len(series) for _, series in read)
+    most = max(FEW, min(MANY, ALL // max(1, curves)))
     return [
         {
             "curve": run.curve,

@@ -14,11 +14,10 @@ from common.data.image_io import MOST_BITS, write_picture
 from common.errors import LicError
 from common.io import read_json, write_json
 from common.report.figures.gallery import gallery_rows
-from common.report.html.comparisons import gallery_data, photographs
-from common.report.html.curve_data import bd_data, curves_data
+from common.report.html.curve_part import bd_data, curves_data, rd_part
 from common.report.html.data_uris import as_uri
-from common.report.html.parts import rd_part
-from common.report.html.training_curves import Run, settings_table, training_data
+from common.report.html.gallery_part import gallery_data, photographs
+from common.report.html.training_part import Run, settings_table, training_data
 from common.report.writer import write_report
 from common.results.bd import bd_rate
 from common.results.curves import Curve, Group, Point, load

@@ -1,17 +1,74 @@
-"""What the page's script draws and compares: curves, their points on every single photograph or clip, BD-rates."""
+"""Rate-distortion curves and BD-rates of a page: what `web/curves.js` and `web/bd.js` draw, and where they draw it."""
 
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
-from common.report.flow_tables import distinct
-from common.report.tables import setting_of
+from common.report.html.controls import count, option, select
+from common.report.sections import Section
+from common.report.tables import setting_of, to_html
+from common.report.words import overrides_in_words
 from common.results.bd import SHARED, BDRate, Method, bd_matrix
 from common.results.curves import METRICS, Curve, Group, Metric, Point, own_of
+from common.results.point_names import distinct
 from common.results.points import decibel
 from common.results.record import Modality, Part
 
 MAX_COMPARED = 40  # curves in the matrix of BD-rates, which takes the square of their number
+
+
+def rd_part(number: int, data: dict[str, Any]) -> str:
+    """The rate-distortion curves of section `number`: a plot for each metric, over all or on one photograph."""
+    parts = [option("", _mean(data)), *(option(*part) for part in enumerate(data["parts"]))]
+    show = f"<div class=bar>{select('Curves and BD-rates', 'part', parts)}</div>" if data["parts"] else ""
+    metrics = data["metrics"]
+    known = [i for i in range(len(metrics)) if any(p["mean"][i + 1] is not None for p in _points(data))]
+    plots = [
+        f"<figure><figcaption>{escape(metrics[i]['title'])}</figcaption>"
+        f'<div class="plot" data-metric="{i}"></div></figure>'
+        for i in known
+    ]
+    notes = f"<p class=note>All runs: {escape(overrides_in_words(data['shared']))}</p>" if data["shared"] else ""
+    if data["seeds"]:
+        notes += "<p class=note data-seeds hidden>On one of them, a point of several seeds is that of the first.</p>"
+    if data["unpaired"]:
+        named = ", ".join(data["unpaired"][:5]) + (", …" if len(data["unpaired"]) > 5 else "")
+        notes += (
+            f"<p class=note>In the means only: {escape(named)}. Several files of one result have this name, so nobody "
+            "can tell which is which; evaluate again to have them one by one.</p>"
+        )
+    return (
+        f'<div class="live rd" data-section="{number}">{show}<div class="plots">{"".join(plots)}</div>'
+        f'<div class="legend" role="group" aria-label="Curves shown"></div>{notes}</div>\n'
+    )
+
+
+def bd_part(number: int, data: dict[str, Any], section: Section) -> str:
+    """Every curve's BD-rate against a baseline of the reader's choice, at first the anchor of the report's table, which
+    is shown where there are no scripts; nothing where there is nothing to compare."""
+    known = list(dict.fromkeys(i for metric in data["bd"].values() for i in metric["curves"]))
+    if not known:
+        return ""
+    anchor = section.comparison.anchor if section.comparison else None
+    first = next((i for i in known if section.shown.curves[i] is anchor), known[0])
+    options = [option(i, data["curves"][i]["label"], i == first) for i in known]
+    return (
+        f'<div class="live bd" data-section="{number}" data-mean="{_mean(data)}">'
+        "<h3>BD-rate, <span class=of></span></h3>\n"
+        f"<div class=bar>{select('Against', 'anchor', options)}</div>"
+        "<div class=wide></div><div class=notes></div></div>\n"
+        f"<noscript>{''.join(map(to_html, section.bd))}</noscript>\n"
+    )
+
+
+def _mean(data: dict[str, Any]) -> str:
+    many = len(data["parts"]) > 1
+    return f"mean over {count(len(data['parts']), data['unit'])}" if many else "mean over the test set"
+
+
+def _points(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [point for curve in data["curves"] for point in curve["points"]]
 
 
 def curves_data(group: Group) -> dict[str, Any]:

@@ -6,6 +6,7 @@ order of `_ordered`, in a quality that their number allows, until the budget is 
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from common.cpus import granted
 from common.report.figures.gallery import with_pictures
 from common.report.html.classical import Seen, made, nearest
+from common.report.html.controls import count, select
 from common.report.html.data_uris import data_uri, fitted, most_bits, size_of
 from common.results.curves import Curve
 
@@ -25,6 +27,44 @@ BITS_QUALITY = 60
 AHEAD = 32
 # WebP's quality -> the characters that a pixel of a photograph takes, about
 QUALITIES = {92: 0.48, 88: 0.35, 82: 0.24, 75: 0.19}
+
+
+SCALE = (
+    '<div class="scale" hidden><i></i><div><span></span><span></span><span></span></div>'
+    "<p class=note>Estimated bits, those of each position of a latent spread evenly over the pixels that it stands for."
+    "</p></div>\n"
+)
+
+
+def gallery_part(number: int, data: dict[str, Any], content: str) -> str:
+    """The gallery of section `number`, whose data are `content`: a wipe between an original and what came back."""
+    left = f" {count(data['left'], 'more reconstruction')} did not fit on the page." if data["left"] else ""
+    bits = any(shot["bits"] for photograph in data["photographs"] for shot in photograph["shots"])
+    strength = (
+        '<label class="check"><input type="checkbox" name="bits"> Where the bits went</label>'
+        '<label class="weak">Strength <input type="range" name="strength" min="10" max="100" value="70"></label>'
+    )
+    return (
+        f'<div class="live gallery" data-section="{number}"><h3>Gallery</h3>\n'
+        '<div class="strip" role="group" aria-label="Photographs"></div>\n'
+        f"<div class=bar>{select('Left', 'left', [])}{select('Right', 'curve', [])}{select('at', 'point', [])}"
+        f"{strength if bits else ''}</div>\n"
+        '<div class="stage"><img class="right" alt=""><img class="bits" alt="" hidden><img class="left" alt="">'
+        '<div class="edge"></div></div>\n'
+        '<input class="wipe" type="range" min="0" max="1000" value="500" aria-label="Wipe from left to right">\n'
+        f"{SCALE if bits else ''}"
+        '<div class="captions"><p class="of-left"></p><p class="of-right" aria-live="polite"></p></div>\n'
+        f"<p class=note>Pictures here are at most {data['side']} pixels wide or high and were made small as WebP "
+        f"(quality {data['quality']}); the exact ones lie in the runs’ <code>pictures/</code>."
+        f"{left}{_unmade(data['unmade'])}</p>\n"
+        f'<script type="application/json" class="content">{content}</script></div>\n'
+    )
+
+
+def _unmade(names: Sequence[str]) -> str:
+    """What to know of classical codecs of which there is no picture."""
+    named = ", ".join(map(escape, names))
+    return f" None of {named}: the files that were measured cannot be made again here." if names else ""
 
 
 class Shot(NamedTuple):
