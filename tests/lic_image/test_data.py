@@ -9,7 +9,7 @@ import torch
 
 from common.errors import LicError
 from lic_image.codecs.factorized import Factorized
-from lic_image.codecs.hyperprior import MeanHyperprior
+from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.data import Photographs, centre_crop
 
 
@@ -57,9 +57,9 @@ def test_some_crops_are_flipped_and_all_lie_between_nought_and_one(photographs: 
 
 def test_a_crop_of_one_position_of_z_is_said(photographs: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    photographs_module(photographs, crop=128).check(MeanHyperprior(N=8, M=8))
+    photographs_module(photographs, crop=128).check(Hyperprior(N=8, M=8))
     assert "single position" not in caplog.text
-    photographs_module(photographs, crop=64).check(MeanHyperprior(N=8, M=8))
+    photographs_module(photographs, crop=64).check(Hyperprior(N=8, M=8))
     assert "take 128 or more" in caplog.text
 
 
