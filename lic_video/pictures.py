@@ -38,6 +38,7 @@ def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDAr
     """
     height, width = rgb.shape[:2]
     stages = coded.stages
+    assert stages is not None and stages.residual_hat is not None and stages.before is not None, "of a whole P frame"
 
     def picture(x: Tensor) -> NDArray[np.uint8]:
         return to_picture(x, height, width)

@@ -5,11 +5,22 @@ frames are others' business (`lic_video.files`). A reference is the decoded fram
 """
 
 from abc import abstractmethod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from lic_video.gop import Gop
+
+
+class Stages(NamedTuple):
+    """What the stages of a P frame gave, (B, 2 or 3, H, W) each: for losses and pictures."""
+
+    flow: Tensor
+    flow_hat: Tensor
+    warped: Tensor
+    prediction: Tensor
+    residual_hat: Tensor | None = None
+    before: Tensor | None = None  # artifact reduction
 
 
 class Coded(NamedTuple):
@@ -17,7 +28,7 @@ class Coded(NamedTuple):
 
     x_hat: Tensor
     likelihoods: dict[str, Tensor]
-    stages: Any = None
+    stages: Stages | None = None
 
 
 class Written(NamedTuple):

@@ -13,7 +13,6 @@ computed in one place, `reconstruct`.
 
 import math
 from collections.abc import Collection
-from typing import Any, NamedTuple
 
 import torch
 from compressai.entropy_models import EntropyBottleneck
@@ -25,43 +24,39 @@ from common.entropy import exact
 from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
 from common.entropy.tables import TableModel
 from common.layers.pyramid_start import optimal_step
-from lic_video.codecs.contract import Coded, VideoCodec, Written
+from lic_video.codecs.contract import Coded, Stages, VideoCodec, Written
 from lic_video.gop import Gop
 from lic_video.stages.coded_map import STEP
 from lic_video.stages.image_in_packet import read_image, write_image
-
-
-class Stages(NamedTuple):
-    """What the stages of a P frame gave, (B, 2 or 3, H, W) each: for losses and pictures."""
-
-    flow: Tensor
-    flow_hat: Tensor
-    warped: Tensor
-    prediction: Tensor
-    residual_hat: Tensor | None = None
-    before: Tensor | None = None  # artifact reduction
+from lic_video.stages.protocols import CodesMaps, CompensatesMotion, EstimatesMotion, ReducesArtifacts
 
 
 class PredictiveCodec(VideoCodec):
-    """Args: the stages (see `lic_video.stages`), an image codec for I frames, the structure of a group of pictures."""
+    """The codec.
+
+    Args:
+        motion_estimation, …, artifact_reduction: the stages, see `lic_video.stages.protocols`.
+        intra: an image codec for I frames.
+        gop: the structure of a group of pictures.
+    """
 
     def __init__(
         self,
-        motion_estimation: nn.Module,
-        motion_codec: nn.Module,
-        motion_compensation: nn.Module,
-        residual_codec: nn.Module,
-        artifact_reduction: nn.Module,
+        motion_estimation: EstimatesMotion,
+        motion_codec: CodesMaps,
+        motion_compensation: CompensatesMotion,
+        residual_codec: CodesMaps,
+        artifact_reduction: ReducesArtifacts,
         intra: CompressionModel,
         gop: Gop,
     ) -> None:
         super().__init__(gop)
-        self.motion_estimation: Any = motion_estimation
-        self.motion_codec: Any = motion_codec
-        self.motion_compensation: Any = motion_compensation
-        self.residual_codec: Any = residual_codec
-        self.artifact_reduction: Any = artifact_reduction
-        self.intra: Any = intra
+        self.motion_estimation = motion_estimation
+        self.motion_codec = motion_codec
+        self.motion_compensation = motion_compensation
+        self.residual_codec = residual_codec
+        self.artifact_reduction = artifact_reduction
+        self.intra = intra
         self.downsampling = math.lcm(STEP, intra.downsampling, getattr(residual_codec, "multiple", STEP))
         self._stacks = Stacks()
 
@@ -70,6 +65,7 @@ class PredictiveCodec(VideoCodec):
         residual = self.residual_codec(frame - motion.x_hat)
         x_hat = self.artifact_reduction(motion.x_hat, residual.x_hat)
         likelihoods = {f"residual.{name}": p for name, p in residual.likelihoods.items()}
+        assert motion.stages is not None
         stages = motion.stages._replace(residual_hat=residual.x_hat, before=motion.x_hat + residual.x_hat)
         return Coded(x_hat, {**motion.likelihoods, **likelihoods}, stages)
 
@@ -114,7 +110,7 @@ class PredictiveCodec(VideoCodec):
         packet.finish()
         return x_hat.clamp(0, 1)
 
-    def _stack(self, *parts: nn.Module) -> Stack:
+    def _stack(self, *parts: CodesMaps | nn.Module) -> Stack:
         """The tables of all entropy models of `parts` that share a packet's stream."""
         return self._stacks.of([model for part in parts for model in own_tables(part)])
 
@@ -151,7 +147,7 @@ class PredictiveCodec(VideoCodec):
         return sum(losses, start=torch.zeros(()))
 
 
-def own_tables(part: nn.Module) -> list[TableModel]:
+def own_tables(part: CodesMaps | nn.Module) -> list[TableModel]:
     """The entropy models that write into the common stream: all but those of an image codec that does not know how."""
     codecs = [m for m in part.modules() if isinstance(m, CompressionModel) and not isinstance(m, CodesIntoPackets)]
     inside = [m for codec in codecs for m in codec.modules()]
