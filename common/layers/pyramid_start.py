@@ -35,13 +35,16 @@ def lmbda_of_step(step: float) -> float:
 
 
 @torch.no_grad()
-def start_as_pyramid(g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, step: float, centre: float = 0.5) -> Tensor:
+def start_as_pyramid(
+    g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, step: float, centre: float = 0.5, between: float = 1.0
+) -> Tensor:
     """Set the weights of `g_a` and `g_s` from examples `x` (B, C, H, W); returns y's standard deviations (M,).
 
     Args:
         g_a: holds convolutions of stride 2 and odd kernels, g_s as many transposed ones.
         step: what an orthonormal coefficient of x is to be rounded by.
         centre: of the values of x.
+        between: what the layers behind each convolution, and in front of each transposed one, multiply by at first.
     """
     down = [layer for layer in g_a if isinstance(layer, nn.Conv2d)]
     up = [layer for layer in g_s if isinstance(layer, nn.ConvTranspose2d)][::-1]
@@ -51,6 +54,8 @@ def start_as_pyramid(g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, step: fl
     gain = 2 ** len(down) / step
     down[-1].weight *= gain
     up[-1].weight /= gain
+    for layer in (*down, *up):
+        layer.weight /= between
     down[0].bias.copy_(-centre * down[0].weight.sum((1, 2, 3)))  # type: ignore[union-attr]
     up[0].bias.fill_(centre)  # type: ignore[union-attr]
     return g_a(x).std((0, 2, 3))

@@ -103,6 +103,15 @@ class MultistageContext(nn.Module):
             for part, kernels in zip(self.slices, KERNELS)
         )
 
+    @torch.no_grad()
+    def start_from(self, deviations: Tensor) -> None:
+        """Let the scales start at what y (B, M, h, w) has been found to deviate by, (M,)."""
+        for part, predictor in zip(self.slices, self.predictors):
+            assert isinstance(predictor, SlicePredictor)
+            last = predictor.parameters_of[-1]
+            assert isinstance(last, nn.Conv2d) and last.bias is not None
+            last.bias[: part.stop - part.start] = deviations[part]
+
     def walk(self, side: Tensor, visit: Visitor) -> Tensor:
         """Goes through y in coding order -> y_hat (B, M, h, w)."""
         done: list[Tensor] = []

@@ -11,6 +11,7 @@ aggregation", 2022). The MLP has twice the channels, with GELU. In training a bl
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from common.layers.drop_path import DropPath
@@ -33,7 +34,12 @@ class NeighbourhoodBlock(nn.Module):
 
 
 class NeighbourhoodStage(nn.Module):
-    """(B, C, H, W) -> the same shape. Args: channels, window, how often the parts of each block are left out."""
+    """(B, C, H, W) -> the same shape. Args: channels, window, how often the parts of each block are left out.
+
+    The blocks keep x, and the stage adds it once more: where they add nothing of their own it is `GAIN`·x.
+    """
+
+    GAIN = 2.0
 
     def __init__(self, C: int, window: int, drops: Sequence[float], head: int = 16) -> None:
         super().__init__()
@@ -42,6 +48,14 @@ class NeighbourhoodStage(nn.Module):
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
                 nn.init.zeros_(layer.bias)
+
+    @torch.no_grad()
+    def start_quietly(self) -> None:
+        """Let the blocks add nothing of their own at first: the last layers of their parts start at zero."""
+        for block in self.blocks:
+            assert isinstance(block, NeighbourhoodBlock)
+            for layer in (block.attention.project, block.mlp[-1]):
+                nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.blocks(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -9,11 +9,14 @@ from compressai.models.utils import conv, deconv
 from support import textured
 from torch import nn
 
+from common.errors import LicError
 from common.layers.pyramid_start import optimal_step, start_as_pyramid
 from common.layers.strided import analysis, synthesis
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.hyperprior import Hyperprior
+from lic_image.codecs.tinylic import TinyLIC
+from lic_image.layers.neighbourhood_stage import NeighbourhoodStage
 
 STEP = optimal_step(0.013 * 255**2)
 
@@ -85,6 +88,7 @@ def test_starts_from_a_picture_not_from_noise(N: int, M: int) -> None:
         lambda start: Adjacent(16, 24, start=start),
         lambda start: Hyperprior(16, 24, start=start),
         lambda start: Factorized(16, 24, start=start),
+        lambda start: TinyLIC((16, 32, 32, 32), (1, 1, 1, 1), 16, (8, 8), drop=0.0, start=start),
     ],
 )
 def test_codecs_start_where_they_are_told_to(codec: Any) -> None:
@@ -97,6 +101,30 @@ def test_codecs_start_where_they_are_told_to(codec: Any) -> None:
     with torch.no_grad():
         errors = [(each.eval()(x)["x_hat"] - x).square().mean() for each in (random, pyramid)]
     assert errors[1] < 0.2 * errors[0]
+
+
+def test_a_pyramid_goes_through_blocks_of_attention() -> None:
+    """At the first step the transforms are those without attention: x_hat is what a codec of convolutions gives."""
+    torch.manual_seed(0)
+    attending = TinyLIC((16, 32, 32, 32), (1, 1, 1, 1), 16, (8, 8), drop=0.0, start="pyramid").eval()
+    x = pictures()
+    attending.start_from(x, 0.013)
+    with torch.no_grad():
+        y = attending.g_a(x)
+        x_hat = attending.g_s(y)
+    plain = [nn.Sequential(*(m for m in part if not isinstance(m, NeighbourhoodStage))) for part in
+             (attending.g_a, attending.g_s)]  # fmt: skip
+    for layer in (*plain[0], *plain[1]):
+        layer.weight.data *= NeighbourhoodStage.GAIN
+    plain[0][0].bias.data *= NeighbourhoodStage.GAIN
+    with torch.no_grad():
+        assert torch.allclose(plain[0](x), y, atol=1e-4 * y.abs().max().item())
+        assert torch.allclose(plain[1](y), x_hat, atol=1e-4)
+        deviations = torch.cat([p.parameters_of[-1].bias[: s.stop - s.start] for s, p in
+                                zip(attending.context.slices, attending.context.predictors)])  # type: ignore[union-attr, index]  # fmt: skip
+    assert torch.allclose(deviations, y.std((0, 2, 3)))
+    with pytest.raises(LicError, match="start=random"):
+        TinyLIC(inputs=24, start="pyramid")
 
 
 def test_scales_start_at_the_latents_deviations() -> None:
