@@ -1,6 +1,9 @@
 """Very narrow codecs, made alike by the present code and by that of earlier commits."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +13,9 @@ from lic_image.codecs.compressai_zoo import JointAutoregressive
 from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.swift import Swift
+
+if TYPE_CHECKING:  # earlier commits have none
+    from lic_video.stages.protocols import CodesMaps
 
 
 class OneConvolution(nn.Module):
@@ -29,7 +35,7 @@ def swift() -> Swift:
     return Swift(M=6, N=4, Z=2, blocks=1, slices=(3,))
 
 
-def predictive(dras: bool, residual: nn.Module, structure: str) -> nn.Module:
+def predictive(dras: bool, residual: CodesMaps, structure: str) -> nn.Module:
     from lic_video.codecs.skeleton import PredictiveCodec
     from lic_video.gop import Gop
     from lic_video.layers.residual_block import ResidualBlock
