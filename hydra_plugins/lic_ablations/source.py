@@ -17,9 +17,9 @@ from typing import Any
 from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
-from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 GROUP = "ablation"
 
@@ -70,12 +70,21 @@ class TableSource(ImportlibResourcesConfigSource):
         return found
 
     def _file(self, table: str) -> ConfigResult:
-        return super().load_config(f"{GROUP}/{table}")
+        found = super().load_config(f"{GROUP}/{table}")
+        if not rows_of(found.config):
+            raise ConfigLoadError(f"{self._name(table)}: no entry of its study.rows, or study.curves, has `overrides`.")
+        return found
+
+    def _name(self, table: str) -> str:
+        return f"{self.path}/{GROUP}/{table}.yaml"
 
     def _table(self, table: str, config: Any) -> DictConfig:
         """The table's own configuration: its file without what rows override, and with the values of its sweep."""
         group = f"{GROUP}/{table}"
-        (first,) = (each[f"/{group}"] for each in config.defaults if f"/{group}" in each)
+        defaults = [each for each in config.get("defaults", []) if OmegaConf.is_dict(each) and f"/{group}" in each]
+        if not defaults:
+            raise ConfigLoadError(f"{self._name(table)}: its defaults lack '- /{group}: ROW', the row without -m.")
+        first = defaults[0][f"/{group}"]
         values = [first, *(row for row in rows_of(config) if row != first)]
         if OmegaConf.select(config, f"hydra.sweeper.params.{group}") is None:
             OmegaConf.update(config, f"hydra.sweeper.params.{group}", ",".join(values))
@@ -102,8 +111,8 @@ def rows_of(config: Any) -> dict[str, DictConfig]:
 
 def _entries(config: Any) -> Iterator[tuple[str, Any]]:
     """What `study.rows` or `study.curves` say of each row of ours; several entries may be of one row."""
-    study = config.study
-    entries: ListConfig | list[Any] = study.rows if "rows" in study else list(study.curves.values())
+    study = config.get("study") or {}
+    entries = study.get("rows") or list((study.get("curves") or {}).values())
     yield from ((entry.row, entry) for entry in entries if "row" in entry)
 
 

@@ -1,18 +1,21 @@
 """The papers' ablation tables: every row composes, names what it says, and a sweep of rows ends in the table."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hydra import initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
+from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import OmegaConf
 from support import compose
 
 import conf
 from common.cli.report import main as report
 from common.run.study import MATRIX, ROWS
+from hydra_plugins.lic_ablations.source import TableSource
 
 Lic = Callable[..., int]
 ROOT = Path(conf.__file__).parent / "ablation"
@@ -60,6 +63,33 @@ def test_a_row_overrides_what_its_line_in_the_table_says() -> None:
         "ablation=adjacent_table3_modules", "ablation/adjacent_table3_modules=gmb_dirb", "attention=channel"
     )
     assert other.hydra.runtime.choices.attention == "channel" and other.mixture == 3  # the command line goes first
+
+
+@pytest.mark.parametrize(
+    ("package", "text", "sentence"),
+    [
+        (
+            "rowless",
+            "defaults: [/experiment/image/ticm]",
+            "mine.yaml: no entry of its study.rows, or study.curves, has",
+        ),
+        (
+            "undecided",
+            "study: {rows: [{row: a, overrides: {}}]}",
+            "its defaults lack '- /ablation/mine: ROW'",
+        ),
+    ],
+)
+def test_a_table_that_lacks_something_is_one_sentence(
+    package: str, text: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / package / "ablation").mkdir(parents=True)
+    (tmp_path / package / "__init__.py").touch()
+    (tmp_path / package / "ablation/mine.yaml").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    source = TableSource(provider="test", path=f"lic-tables://{package}")
+    with pytest.raises(ConfigLoadError, match=re.escape(sentence)):
+        source.load_config("ablation/mine")
 
 
 @pytest.mark.parametrize("table", TABLES)
