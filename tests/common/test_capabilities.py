@@ -8,7 +8,7 @@ from common.capabilities import CodesIntoPackets, MovesWithLambda, StartsFromDat
 
 def test_what_our_codecs_offer() -> None:
     offered = {}
-    for model in ("image/swift", "image/mean_hyperprior", "image/tinylic", "video/ofmc"):
+    for model in ("image/swift", "image/mean_hyperprior", "image/stf", "video/ofmc"):
         codec = instantiate(compose(f"model={model}", "size=tiny", "lmbda=0.013").model.codec)
         offered[model] = [
             kind.__name__ for kind in (StartsFromData, MovesWithLambda, CodesIntoPackets) if isinstance(codec, kind)
@@ -16,6 +16,6 @@ def test_what_our_codecs_offer() -> None:
     assert offered == {
         "image/swift": ["StartsFromData", "MovesWithLambda", "CodesIntoPackets"],
         "image/mean_hyperprior": ["StartsFromData"],
-        "image/tinylic": [],
+        "image/stf": [],
         "video/ofmc": ["StartsFromData", "MovesWithLambda"],
     }

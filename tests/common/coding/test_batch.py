@@ -19,7 +19,7 @@ from common.run.weights import save_weights
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 
 Lic = Callable[..., int]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HEAVY = (
     "lightning", "pytorch_lightning", "torchmetrics", "kornia", "matplotlib", "wandb", "pandas", "sklearn", "skimage",
     "torch_geometric", "torchvision", "pytorch_msssim", "plotly", "rich", "tensorboard", "optuna", "submitit", "av",

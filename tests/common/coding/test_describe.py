@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from common.coding.describe import COUNTED_ON, describe_run, duration
 from common.errors import LicError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
