@@ -37,7 +37,7 @@ class MovesWithLambda(Protocol):
 
 @runtime_checkable
 class CodesIntoPackets(Protocol):
-    """Codes a picture into the one stream that all stages of a video frame share, which saves bytes."""
+    """Codes a picture into the one stream that all parts of a video codec share, which saves bytes."""
 
     def write(self, x: Tensor, packet: PacketWriter) -> Tensor:
         """x (1, 3, H, W) -> x_hat; what makes it is added to `packet`."""

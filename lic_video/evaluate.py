@@ -48,7 +48,7 @@ class VideoProtocol:
         name, frames, crop, conversion: the conditions, see `Conditions`.
         gop: frames from one I frame to the next, of every sequence; overrides the codec's.
         structure: "uni" or "bi"; None leaves the codec's.
-        pictures: of each sequence, so many P frames are drawn, stage by stage, into `frames/` of the run folder.
+        pictures: of each sequence, so many P frames are drawn, part by part, into `frames/` of the run folder.
         keep_streams: write the files to `streams/` of the run folder.
         metrics: measures beside PSNR and MS-SSIM, by name: means over a sequence's frames, then over sequences.
     """
@@ -153,8 +153,8 @@ class VideoProtocol:
             )
         bits = {key: rate({key: p.double()}, 1).item() for key, p in coded.likelihoods.items()}
         seen: dict[str, Tensor | None] = {"copied": frame.reference, "warped": None, "predicted": None}
-        if coded.stages is not None and frame.reference is not None:
-            seen |= {"warped": coded.stages.warped, "predicted": coded.stages.prediction}
+        if coded.intermediates is not None and frame.reference is not None:
+            seen |= {"warped": coded.intermediates.warped, "predicted": coded.intermediates.prediction}
             if self.drawn(frame.place):
                 (out / "frames").mkdir(exist_ok=True)
                 sheet = frame_sheet(frame.rgb, frame.reference, coded)

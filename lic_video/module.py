@@ -60,7 +60,7 @@ class VideoCodecModule(GuardedModule):
         if lmbda <= 0:
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
         if objective == "motion" and not isinstance(codec, PredictiveCodec):
-            raise LicError("this codec has no motion stages that could be trained first: leave model.objective=all.")
+            raise LicError("this codec has no motion codec that could be trained first: leave model.objective=all.")
         self.codec = codec
         self.quantise_by(quantiser)
         self.lmbda, self.distortion, self.objective = lmbda, distortion, objective

@@ -1,4 +1,4 @@
-"""What the stages of a video codec make of a frame, side by side: uint8 (H, W, 3)."""
+"""What the parts of a video codec make of a frame, side by side: uint8 (H, W, 3)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,8 @@ def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDAr
         reference, coded: what it was predicted from and the forward pass, (1, C, H', W'), H' >= H and W' >= W.
     """
     height, width = rgb.shape[:2]
-    stages = coded.stages
-    assert stages is not None and stages.residual_hat is not None and stages.before is not None, "of a whole P frame"
+    made = coded.intermediates
+    assert made is not None and made.residual_hat is not None and made.before is not None, "of a whole P frame"
 
     def picture(x: Tensor) -> NDArray[np.uint8]:
         return to_picture(x, height, width)
@@ -49,7 +49,7 @@ def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDAr
     def bpp(part: str) -> str:
         return f"{part_bpp(coded, part, height * width):.4f} bpp"
 
-    flow, flow_hat = (f[0, :, :height, :width].float().cpu().numpy() for f in (stages.flow, stages.flow_hat))
+    flow, flow_hat = (f[0, :, :height, :width].float().cpu().numpy() for f in (made.flow, made.flow_hat))
     speed = float(np.hypot(*flow).max(initial=0.0))
     rim = max(1.0, speed)  # a still scene's noise is pale
     first = [
@@ -59,13 +59,13 @@ def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDAr
         Panel(f"flow, decoded, {bpp('motion')}", flow_picture(flow_hat, max_speed=rim)),
     ]
     second = [
-        compared("reference, warped", stages.warped),
-        compared("prediction", stages.prediction),
-        Panel(f"residual, decoded, {bpp('residual')}", picture(0.5 + GAIN * stages.residual_hat)),
-        compared("sum", stages.before),
+        compared("reference, warped", made.warped),
+        compared("prediction", made.prediction),
+        Panel(f"residual, decoded, {bpp('residual')}", picture(0.5 + GAIN * made.residual_hat)),
+        compared("sum", made.before),
     ]
     third = [
-        Panel("what the reduction adds", picture(0.5 + GAIN * (coded.x_hat - stages.before))),
+        Panel("what the reduction adds", picture(0.5 + GAIN * (coded.x_hat - made.before))),
         compared("decoded frame", coded.x_hat),
     ]
     blank = Panel("", np.full_like(rgb, 255))

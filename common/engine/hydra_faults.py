@@ -17,6 +17,8 @@ from common.run.validate import meant
 from common.spelling import missing_option, nearest
 
 FULL = "HYDRA_FULL_ERROR"
+# Settings that have another name now.
+FORMER = {"motion_estimation.block.reduction": "motion_estimation.block.downscale"}
 
 
 class Refused(BaseException):
@@ -75,7 +77,7 @@ def unknown_key(key: str, arguments: Sequence[str]) -> str:
     """The sentence for a setting that no configuration has, with the nearest name of one that there is."""
     root = "eval" if any(word.startswith(("run=", "weights=")) for word in arguments) else "train"
     others = [word for word in arguments if word.partition("=")[0] != key]
-    advice = meant(key, known_keys(root, others, config_dir(arguments)))
+    advice = FORMER.get(key) or meant(key, known_keys(root, others, config_dir(arguments)))
     if not advice:
         return f"there is no setting {key} with these choices: --cfg job shows all there are."
     return f"there is no setting {key}: did you mean {advice}?"

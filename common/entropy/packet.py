@@ -1,4 +1,4 @@
-"""What a frame's stages write: one stream for all entropy models' symbols, and the streams of codecs of their own.
+"""What the parts of a video codec write: one stream for all entropy models' symbols, and those of codecs of their own.
 
 Every stream costs about six bytes beside what its symbols weigh (a short one three), since a coder ends with a state of
 eight: the four of a small P frame (motion and residual, each with side information) would be a tenth of it. Here the

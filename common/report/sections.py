@@ -41,7 +41,7 @@ class Section(NamedTuple):
     figures: list[Path]
     blocks: list[Path]  # what the codecs' blocks do to a photograph
     sequences: Sequence[Table] = ()  # clip by clip
-    frames: Sequence[Path] = ()  # what the stages of video codecs make of a frame
+    frames: Sequence[Path] = ()  # what the parts of video codecs make of a frame
     comparison: Comparison | None = None  # what `bd` shows
 
     @property

@@ -1,5 +1,6 @@
 """`config.yaml` of finished runs, and where it differs between them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,12 +11,16 @@ import yaml
 from common.errors import LicError
 from common.run.settings import Role, below, flatten, having
 
-# Modules that configurations name, as they were called before.
+# Modules that configurations name, as they were called before, and a setting of one of them.
 RENAMED = {
     "common.launch.callbacks.": "common.engine.callbacks.",
     "common.launch.csv_logger.": "common.tracking.csv_logger.",
     "common.launch.progress.": "common.engine.progress.",
+    "lic_video.stages.": "lic_video.parts.",
 }
+REDUCTION = re.compile(  # of both frames, before their motion is estimated: now `downscale`
+    r"^( *)(_target_: lic_video\.parts\.motion_estimation\.MotionEstimation\n(?:\1.*\n)*?)\1reduction:", re.MULTILINE
+)
 TRACKED = "tracked.json"  # of a run folder: {"wandb": where W&B shows the run}
 # libyaml's loader reads in a tenth of the time of Python's; both read what OmegaConf writes as OmegaConf does.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -37,11 +42,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def config_text(file: Path) -> str:
-    """What a `config.yaml` holds, with the present names of our modules."""
+    """What a `config.yaml` holds, with the present names of our modules and settings."""
     text = file.read_text(encoding="utf-8")
     for old, new in RENAMED.items():
         text = text.replace(f"_target_: {old}", f"_target_: {new}")
-    return text
+    return REDUCTION.sub(r"\1\2\1downscale:", text)
 
 
 @lru_cache(maxsize=1000)

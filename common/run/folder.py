@@ -7,7 +7,7 @@ metrics.csv         training curves; tensorboard/ and wandb/ with those loggers
 pictures/ streams/  decoded photographs and the real files they came from
 bits/               where the bits went; attention/, refinement/: what the codec's blocks did to the first photographs
 flow/ submission/   a flow network's first pairs of every test set, and what benchmark servers take
-frames/             what a video codec's stages made of some frames of every clip
+frames/             what a video codec's parts made of some frames of every clip
 images.csv          the records of all photographs; pairs.csv: of all pairs; sequences.csv, frames.csv: of all clips
 result.json         there if and only if the run is finished; a function of configuration and data
 timing.json         seconds, which differ from run to run

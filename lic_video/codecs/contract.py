@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from lic_video.gop import Gop
 
 
-class Stages(NamedTuple):
-    """What the stages of a P frame gave, (B, 2 or 3, H, W) each: for losses and pictures."""
+class Intermediates(NamedTuple):
+    """What the parts of a codec gave on the way to a P frame, (B, 2 or 3, H, W) each: for losses and pictures."""
 
     flow: Tensor
     flow_hat: Tensor
@@ -24,11 +24,11 @@ class Stages(NamedTuple):
 
 
 class Coded(NamedTuple):
-    """A P frame's forward pass: the decoded frame, likelihoods by latent ("motion.y", "residual.z", …), the stages."""
+    """A P frame's forward pass: the decoded frame, likelihoods by latent ("motion.y", "residual.z", …)."""
 
     x_hat: Tensor
     likelihoods: dict[str, Tensor]
-    stages: Stages | None = None
+    intermediates: Intermediates | None = None
 
 
 class Written(NamedTuple):

@@ -1,4 +1,4 @@
-"""A video codec of named stages: DVC and the thesis's codec are two configurations of it, an ablation swaps a stage.
+"""A video codec of named parts: DVC and the thesis's codec are two configurations of it, an ablation swaps a part.
 
     frame ─┬ motion estimation ─ flow ─ motion codec ─ flow_hat ┐
     ref ───┤                                                     ├ motion compensation ─ prediction ┐
@@ -24,18 +24,18 @@ from common.entropy import exact
 from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
 from common.entropy.tables import TableModel
 from common.layers.pyramid_start import optimal_step
-from lic_video.codecs.contract import Coded, Stages, VideoCodec, Written
+from lic_video.codecs.contract import Coded, Intermediates, VideoCodec, Written
 from lic_video.gop import Gop
-from lic_video.stages.coded_map import STEP
-from lic_video.stages.image_in_packet import read_image, write_image
-from lic_video.stages.protocols import CodesMaps, CompensatesMotion, EstimatesMotion, ReducesArtifacts
+from lic_video.parts.coded_map import STEP
+from lic_video.parts.image_in_packet import read_image, write_image
+from lic_video.parts.protocols import CodesMaps, CompensatesMotion, EstimatesMotion, ReducesArtifacts
 
 
 class PredictiveCodec(VideoCodec):
     """The codec.
 
     Args:
-        motion_estimation, …, artifact_reduction: the stages, see `lic_video.stages.protocols`.
+        motion_estimation, …, artifact_reduction: the parts, see `lic_video.parts.protocols`.
         intra: an image codec for I frames.
         gop: the structure of a group of pictures.
     """
@@ -65,9 +65,10 @@ class PredictiveCodec(VideoCodec):
         residual = self.residual_codec(frame - motion.x_hat)
         x_hat = self.artifact_reduction(motion.x_hat, residual.x_hat)
         likelihoods = {f"residual.{name}": p for name, p in residual.likelihoods.items()}
-        assert motion.stages is not None
-        stages = motion.stages._replace(residual_hat=residual.x_hat, before=motion.x_hat + residual.x_hat)
-        return Coded(x_hat, {**motion.likelihoods, **likelihoods}, stages)
+        assert motion.intermediates is not None
+        summed = motion.x_hat + residual.x_hat
+        intermediates = motion.intermediates._replace(residual_hat=residual.x_hat, before=summed)
+        return Coded(x_hat, {**motion.likelihoods, **likelihoods}, intermediates)
 
     def motion_forward(self, frame: Tensor, reference: Tensor) -> Coded:
         """A P frame up to its prediction, which is taken for the decoded frame."""
@@ -75,7 +76,7 @@ class PredictiveCodec(VideoCodec):
         motion = self.motion_codec(flow)
         warped, prediction = self.motion_compensation(reference, motion.x_hat)
         likelihoods = {f"motion.{name}": p for name, p in motion.likelihoods.items()}
-        return Coded(prediction, likelihoods, Stages(flow, motion.x_hat, warped, prediction))
+        return Coded(prediction, likelihoods, Intermediates(flow, motion.x_hat, warped, prediction))
 
     def intra_forward(self, frame: Tensor) -> Coded:
         out = self.intra(frame)

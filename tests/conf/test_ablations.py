@@ -15,7 +15,7 @@ from support import compose
 import conf
 from common.cli.report import main as report
 from common.run.study import MATRIX, ROWS
-from hydra_plugins.lic_ablations.source import TableSource
+from hydra_plugins.lic_conf.source import ConfSource
 
 Lic = Callable[..., int]
 ROOT = Path(conf.__file__).parent / "ablation"
@@ -87,7 +87,7 @@ def test_a_table_that_lacks_something_is_one_sentence(
     (tmp_path / package / "__init__.py").touch()
     (tmp_path / package / "ablation/mine.yaml").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    source = TableSource(provider="test", path=f"lic-tables://{package}")
+    source = ConfSource(provider="test", path=f"lic-conf://{package}")
     with pytest.raises(ConfigLoadError, match=re.escape(sentence)):
         source.load_config("ablation/mine")
 

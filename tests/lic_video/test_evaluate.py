@@ -20,7 +20,7 @@ from common.errors import LicError
 from common.results.points import Evaluation
 from lic_image.data import Photographs
 from lic_video.codecs.contract import Coded, VideoCodec, Written
-from lic_video.codecs.skeleton import Stages
+from lic_video.codecs.skeleton import Intermediates
 from lic_video.data import VideoClips
 from lic_video.evaluate import VideoProtocol
 from lic_video.gop import Gop
@@ -77,9 +77,9 @@ class Copying(VideoCodec):
     def forward(self, frame: Tensor, reference: Tensor) -> Coded:
         prediction = frame + 1 / 255
         prediction[..., SIZE[0] :, :] = 0  # beyond the frame it may be anything
-        stages = Stages(frame[:, :2], frame[:, :2], frame + 4 / 255, prediction, frame, frame)
+        intermediates = Intermediates(frame[:, :2], frame[:, :2], frame + 4 / 255, prediction, frame, frame)
         likelihoods = {"motion.y": torch.full((1, 1, 2, 4), 0.5), "residual.y": torch.full((1, 1, 1, 3), 0.25)}
-        return Coded(reference, likelihoods, stages)
+        return Coded(reference, likelihoods, intermediates)
 
     def encode(self, frame: Tensor, reference: Tensor) -> Written:
         self.tick("encode")

@@ -74,7 +74,7 @@ def test_the_motion_objective_trains_what_comes_before_the_residual() -> None:
     assert {name.partition(".")[0] for name in parts if "quantiles" not in name} == {
         "motion_estimation", "motion_codec", "motion_compensation",
     }  # fmt: skip
-    with pytest.raises(LicError, match="no motion stages"):
+    with pytest.raises(LicError, match="no motion codec"):
         module("ssf2020", objective="motion")
 
 

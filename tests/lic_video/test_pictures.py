@@ -11,7 +11,7 @@ from common.viz.flow_colours import flow_picture
 from common.viz.panels import CELL, GAP, TITLE
 from lic_video import pictures
 from lic_video.codecs.contract import Coded
-from lic_video.codecs.skeleton import Stages
+from lic_video.codecs.skeleton import Intermediates
 from lic_video.pictures import frame_sheet
 
 HEIGHT, WIDTH = 60, 90  # panels are four times as large
@@ -22,8 +22,8 @@ def constant(*values: float) -> Tensor:
 
 
 def case(rgb: np.ndarray, **changes: Tensor) -> tuple[np.ndarray, Tensor, Coded]:
-    """A frame, a black reference, and stages that each have another colour."""
-    stages = {
+    """A frame, a black reference, and intermediates that each have another colour."""
+    intermediates = {
         "flow": constant(3.0, 0.0),
         "flow_hat": constant(0.0, 3.0),
         "warped": constant(0.2, 0.0, 0.0),
@@ -32,7 +32,7 @@ def case(rgb: np.ndarray, **changes: Tensor) -> tuple[np.ndarray, Tensor, Coded]
         "before": constant(0.0, 0.0, 0.2),
     }
     x_hat = changes.pop("x_hat", constant(0.0, 0.1, 0.2))
-    return rgb, constant(0.0, 0.0, 0.0), Coded(x_hat, {}, Stages(**(stages | changes)))
+    return rgb, constant(0.0, 0.0, 0.0), Coded(x_hat, {}, Intermediates(**(intermediates | changes)))
 
 
 def panels(drawn: np.ndarray) -> list[np.ndarray]:
@@ -44,7 +44,7 @@ def panels(drawn: np.ndarray) -> list[np.ndarray]:
     return [panel[2::4, 2::4] for panel in shown[:10]]
 
 
-def test_panels_are_the_frame_and_its_stages_cut_to_its_size() -> None:
+def test_panels_are_the_frame_and_its_intermediates_cut_to_its_size() -> None:
     rgb = textured(HEIGHT, WIDTH)
     beyond = constant(3.0, 0.0)
     beyond[..., HEIGHT:, :] = 50.0  # what pads the frame sets no scale

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.swift import Swift
 
 if TYPE_CHECKING:  # earlier commits have none
-    from lic_video.stages.protocols import CodesMaps
+    from lic_video.parts.protocols import CodesMaps
 
 
 class OneConvolution(nn.Module):
@@ -35,36 +37,33 @@ def swift() -> Swift:
     return Swift(M=6, N=4, Z=2, blocks=1, slices=(3,))
 
 
+def part(name: str) -> Any:
+    """The module of a video codec's part; earlier commits have `lic_video.stages`, or none."""
+    return import_module(f"lic_video.{'parts' if find_spec('lic_video.parts') else 'stages'}.{name}")
+
+
 def predictive(dras: bool, residual: CodesMaps, structure: str) -> nn.Module:
     from lic_video.codecs.skeleton import PredictiveCodec
     from lic_video.gop import Gop
     from lic_video.layers.residual_block import ResidualBlock
-    from lic_video.stages.artifact_reduction import Sum
-    from lic_video.stages.motion_codec import motion_codec
-    from lic_video.stages.motion_compensation import MotionCompensation
-    from lic_video.stages.motion_estimation import MotionEstimation
 
     return PredictiveCodec(
-        MotionEstimation(OneConvolution()),
-        motion_codec(N=4, M=6, hyper=4, dras=dras, means=dras),
-        MotionCompensation(ResidualBlock, (4, 4, 4)),
+        part("motion_estimation").MotionEstimation(OneConvolution()),
+        part("motion_codec").motion_codec(N=4, M=6, hyper=4, dras=dras, means=dras),
+        part("motion_compensation").MotionCompensation(ResidualBlock, (4, 4, 4)),
         residual,
-        Sum(),
+        part("artifact_reduction").Sum(),
         swift(),
         Gop(3, structure),  # type: ignore[arg-type]
     )
 
 
 def dvc() -> nn.Module:
-    from lic_video.stages.residual_codec import residual_codec
-
-    return predictive(False, residual_codec(N=4, M=6, hyper=4), "uni")
+    return predictive(False, part("residual_codec").residual_codec(N=4, M=6, hyper=4), "uni")
 
 
 def ofmc() -> nn.Module:
-    from lic_video.stages.residual_codec import ImageAsResidualCodec
-
-    return predictive(True, ImageAsResidualCodec(swift()), "bi")
+    return predictive(True, part("residual_codec").ImageAsResidualCodec(swift()), "bi")
 
 
 def ssf2020() -> nn.Module:

@@ -136,6 +136,7 @@ def test_an_experiments_own_sweep_gives_way_to_the_command_line(
         (["lr=1e-3"], "model.optimizer.lr"),
         (["trainer.max_step=3"], "trainer.max_steps"),
         (["model=image/adjacent", "mixtur=3"], "mixture"),
+        (["model=video/dvc", "motion_estimation.block.reduction=2"], "motion_estimation.block.downscale"),  # as it was
     ],
     ids=str,
 )

@@ -74,6 +74,15 @@ def test_a_cleared_folder_keeps_nothing_of_the_earlier_run(tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == ["config.yaml"]
 
 
+def test_a_run_of_before_names_settings_as_they_are_called_now(tmp_path: Path) -> None:
+    old = "motion_estimation:\n  block:\n    _target_: lic_video.stages.motion_estimation.MotionEstimation\n"
+    (tmp_path / "config.yaml").write_text(old + "    network: ${flow}\n    reduction: 2\nreduction: {block: null}\n")
+    read = read_config(tmp_path)
+    block = {"_target_": "lic_video.parts.motion_estimation.MotionEstimation", "network": "${flow}", "downscale": 2}
+    assert read == {"motion_estimation": {"block": block}, "reduction": {"block": None}}
+    assert get_class(block["_target_"]).__name__ == "MotionEstimation"
+
+
 def test_a_run_of_before_names_modules_as_they_are_called_now(tmp_path: Path) -> None:
     targets = ["common.launch.progress.StepProgress", "common.launch.callbacks.MovingAverage"]
     targets += ["common.launch.csv_logger.ResumableCSVLogger"]

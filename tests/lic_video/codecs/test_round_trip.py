@@ -56,8 +56,8 @@ def test_a_moved_picture_is_predicted_from_the_start() -> None:
     made = video_codec("ofmc")
     reference, frame = pairs(128, 128, 4).unbind(1)
     coded = made(frame, reference)
-    stages: Any = coded.stages
-    copied, warped = ((frame - p).square().mean() for p in (reference, stages.warped))
+    intermediates: Any = coded.intermediates
+    copied, warped = ((frame - p).square().mean() for p in (reference, intermediates.warped))
     assert warped < 0.7 * copied
     assert (coded.x_hat - frame).square().mean() < warped
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from lic_video.layers.swin_conv import SwinConv
 from lic_video.layers.unet import UNet
-from lic_video.stages.artifact_reduction import ArtifactContraction, Sum
+from lic_video.parts.artifact_reduction import ArtifactContraction, Sum
 
 
 def small(shuffle: int = 1) -> ArtifactContraction:

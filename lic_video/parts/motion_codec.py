@@ -16,7 +16,7 @@ from torch import nn
 
 from common.entropy.hyperprior import HyperpriorLatents
 from lic_video.layers.dras import DRAS
-from lic_video.stages.coded_map import MapCodec
+from lic_video.parts.coded_map import MapCodec
 
 UNIT = 16.0  # pixels: so the transforms see values of about 1
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from common.layers.warp import warp
-from lic_video.stages.motion_estimation import MotionEstimation, NoMotion, worth_moving
+from lic_video.parts.motion_estimation import MotionEstimation, NoMotion, worth_moving
 
 
 class Answering(nn.Module):
@@ -57,31 +57,31 @@ def test_a_network_with_a_least_size_sees_no_less() -> None:
     network.least = 128  # type: ignore[assignment]
     flow = MotionEstimation(network)(*torch.rand(2, 1, 3, 40, 200))
     assert network.seen[0].shape == (1, 3, 128, 200) and flow.shape == (1, 2, 40, 200)
-    MotionEstimation(network, reduction=2)(*torch.rand(2, 1, 3, 40, 200))
+    MotionEstimation(network, downscale=2)(*torch.rand(2, 1, 3, 40, 200))
     assert network.seen[0].shape == (1, 3, 128, 128)
 
 
-@pytest.mark.parametrize("reduction", [2, 4])
-def test_smaller_frames_are_means_of_blocks(reduction: int) -> None:
+@pytest.mark.parametrize("downscale", [2, 4])
+def test_smaller_frames_are_means_of_blocks(downscale: int) -> None:
     network = Answering(constant)
     frame, reference = torch.rand(2, 1, 3, 64, 128)
-    MotionEstimation(network, reduction)(frame, reference)
-    blocks = frame.reshape(1, 3, 64 // reduction, reduction, 128 // reduction, reduction)
+    MotionEstimation(network, downscale)(frame, reference)
+    blocks = frame.reshape(1, 3, 64 // downscale, downscale, 128 // downscale, downscale)
     torch.testing.assert_close(network.seen[0], blocks.mean((3, 5)))
 
 
-@pytest.mark.parametrize("reduction", [2, 4])
-def test_flow_on_smaller_frames_is_given_in_pixels_of_the_frame(reduction: int) -> None:
-    flow = MotionEstimation(Answering(constant), reduction)(*torch.rand(2, 1, 3, 61, 95))
-    torch.testing.assert_close(flow, reduction * constant(61, 95))
+@pytest.mark.parametrize("downscale", [2, 4])
+def test_flow_on_smaller_frames_is_given_in_pixels_of_the_frame(downscale: int) -> None:
+    flow = MotionEstimation(Answering(constant), downscale)(*torch.rand(2, 1, 3, 61, 95))
+    torch.testing.assert_close(flow, downscale * constant(61, 95))
 
 
-@pytest.mark.parametrize("reduction", [2, 4])
-def test_flow_on_smaller_frames_stays_at_its_place(reduction: int) -> None:
+@pytest.mark.parametrize("downscale", [2, 4])
+def test_flow_on_smaller_frames_stays_at_its_place(downscale: int) -> None:
     """Position i of the smaller frame is at r·i + (r - 1)/2, so that a flow of i, r·i in pixels, is x - (r - 1)/2."""
-    flow = MotionEstimation(Answering(ramps), reduction)(*torch.rand(2, 1, 3, 64, 128))
-    inside = slice(reduction, -reduction)
-    expected = ramps(64, 128) - (reduction - 1) / 2
+    flow = MotionEstimation(Answering(ramps), downscale)(*torch.rand(2, 1, 3, 64, 128))
+    inside = slice(downscale, -downscale)
+    expected = ramps(64, 128) - (downscale - 1) / 2
     torch.testing.assert_close(flow[..., inside, inside], expected[..., inside, inside])
 
 

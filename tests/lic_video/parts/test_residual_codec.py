@@ -13,7 +13,7 @@ from common.layers.pyramid_start import optimal_step
 from lic_image.codecs.factorized import Factorized
 from lic_image.codecs.swift import Swift
 from lic_video.codecs.skeleton import own_tables
-from lic_video.stages.residual_codec import ImageAsResidualCodec, residual_codec
+from lic_video.parts.residual_codec import ImageAsResidualCodec, residual_codec
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ from common.entropy.hyperprior import HyperpriorLatents
 from common.entropy.packet import PacketReader, PacketWriter, stack
 from common.errors import StreamError
 from lic_video.codecs.skeleton import own_tables
-from lic_video.stages.coded_map import STEP, MapCodec
+from lic_video.parts.coded_map import STEP, MapCodec
 
 
 def means_codec(unit: float) -> MapCodec:

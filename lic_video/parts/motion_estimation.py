@@ -18,7 +18,7 @@ class MotionEstimation(nn.Module):
     Args:
         network: (first, second) -> flows, coarse to fine; with `multiple`, of which the sides it takes must be
             multiples, and `least`, below which they must not be.
-        reduction: what both frames are made smaller by before. With 2 a network takes a quarter of the time, which is
+        downscale: what both frames are made smaller by before. With 2 a network takes a quarter of the time, which is
             for high resolutions: on clips of 416x240 flows of `deeppynet_small` were then worse than none (warped
             reference 22.8 dB, as it is 23.8, with 1 26.6).
         precision: that of the network where a trained codec is used, in Lightning's words; in training it is the
@@ -30,7 +30,7 @@ class MotionEstimation(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, reduction: int = 1, precision: str = "32-true", zero_motion: int | None = None
+        self, network: nn.Module, downscale: int = 1, precision: str = "32-true", zero_motion: int | None = None
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
@@ -38,7 +38,7 @@ class MotionEstimation(nn.Module):
         if zero_motion is not None and zero_motion < 1:
             raise ValueError(f"zero_motion must be a side in pixels or null, not {zero_motion}")
         self.network = network
-        self.reduction = reduction
+        self.downscale = downscale
         self.precision = precision
         self.zero_motion = zero_motion
 
@@ -46,17 +46,17 @@ class MotionEstimation(nn.Module):
         H, W = frame.shape[2:]
         multiple: int = self.network.multiple  # type: ignore[assignment]
         least: int = getattr(self.network, "least", 0)
-        sides = [max(-(-side // (self.reduction * multiple)) * multiple, least) for side in (H, W)]
-        padding = (0, self.reduction * sides[1] - W, 0, self.reduction * sides[0] - H)
+        sides = [max(-(-side // (self.downscale * multiple)) * multiple, least) for side in (H, W)]
+        padding = (0, self.downscale * sides[1] - W, 0, self.downscale * sides[0] - H)
         pair = F.pad(torch.cat([frame, reference]), padding, mode="replicate")
-        if self.reduction > 1:
-            pair = F.avg_pool2d(pair, self.reduction)
+        if self.downscale > 1:
+            pair = F.avg_pool2d(pair, self.downscale)
         half = self.precision == "bf16-mixed" and not self.training
         with torch.autocast(pair.device.type, torch.bfloat16) if half else nullcontext():
             flow = self.network(*pair.chunk(2))[-1].float()
-        if self.reduction > 1:
-            size = [self.reduction * side for side in sides]
-            flow = self.reduction * F.interpolate(flow, size, mode="bilinear", align_corners=False)
+        if self.downscale > 1:
+            size = [self.downscale * side for side in sides]
+            flow = self.downscale * F.interpolate(flow, size, mode="bilinear", align_corners=False)
         flow = flow[..., :H, :W]
         if self.zero_motion and not self.training:
             return flow * worth_moving(frame, reference, warp(reference, flow), self.zero_motion)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from lic_video.layers.channel_residual_block import ChannelResidualBlock
 from lic_video.layers.residual_block import ResidualBlock
-from lic_video.stages.motion_compensation import MotionCompensation
+from lic_video.parts.motion_compensation import MotionCompensation
 
 WIDTHS = (4, 6, 8)
 

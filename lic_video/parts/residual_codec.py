@@ -14,8 +14,8 @@ from common.entropy.hyperprior import HyperpriorLatents
 from common.entropy.packet import PacketReader, PacketWriter
 from common.layers.pyramid_start import lmbda_of_step
 from common.layers.strided import analysis, synthesis
-from lic_video.stages.coded_map import CodedMap, MapCodec
-from lic_video.stages.image_in_packet import read_image, write_image
+from lic_video.parts.coded_map import CodedMap, MapCodec
+from lic_video.parts.image_in_packet import read_image, write_image
 
 
 def residual_codec(N: int = 64, M: int = 96, hyper: int = 96, means: bool = False) -> MapCodec:

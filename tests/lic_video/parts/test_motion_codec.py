@@ -8,8 +8,8 @@ from compressai.layers import GDN
 from torch import Tensor, nn
 
 from lic_video.layers.dras import DRAS
-from lic_video.stages.coded_map import MapCodec
-from lic_video.stages.motion_codec import motion_codec
+from lic_video.parts.coded_map import MapCodec
+from lic_video.parts.motion_codec import motion_codec
 
 
 def steady(*speeds: tuple[float, float]) -> Tensor:

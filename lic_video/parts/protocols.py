@@ -1,4 +1,4 @@
-"""What a video codec asks of its stages. A stage of your own has these methods and is an `nn.Module`."""
+"""What a video codec asks of its parts. A part of your own has these methods and is an `nn.Module`."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -6,8 +6,8 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from common.entropy.packet import PacketReader, PacketWriter
-from lic_video.stages.coded_map import CodedMap
-from lic_video.stages.motion_compensation import Compensated
+from lic_video.parts.coded_map import CodedMap
+from lic_video.parts.motion_compensation import Compensated
 
 
 class EstimatesMotion(Protocol):
