@@ -7,9 +7,10 @@ import lightning
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from common.entropy.quantisers import Quantiser
+from common.errors import LicError
 
 ADVICE = "its last checkpoint is from before: try a lower model.optimizer.lr or trainer.gradient_clip_val."
 BAD_LOSS = f"the loss is {{value}} at step {{step}}; {ADVICE}"
@@ -126,7 +127,7 @@ class GuardedModule(lightning.LightningModule):
 def codec_optimizer(
     codec: nn.Module,
     optimizer: Callable[[list[dict[str, Any]]], Optimizer],
-    scheduler: Callable[[Optimizer, int], LRScheduler],
+    scheduler: Callable[[Optimizer, int], LambdaLR],
     aux_lr: float,
     steps: int,
 ) -> Any:
@@ -142,11 +143,25 @@ def codec_optimizer(
     groups: list[dict[str, Any]] = [{"params": [p for name, p in named if not name.endswith("quantiles")]}]
     if quantiles:
         groups.append({"params": quantiles, "lr": aux_lr, "weight_decay": 0.0})
-    optimiser = in_one_kernel(optimizer(groups))
-    schedule = scheduler(optimiser, steps)
-    if quantiles and isinstance(schedule, LambdaLR):
-        schedule.lr_lambdas[1] = constant
-    return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    configured = scheduled(optimizer(groups), scheduler, steps)
+    if quantiles:
+        configured["lr_scheduler"]["scheduler"].lr_lambdas[1] = constant
+    return configured
+
+
+def scheduled(optimizer: Optimizer, scheduler: Callable[[Optimizer, int], LambdaLR], steps: int) -> dict[str, Any]:
+    """`optimizer` and its schedule, called with (optimizer, steps), as Lightning takes them.
+
+    Raises:
+        LicError: the schedule is no `LambdaLR`: only of that are the factors known at any step, which a run needs that
+            extends another, and a group of parameters that keeps its rate.
+    """
+    optimizer = in_one_kernel(optimizer)
+    schedule = scheduler(optimizer, steps)
+    if not isinstance(schedule, LambdaLR):
+        kind = type(schedule).__name__
+        raise LicError(f"model.scheduler gives a {kind}: write it as a LambdaLR, as in common/schedules.py.")
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def in_one_kernel(optimizer: Optimizer) -> Optimizer:

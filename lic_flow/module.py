@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from common.errors import LicError
 from common.metrics.flow import FlowMetrics
-from common.module import GuardedModule, in_one_kernel
+from common.module import GuardedModule, scheduled
 from lic_flow.inference import estimate
 
 
@@ -44,7 +44,7 @@ class FlowEstimator(GuardedModule):
         self,
         network: nn.Module,
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
-        scheduler: Callable[[Optimizer, int], LRScheduler],
+        scheduler: Callable[[Optimizer, int], LambdaLR],
         delta: float = 0.8,
         max_flow: float = 400.0,
         compile: bool = False,
@@ -84,6 +84,5 @@ class FlowEstimator(GuardedModule):
         self.log_dict({f"val/{name}": found[name].float() for name in ("epe", "fl_all")}, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        optimizer = in_one_kernel(self.optimizer([{"params": list(self.network.parameters())}]))
-        scheduler = self.scheduler(optimizer, self.trainer.max_steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        groups = [{"params": list(self.network.parameters())}]
+        return scheduled(self.optimizer(groups), self.scheduler, self.trainer.max_steps)

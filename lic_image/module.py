@@ -7,7 +7,7 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from common.entropy.quantisers import Quantiser
 from common.errors import LicError
@@ -50,7 +50,7 @@ class ImageCodec(GuardedModule):
         lmbda: float,
         distortion: Literal["mse", "ms_ssim"],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
-        scheduler: Callable[[Optimizer, int], LRScheduler],
+        scheduler: Callable[[Optimizer, int], LambdaLR],
         aux_lr: float = 1e-3,
         quantiser: Quantiser | None = None,
         losses: Mapping[str, Mapping[str, float]] | None = None,

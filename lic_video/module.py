@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LambdaLR
 
 from common.entropy.quantisers import Quantiser
 from common.errors import LicError
@@ -51,7 +51,7 @@ class VideoCodecModule(GuardedModule):
         lmbda: float,
         distortion: Literal["mse", "ms_ssim"],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
-        scheduler: Callable[[Optimizer, int], LRScheduler],
+        scheduler: Callable[[Optimizer, int], LambdaLR],
         aux_lr: float = 1e-3,
         quantiser: Quantiser | None = None,
         objective: Literal["all", "motion"] = "all",

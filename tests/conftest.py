@@ -36,21 +36,22 @@ def lic(tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> I
         "size=tiny", "data.batch_size=2", "data.num_workers=0",
         "trainer.enable_progress_bar=false", "callbacks.progress=null", "report.baselines=[]",
     ]  # fmt: skip
-    images = ["data.crop=64", f"data.test={photographs}"]
-    pairs = ["data.test_limit=1", "data.val_limit=1"]
     clips = ["data.sets.procedural.count=1", "data.sets.procedural.frames=4"]
 
+    def data(chosen: dict[str, str]) -> list[str]:
+        """What is small of the data of the model, or the recipe, that is chosen: KIND/NAME."""
+        kind, _, name = chosen.get("model", chosen.get("experiment", "image/")).partition("/")
+        if kind == "flow":
+            side = 128 if name == "raft" else 64  # RAFT takes no smaller ones
+            sizes = [f"data.crop=[{side},{side}]", f"data.canvas=[{side + 16},{side + 16}]"]
+            return ["data.test_limit=1", "data.val_limit=1", *sizes]
+        if kind == "video":
+            return [*clips, f"data.crop={128 if name == 'ssf2020' else 64}"]  # without a flow network, 128 or more
+        return ["data.crop=64", f"data.test={photographs}"]
+
     def run(verb: str, *arguments: str) -> int:
-        about_flow = any(word in argument for argument in arguments for word in ("flow/", "=deeppynet"))
-        about_video = any(word in argument for argument in arguments for word in ("video/", "=ofmc"))
-        side = 128 if any("raft" in argument for argument in arguments) else 64  # RAFT takes no smaller ones
-        sizes = [f"data.crop=[{side},{side}]", f"data.canvas=[{side + 16},{side + 16}]"]
-        own = [*pairs, *sizes] if about_flow else images
-        if about_video:
-            ssf2020 = "ssf2020" in " ".join(arguments)  # has no flow network, and takes no smaller crops
-            own = [*clips, "data.crop=128"] if ssf2020 else [*clips, "data.crop=64"]
-        extra = [*small, *own] if verb == "train" else []
-        given = {argument.partition("=")[0] for argument in arguments}
+        given = dict(argument.partition("=")[::2] for argument in arguments)
+        extra = [*small, *data(given)] if verb == "train" else []
         return main([verb, *arguments, *(e for e in extra if e.partition("=")[0] not in given)])
 
     yield run

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
@@ -106,9 +107,13 @@ def known_keys(root: str, arguments: Sequence[str], folder: str | None) -> list[
 def of_another(part: str, key: str, chosen: str = "") -> str:
     """The sentence for the setting `key` of a launcher or sweeper (`part`) that the `chosen` one has not."""
     files = sorted((Path(conf.__file__).parent / "hydra" / part).glob("*.yaml"))
-    keys = {file.stem: [str(name) for name in OmegaConf.load(file)] for file in files}
+    settings: dict[str, Any] = {file.stem: OmegaConf.load(file) for file in files}
+    keys = {name: [str(key) for key in known] for name, known in settings.items()}
     here = f"hydra/{part}={chosen}" if chosen else f"the {part} that is chosen"
     said = f"hydra.{part}.{key} is no setting of {here}"
+    group, _, option = key.partition(".")
+    if any(OmegaConf.is_dict(known.get(group)) for known in settings.values()):
+        return f"what is added to hydra.{part}.{group} takes a +: write +hydra.{part}.{group}.{option or 'NAME'}=VALUE."
     if whose := [name for name, known in keys.items() if key in known]:
         return f"{said}: it is of hydra/{part}={' and '.join(whose)}."
     meant = nearest(key, [name for known in keys.values() for name in known])

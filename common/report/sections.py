@@ -65,7 +65,7 @@ class Section(NamedTuple):
     def closer(self) -> tuple[str, list[Path]]:
         """Heading and pictures of a closer look."""
         if self.frames:
-            return f"How frames are coded, stage by stage · {self.heading}", [*self.frames]
+            return f"How frames are coded, part by part · {self.heading}", [*self.frames]
         return f"What attention and refinement do · {self.heading}", self.blocks
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from common.engine import fit
-from common.module import GuardedModule, NonFiniteLoss
+from common.errors import LicError
+from common.module import GuardedModule, NonFiniteLoss, scheduled
 from common.run.folder import RunFolder
 from common.run.weights import checkpoint_step
 from lic_image.module import ImageCodec
@@ -41,6 +42,12 @@ class Waiting(TorchDispatchMode):
 @pytest.fixture
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GuardedModule, "reads_now", property(lambda self: self.logs_now))
+
+
+def test_a_schedule_whose_factors_are_not_known_is_refused() -> None:
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    with pytest.raises(LicError, match="gives a StepLR: write it as a LambdaLR"):
+        scheduled(torch.optim.Adam(weights), torch.optim.lr_scheduler.StepLR, 10)  # type: ignore[arg-type]
 
 
 def test_the_counter_counts() -> None:

@@ -12,6 +12,7 @@ from common.cli.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/pages").glob("*.md")), *sorted(ROOT.glob("common/*/README.md"))]
+PAGES += [ROOT / "conf/README.md"]
 GROUPS = ("model", "data", "experiment", "ablation", "protocol", "distortion", "quantiser", "trainer", "stage")
 RUNS = ("run=", "weights=", "ablation=ofmc_gop")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")

@@ -54,6 +54,10 @@ def test_flags_may_stand_anywhere() -> None:
         ("-m model=glob(nothing*)", "model=glob(nothing*) stands for nothing"),
         ("-m lmbda=1 hydra.launcher.partition=gpu", "it is of hydra/launcher=slurm."),
         ("-m lmbda=1 hydra/launcher=slurm hydra.launcher.patition=gpu", "did you mean partition?"),
+        (
+            "-m lmbda=1 hydra/launcher=slurm hydra.launcher.additional_parameters.mail-type=END",
+            "write +hydra.launcher.additional_parameters.mail-type=VALUE.",
+        ),
         ("-m lmbda=1 hydra.sweeper.n_trials=3", "it is of hydra/sweeper=optuna."),
         ("-m lmbda=interval(1,2)", "to search it, add hydra/sweeper=optuna"),
         ("lmbda=1 hydra/launcher=slurm", "hydra/launcher=slurm is of sweeps: add -m"),

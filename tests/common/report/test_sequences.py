@@ -69,7 +69,7 @@ def test_curves_of_a_clip_are_its_own(sweep: Path, tmp_path: Path) -> None:
 def test_the_report_shows_the_first_frames_of_the_middle_point(sweep: Path, tmp_path: Path) -> None:
     found = section(sweep, tmp_path / "out")
     heading, pictures = found.closer
-    assert heading == "How frames are coded, stage by stage · Clips, measured as DVC does: clips, 2 clips"
+    assert heading == "How frames are coded, part by part · Clips, measured as DVC does: clips, 2 clips"
     assert [file.name for file in pictures] == [
         "frames-1-pan_0006.png", "frames-1-still_0006.png", "frames-1-pan_0018.png", "frames-1-still_0018.png",
     ]  # fmt: skip
