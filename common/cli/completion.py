@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 
-import conf
+from common.spelling import all_options
 
 APPLICATIONS = ("train", "eval")  # Hydra's
 DEEPEST = 3  # folders below what is typed in which runs are looked for
@@ -89,7 +89,5 @@ def run_folders(beginning: str) -> list[str]:
 def nested_options(word: str) -> list[str]:
     """`model=image/s` -> `["model=image/swift"]`; empty for groups without sub-folders."""
     group, equals, _ = word.partition("=")
-    root = Path(conf.__file__).parent / group
-    files = sorted(root.glob("*/**/[!_]*.yaml")) if equals and group else []
-    options = [f"{group}={file.relative_to(root).with_suffix('')}" for file in files]
-    return [option for option in options if option.startswith(word)]
+    found = all_options(group) if equals and group else []
+    return [option for option in (f"{group}={name}" for name in found if "/" in name) if option.startswith(word)]

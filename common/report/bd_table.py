@@ -5,14 +5,14 @@ first run, of those that have two points.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from common.errors import LicError
 from common.report.tables import Table, footnotes, percent
 from common.results.bd import DEFAULT, MIN_OVERLAP, BDRate, Method, bd_rate
 from common.results.curves import METRICS, Curve, Group, Kind, Metric
+from common.results.groups import shortly_named
 from common.results.measures import Measure
-from common.results.point_names import distinct
 
 ORDER: tuple[Kind, ...] = ("baseline", "published", "run")
 
@@ -49,28 +49,21 @@ def default_anchor(curves: Sequence[Curve]) -> Curve | None:
     return None
 
 
-def anchor_places(groups: Sequence[Group], name: str | None) -> list[int | None]:
+def anchor_places(groups: Sequence[Group], name: str) -> list[int | None]:
     """The place of the curve called `name` in every group, None where it has none of this name.
 
     Raises:
         LicError: no group has it, or it is one point.
     """
-    if name is None:
-        return [None] * len(groups)
-    places = [_place(name, [curve.name for curve in g.curves], short_names(g)) for g in groups]
+    short = [[curve.name for curve in shortly_named(g)[0].curves] for g in groups]
+    places = [_place(name, [curve.name for curve in g.curves], names) for g, names in zip(groups, short)]
     if all(place is None for place in places):
-        names = ", ".join(dict.fromkeys(each for g in groups for each in short_names(g))) or "none has a rate"
+        names = ", ".join(dict.fromkeys(each for found in short for each in found)) or "none has a rate"
         raise LicError(f"--anchor {name}: there is no such curve; choose one of these: {names}.")
     for g, place in zip(groups, places):
         if place is not None and not any(able(g.curves[place], metric) for metric in METRICS):
             raise LicError(f"--anchor {name}: one point is no curve; BD-rates need an anchor of two points or more.")
     return places
-
-
-def short_names(group: Group) -> list[str]:
-    """The names of a group's curves as tables have them: of runs without the overrides that all have."""
-    names = iter(distinct([curve.name for curve in group.of_kind("run")])[0])
-    return [next(names) if curve.kind == "run" else curve.name for curve in group.curves]
 
 
 def _place(name: str, *spellings: Sequence[str]) -> int | None:
@@ -132,12 +125,3 @@ def legend(anchor: str, method: Method) -> str:
 
 def _cell(rate: BDRate | None) -> str:
     return "" if rate is None else percent(rate)
-
-
-def rates_json(found: Comparison) -> list[dict[str, Any]]:
-    """Every figure with what is to be known of it."""
-    return [
-        {"anchor": found.anchor.name, "curve": curve.name, "metric": metric, "method": found.method, **rate._asdict()}
-        for curve, rates in found.rows
-        for metric, rate in rates.items()
-    ]

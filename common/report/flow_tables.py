@@ -1,14 +1,12 @@
 """Tables of runs without a rate: one line for each label, means over seeds."""
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
 from common.report.mean_std import COSTS, Column, cells, milliseconds, seeds_note, shown
 from common.report.tables import Table
-from common.results.flow_results import Score, ScoreGroup, result_keys
+from common.results.flow_results import Score, ScoreGroup
 from common.results.point_names import distinct
 from common.results.seeds import averaged
 
@@ -40,6 +38,11 @@ def _rank(values: Sequence[float | None]) -> tuple[bool, float]:
     return (False, mean(known)) if known and len(known) == len(values) else (True, 0.0)
 
 
+def result_keys(runs: Sequence[Mapping[str, float | None]]) -> list[str]:
+    """Every SET/FIGURE that one of the runs has, in the order in which they are met."""
+    return list(dict.fromkeys(key for results in runs for key in results))
+
+
 def table_keys(results: Sequence[Any]) -> list[str]:
     """Those of the runs' SET/FIGUREs that a table has room for; all where it knows none of them."""
     keys = result_keys(results)
@@ -68,29 +71,3 @@ def scores_table(group: ScoreGroup) -> Table:
     body = [[name, *(row[heading] for heading in headings)] for name, row in zip(names, rows)]
     title = f"Figures of every test set{f' ({shared})' if shared else ''}"
     return Table(title, ["run", *headings], body, notes=(*seeds_note(rows), LEGEND))
-
-
-def scores_json(group: ScoreGroup) -> list[dict[str, Any]]:
-    """Every line with all its figures, one value a seed."""
-    return [
-        {
-            "name": line[0].name,
-            "seeds": [score.seed for score in line],
-            "results": {k: [s.results.get(k) for s in line] for k in result_keys([s.results for s in line])},
-            **{k: [s.costs.get(k) for s in line] for k in result_keys([s.costs for s in line])},
-        }
-        for line in lines(group)
-    ]
-
-
-def scores_csv(groups: Sequence[ScoreGroup]) -> str:
-    """Every run, every figure, full precision, one row each."""
-    scores = [score for group in groups for score in group.scores]
-    results, costs = (result_keys([getattr(score, part) for score in scores]) for part in ("results", "costs"))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["protocol", "dataset", "run", "seed", *results, *costs, "source"])
-    for s in scores:
-        figures = [*(s.results.get(key) for key in results), *(s.costs.get(key) for key in costs)]
-        writer.writerow([s.protocol, s.dataset, s.name, s.seed, *figures, s.source])
-    return out.getvalue()

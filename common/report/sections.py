@@ -5,35 +5,34 @@ and pictures of details.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from common.report.ablation.studies import study_tables
-from common.report.bd_table import Comparison, bd_table, compared, rates_json
-from common.report.figures.blocks import block_figures
+from common.report.bd_table import Comparison, bd_table, compared
 from common.report.figures.gallery import gallery, gallery_rows
 from common.report.figures.plot import rd_figure
-from common.report.figures.sheets import frame_figures, sheet_figures
-from common.report.flow_tables import scores_json, scores_table
+from common.report.figures.sheets import block_figures, frame_figures, sheet_figures
+from common.report.flow_tables import scores_table
 from common.report.sequences import sequence_tables
 from common.report.tables import POINTS, POINTS_OF_CLIPS, Table, points_table
 from common.report.words import heading_of, overrides_in_words
 from common.results.bd import Method
 from common.results.curves import Group
 from common.results.flow_results import ScoreGroup
-from common.results.point_names import distinct
+from common.results.groups import shortly_named
 from common.results.seeds import mean_over_seeds
 
 
 class Section(NamedTuple):
     """What the report says of one protocol and set of pictures or clips.
 
-    `group` holds means over seeds; `shown` the same, its runs named without the overrides that all of them have.
+    `group` holds means over seeds; `shown` the same, its runs named without `shared`, the overrides that all have.
     """
 
     group: Group
     shown: Group
+    shared: str
     heading: str
     studies: list[Table]
     points: Table
@@ -67,15 +66,6 @@ class Section(NamedTuple):
         if self.frames:
             return f"How frames are coded, part by part · {self.heading}", [*self.frames]
         return f"What attention and refinement do · {self.heading}", self.blocks
-
-    def to_json(self) -> dict[str, Any]:
-        return _json(self) | {
-            "curves": [curve.to_json() for curve in self.group.curves],
-            "bd": [_table_json(table) for table in self.bd],
-            "notes": [*self.points.notes],
-            "bd_rates": rates_json(self.comparison) if self.comparison else [],
-            "sequences": [_table_json(table) for table in self.sequences],
-        }
 
 
 class ScoreSection(NamedTuple):
@@ -111,9 +101,6 @@ class ScoreSection(NamedTuple):
         """Heading and pictures of a closer look."""
         return f"Pairs of pictures and their flow · {self.heading}", self.sheets
 
-    def to_json(self) -> dict[str, Any]:
-        return _json(self) | {"scores": scores_json(self.group)}
-
 
 def rate_section(
     measured: Group, method: Method, out: Path, suffix: str, anchor: int | None = None, vector: bool = False
@@ -123,7 +110,7 @@ def rate_section(
     `anchor` is the place of the curve that BD-rates are against.
     """
     whole = measured._replace(curves=tuple(mean_over_seeds(curve) for curve in measured.curves))
-    g, shared = _shortly_named(whole)
+    g, shared = shortly_named(whole)
     heading = heading_of(g.protocol, g.dataset)
     figures = [
         rd_figure(g.curves, measure, out / f"rd_{_file_name(measure.key)}{suffix}.png", heading, vector)
@@ -139,7 +126,9 @@ def rate_section(
     title = POINTS_OF_CLIPS if clips else POINTS
     points = points_table(g.curves, f"{title} (all runs: {overrides_in_words(shared)})" if shared else title)
     closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
-    return Section(whole, g, heading, studies, points, [bd_table(found)] if found else [], drawn, *closer, found)
+    return Section(
+        whole, g, shared, heading, studies, points, [bd_table(found)] if found else [], drawn, *closer, found
+    )
 
 
 def _file_name(metric: str) -> str:
@@ -152,26 +141,6 @@ def score_section(g: ScoreGroup, out: Path, suffix: str) -> ScoreSection:
     return ScoreSection(
         g, heading_of(g.protocol, g.dataset), study_tables(g), scores_table(g), sheet_figures(g, out, suffix)
     )
-
-
-def _shortly_named(g: Group) -> tuple[Group, str]:
-    """`g` with runs named without the overrides that all of them have, and those."""
-    labels, shared = distinct([curve.name for curve in g.of_kind("run")])
-    names = iter(labels)
-    curves = (replace(curve, name=next(names)) if curve.kind == "run" else curve for curve in g.curves)
-    return g._replace(curves=tuple(curves)), shared
-
-
-def _json(section: Section | ScoreSection) -> dict[str, Any]:
-    return {
-        "protocol": section.group.protocol,
-        "dataset": section.group.dataset,
-        "studies": [_table_json(table) for table in section.studies],
-    }
-
-
-def _table_json(table: Table) -> dict[str, Any]:
-    return {"title": table.title, "columns": table.columns, "rows": table.rows, "notes": list(table.notes)}
 
 
 def _studies(section: Section | ScoreSection, name: str = "study") -> dict[str, Table]:

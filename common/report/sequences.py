@@ -8,7 +8,7 @@ baseline's "quality".
 from collections.abc import Sequence
 from dataclasses import replace
 
-from common.report.tables import Table, footnotes, percent, setting_of
+from common.report.tables import Table, footnotes, percent
 from common.results.bd import BDRate, Method, bd_rate
 from common.results.curves import Curve, Group, Point
 from common.results.record import Modality
@@ -77,7 +77,7 @@ def _points(clips: dict[str, list[Curve]], group: Group) -> Table:
         for curve in curves:
             for i, point in enumerate(curve.points):
                 first = len(rows) in breaks
-                rows.append([name if first else "", curve.name if i == 0 else "", setting_of(point), *_figures(point)])
+                rows.append([name if first else "", curve.name if i == 0 else "", point.setting, *_figures(point)])
     kept = [i for i in range(len(COLUMNS)) if any(row[i] for row in rows)]
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
     notes = [LEGEND] if any(row[-3] for row in rows) else []

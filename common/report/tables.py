@@ -1,16 +1,12 @@
-"""Tables of points and failures, and cells of BD-rates: rows of text, for a terminal, Markdown, LaTeX and HTML."""
+"""Tables of points, and cells of BD-rates: rows of text, for a terminal, Markdown, LaTeX and HTML."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
 from common.results.bd import MIN_OVERLAP, BDQuality, BDRate, doubts
-from common.results.collect import Failure
-from common.results.curves import Curve, Group, Point, own_of
+from common.results.curves import Curve, Point, own_of
 from common.results.measures import Measure
-from common.results.point_names import among_siblings
 
 MARK = "†"
 
@@ -54,17 +50,10 @@ def points_table(curves: Sequence[Curve], title: str = POINTS) -> Table:
     return Table(title, [columns[i] for i in kept], rows, breaks=frozenset(breaks - {0}), notes=notes)
 
 
-def setting_of(point: Point) -> str:
-    """λ or the quality at which a point was made, empty where it is not said."""
-    found = (point.extra.get(key) for key in ("lmbda", "quality", "qp", "crf"))
-    setting = next((value for value in found if value is not None), None)
-    return "" if setting is None else f"{setting:g}" if isinstance(setting, (int, float)) else str(setting)
-
-
 def _figures(point: Point, own: Sequence[Measure]) -> list[str]:
     extra = point.extra
     return [
-        setting_of(point),
+        point.setting,
         _format(extra.get("seeds"), "d"),
         f"{point.bpp:.4f}",
         _format(extra.get("bpp_estimated"), ".4f"),
@@ -116,12 +105,6 @@ def overlapping(overlap: float) -> str:
     return f" ({int(100 * overlap)} %)" if overlap < MIN_OVERLAP else ""
 
 
-def failures_table(failures: Sequence[Failure]) -> Table:
-    """Points without a result, and why."""
-    names = among_siblings([failure.folder for failure in failures])
-    return Table("Failed", ["point", "reason"], [[name, f.reason] for name, f in zip(names, failures)], labels=2)
-
-
 def to_html(table: Table) -> str:
     """A `<table>` under a heading, the notes below."""
 
@@ -135,23 +118,3 @@ def to_html(table: Table) -> str:
     rows = "\n".join(body)
     grid = f"<table><tr>{head}</tr>\n{rows}\n</table>"
     return f"<h3>{escape(table.title)}</h3>\n<div class=wide>{grid}</div>\n{notes}\n"
-
-
-def points_csv(groups: Sequence[Group]) -> str:
-    """Every point of every group, full precision, one row each."""
-    extras = dict.fromkeys(key for g in groups for c in g.curves for point in c.points for key in point.extra)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["protocol", "dataset", "curve", "kind", "bpp", "psnr", "ms_ssim", "ms_ssim_db", *extras, "source"])
-    for g in groups:
-        for c in g.curves:
-            for p in c.points:
-                figures = [
-                    p.bpp,
-                    p.psnr,
-                    p.ms_ssim,
-                    p.quality("ms-ssim-rgb"),
-                    *(p.extra.get(key) for key in extras),
-                ]
-                writer.writerow([g.protocol, g.dataset, c.name, c.kind, *figures, p.source])
-    return out.getvalue()

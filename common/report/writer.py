@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -12,21 +11,20 @@ from common.errors import LicError
 from common.io import make_folder, write_json, write_text
 from common.report.bd_table import anchor_places
 from common.report.figures.plot import VECTOR
-from common.report.flow_tables import scores_csv
 from common.report.html.page import page
 from common.report.html.training_part import runs_of, settings_table
 from common.report.labels import renamed
 from common.report.latex import to_latex
-from common.report.markdown import text_of, to_markdown
 from common.report.sections import ScoreSection, Section, rate_section, score_section
-from common.report.tables import Table, failures_table, points_csv
+from common.report.tables import Table
 from common.report.terminal import to_rich
+from common.report.text_files import points_csv, report_json, report_md, scores_csv
 from common.report.words import told_apart
 from common.results.bd import DEFAULT, Method
 from common.results.collect import Failure, gathered, joined
 from common.results.curves import load
-from common.results.flow_results import group_scores
-from common.results.groups import group
+from common.results.groups import group, group_scores
+from common.results.point_names import among_siblings
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,7 @@ class Report:
     folder: Path
     sections: Sequence[Section | ScoreSection]
     failures: list[Failure]
+    failed: Table | None  # the same as a table
     files: list[Path] = field(default_factory=list)
 
     def suffixed(self) -> Iterator[tuple[Section | ScoreSection, str]]:
@@ -73,14 +72,16 @@ def write_report(
     Raises:
         LicError: nothing was found, a given file cannot be read, or there is no such anchor or RUN.
     """
-    collection, more = renamed(gathered(folders, baselines), [load(path) for path in _once(published)], labels)
+    collection, more = gathered(folders, baselines), [load(path) for path in _once(published)]
+    if labels:
+        collection, more = renamed(collection, more, labels)
     collection = joined(collection)
     groups = group(collection.curves, more)
     scores = group_scores(collection.scores)
     if not (groups or scores or collection.failures):
         places = ", ".join(str(folder) for folder in folders)
         raise LicError(f"No result.json and no *.baseline.json below {places}; is this the folder of a sweep?")
-    anchors = anchor_places(groups, anchor)
+    anchors = [None] * len(groups) if anchor is None else anchor_places(groups, anchor)
     make_folder(out)
     sections: list[Section | ScoreSection] = [
         *(rate_section(g, method, out, _suffix(i), at, latex) for i, (g, at) in enumerate(zip(groups, anchors))),
@@ -88,9 +89,15 @@ def write_report(
     ]
     headings = told_apart([section.heading for section in sections])
     sections = [section._replace(heading=heading) for section, heading in zip(sections, headings)]
-    report = Report(title, out, sections, collection.failures)
-    html = page(title, sections, _failures(report), collection, method)
-    texts = {"report.html": html, "report.md": _as_markdown(report, settings_table(runs_of(collection)))}
+    failed = failures_table(collection.failures)
+    report = Report(title, out, sections, collection.failures, failed)
+    runs = runs_of(collection)
+    settings = settings_table(runs)
+    closing = [table for table in (settings, failed) if table]
+    texts = {
+        "report.html": page(title, sections, runs, settings, failed, method),
+        "report.md": report_md(title, sections, closing),
+    }
     if groups or not scores:
         texts["points.csv"] = points_csv(groups)
     if scores:
@@ -99,12 +106,20 @@ def write_report(
         texts |= _as_latex(report)
     for name, text in texts.items():
         write_text(out / name, text)
-    write_json(out / "report.json", _as_json(report))
+    write_json(out / "report.json", report_json(title, sections, collection.failures))
     report.files.extend(out / name for name in (*texts, "report.json"))
     pictures = [picture for section in sections for picture in (*section.figures, *section.closer[1])]
     drawn = [file for picture in pictures for kind in VECTOR if (file := picture.with_suffix(kind)).exists()]
     report.files.extend([*pictures, *(drawn if latex else [])])
     return report
+
+
+def failures_table(failures: Sequence[Failure]) -> Table | None:
+    """Points without a result, and why; None where there are none."""
+    if not failures:
+        return None
+    names = among_siblings([failure.folder for failure in failures])
+    return Table("Failed", ["point", "reason"], [[name, f.reason] for name, f in zip(names, failures)], labels=2)
 
 
 def _suffix(i: int) -> str:
@@ -128,27 +143,9 @@ def print_report(report: Report, console: Console) -> None:
                 console.print(*to_rich(table, console.width), sep="\n")
             for note in dict.fromkeys(note for table in tables for note in table.notes):
                 console.print(Text(note, style="dim"))
-    if report.failures:
-        console.print(*to_rich(failures_table(report.failures), console.width), sep="\n")
+    if report.failed:
+        console.print(*to_rich(report.failed, console.width), sep="\n")
     console.print(Text(f"Report: {report.folder / 'report.html'}"), soft_wrap=True)
-
-
-def _failures(report: Report) -> list[Table]:
-    return [failures_table(report.failures)] if report.failures else []
-
-
-def _as_markdown(report: Report, settings: Table | None) -> str:
-    parts = [f"# {text_of(report.title)}\n"]
-    for section in report.sections:
-        parts.append(f"## {text_of(section.heading)}\n")
-        parts += [f"![{figure.stem}]({figure.name})\n" for figure in section.figures]
-        parts += [to_markdown(table) for table in section.tables]
-        heading, pictures = section.closer
-        if pictures:
-            parts.append(f"## {text_of(heading)}\n")
-            parts += [f"![{picture.stem}]({picture.name})\n" for picture in pictures]
-    parts += [to_markdown(table) for table in ([settings] if settings else []) + _failures(report)]
-    return "\n".join(parts)
 
 
 def _as_latex(report: Report) -> dict[str, str]:
@@ -158,11 +155,3 @@ def _as_latex(report: Report) -> dict[str, str]:
         for name, table in section.named_tables.items():
             files[f"{name}{suffix}.tex"] = to_latex(table, f"{name}{suffix}")
     return files
-
-
-def _as_json(report: Report) -> dict[str, Any]:
-    return {
-        "title": report.title,
-        "groups": [section.to_json() for section in report.sections],
-        "failures": [{"folder": str(failure.folder), "reason": failure.reason} for failure in report.failures],
-    }

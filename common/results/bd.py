@@ -46,15 +46,15 @@ class BDRate(NamedTuple):
     """Rate of the test curve against the anchor's at equal quality.
 
     Attributes:
-        percent: negative when the test needs fewer bits; None when the curves cannot be compared (`note` says
+        percent: negative when the test needs fewer bits; None when the curves cannot be compared (`notes` say
             why).
         overlap: part of the two curves' joint quality range that both cover, 0 to 1.
-        note: empty, or what to know before quoting the figure.
+        notes: what to know before quoting the figure.
     """
 
     percent: float | None
     overlap: float
-    note: str
+    notes: tuple[str, ...]
 
 
 class BDQuality(NamedTuple):
@@ -65,7 +65,7 @@ class BDQuality(NamedTuple):
 
     db: float | None
     overlap: float
-    note: str
+    notes: tuple[str, ...]
 
 
 class _Prepared(NamedTuple):
@@ -96,8 +96,8 @@ def bd_rate(anchor: Curve, test: Curve, metric: Metric = "psnr-rgb", method: Met
     >>> round(result.percent, 2), result.overlap
     (-10.0, 1.0)
     """
-    delta, overlap, note = _compared(anchor, test, metric, method, axis=1)
-    return BDRate(None if delta is None else _growth(delta), overlap, note)
+    delta, overlap, notes = _compared(anchor, test, metric, method, axis=1)
+    return BDRate(None if delta is None else _growth(delta), overlap, notes)
 
 
 def bd_psnr(anchor: Curve, test: Curve, metric: Metric = "psnr-rgb", method: Method = DEFAULT) -> BDQuality:
@@ -114,7 +114,7 @@ def bd_matrix(
 
 def doubts(result: BDRate | BDQuality) -> list[str]:
     """The notes of a figure, but for that on a small overlap, which tables put into the cell."""
-    return [note for note in result.note.split("; ") if note and not note.startswith(SHARED)]
+    return [note for note in result.notes if not note.startswith(SHARED)]
 
 
 def _growth(log10: float) -> float:
@@ -123,18 +123,18 @@ def _growth(log10: float) -> float:
 
 def _compared(
     anchor: Curve, test: Curve, metric: Metric, method: Method, axis: Literal[0, 1]
-) -> tuple[float | None, float, str]:
+) -> tuple[float | None, float, tuple[str, ...]]:
     """Mean distance of the other axis over `axis` (None where there is none), the overlap along `axis`, and notes."""
     ready = _prepare(anchor, test, metric, method, axis)
     if not ready.comparable:
-        return None, ready.overlap, "; ".join(ready.notes)
+        return None, ready.overlap, tuple(ready.notes)
     a, b = (tuple(map(tuple, points.tolist())) for points in (ready.anchor, ready.test))
     # A report compares every two curves, in several tables: once is enough, also for the other way round.
     delta = _delta(min(a, b), max(a, b), ready.method, axis)
     if a > b:
         delta = _Delta(-delta.mean, -delta.straight, delta.left[::-1])
     notes = [*ready.notes, *_doubts(ready, delta, (anchor.name, test.name), metric, axis)]
-    return (delta.mean if abs(delta.mean) < 100 else None), ready.overlap, "; ".join(notes)
+    return (delta.mean if abs(delta.mean) < 100 else None), ready.overlap, tuple(notes)
 
 
 @lru_cache(maxsize=10_000)

@@ -1,5 +1,6 @@
 """What lies below some folders: curves, scores, and points that failed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from common.errors import LicError
 from common.io import read_json
 from common.results.curves import Curve, load
 from common.results.flow_results import Score, score
-from common.results.groups import content_of
 from common.results.record import Modality, read_record
 
 
@@ -66,6 +66,12 @@ def gathered(folders: Sequence[Path], baselines: Sequence[Path]) -> Collection:
         and (not measured or (curve.protocol, content_of(curve.dataset)) in measured)
     ]
     return found._replace(curves=[*found.curves, *fresh])
+
+
+def content_of(dataset: str | None) -> str | None:
+    """What of an identity is the same for the same pictures or clips under other names: numbers and hashes."""
+    sets = re.findall(r"(\d+ (?:picture|sequence)s? [0-9a-f]{8})(?:, |$)", dataset or "")
+    return ", ".join(sorted(sets)) or dataset
 
 
 def read(folders: Sequence[Path]) -> Collection:

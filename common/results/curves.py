@@ -23,6 +23,7 @@ from common.results.record import Modality, Part, Record, read_record
 
 Kind = Literal["run", "baseline", "published"]
 Metric = str  # "psnr-rgb", "ms-ssim-rgb", or the key of a measure of one's own
+SETTINGS = ("lmbda", "quality", "qp", "crf")
 METRICS: tuple[Metric, ...] = tuple(measure.key for measure in STANDARD)
 
 
@@ -59,6 +60,17 @@ class Point:
         """
         record = self.record
         return record.at(self.extra.get("quality")) if record and record.kind is kind else []
+
+    @property
+    def setting(self) -> str:
+        """λ or the quality at which the point was made, empty where it is not said."""
+        value = self.extra.get(self.setting_key)
+        return "" if value is None else f"{value:g}" if isinstance(value, (int, float)) else str(value)
+
+    @property
+    def setting_key(self) -> str:
+        """Which of SETTINGS it was made at."""
+        return next((key for key in SETTINGS if self.extra.get(key) is not None), "")
 
     def quality(self, metric: Metric) -> float | None:
         """PSNR or MS-SSIM in dB, or a measure of one's own, turned so that more is better."""

@@ -5,7 +5,7 @@
 ("pair_time": s). What was drawn of a pair is `flow/SET_PAIR.png`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,17 +66,3 @@ def score(content: Mapping[str, Any], timing: Mapping[str, Any], path: Path) -> 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def group_scores(scores: Sequence[Score]) -> list[ScoreGroup]:
-    """Scores by (protocol, test sets), those with most runs first."""
-    groups: dict[tuple[str | None, str | None], list[Score]] = {}
-    for each in scores:
-        groups.setdefault((each.protocol, each.dataset), []).append(each)
-    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
-    return [ScoreGroup(*key, tuple(members)) for key, members in ordered]
-
-
-def result_keys(runs: Sequence[Mapping[str, float | None]]) -> list[str]:
-    """Every SET/FIGURE that one of the runs has, in the order in which they are met."""
-    return list(dict.fromkeys(key for results in runs for key in results))

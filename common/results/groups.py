@@ -1,4 +1,4 @@
-"""Groups curves that may share a table, removes repeated measurements, and makes names unique."""
+"""Groups what may share a table, removes repeated measurements, and makes names unique."""
 
 import math
 import re
@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from common.results.collect import content_of
 from common.results.curves import Curve, Group, Point
+from common.results.flow_results import Score, ScoreGroup
+from common.results.point_names import distinct
 from common.results.record import read_record
 
 
@@ -27,10 +30,21 @@ def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Grou
     return [Group(members[0].protocol, members[0].dataset, tuple(members)) for members in joined]
 
 
-def content_of(dataset: str | None) -> str | None:
-    """What of an identity is the same for the same pictures or clips under other names: numbers and hashes."""
-    sets = re.findall(r"(\d+ (?:picture|sequence)s? [0-9a-f]{8})(?:, |$)", dataset or "")
-    return ", ".join(sorted(sets)) or dataset
+def group_scores(scores: Sequence[Score]) -> list[ScoreGroup]:
+    """Scores by (protocol, test sets), those with most runs first."""
+    groups: dict[tuple[str | None, str | None], list[Score]] = {}
+    for each in scores:
+        groups.setdefault((each.protocol, each.dataset), []).append(each)
+    ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
+    return [ScoreGroup(*key, tuple(members)) for key, members in ordered]
+
+
+def shortly_named(whole: Group) -> tuple[Group, str]:
+    """`whole` with runs named without the overrides that all of them have, and those."""
+    labels, shared = distinct([curve.name for curve in whole.of_kind("run")])
+    names = iter(labels)
+    curves = (replace(curve, name=next(names)) if curve.kind == "run" else curve for curve in whole.curves)
+    return whole._replace(curves=tuple(curves)), shared
 
 
 def each_once(curves: Sequence[Curve]) -> list[Curve]:

@@ -1,6 +1,5 @@
 """Helpers that tests import."""
 
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -11,8 +10,8 @@ from hydra import initialize_config_module
 from hydra.core.hydra_config import HydraConfig
 from torch import nn
 
-import conf
 from common.run import resolvers
+from common.spelling import all_options
 
 
 def compose(*overrides: str, root: str = "train") -> Any:
@@ -26,8 +25,9 @@ def compose(*overrides: str, root: str = "train") -> Any:
 
 def options(group: str) -> list[str]:
     """Every option of a group of `conf`, sub-folders included, those that only others build on left out."""
-    folder = Path(conf.__file__).parent / group
-    return sorted(str(file.relative_to(folder).with_suffix("")) for file in folder.glob("**/[!_]*.yaml"))
+    found = all_options(group)
+    assert found, f"conf has no group {group}"
+    return found
 
 
 def textured(height: int, width: int, seed: int = 0) -> np.ndarray:

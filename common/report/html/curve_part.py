@@ -7,15 +7,21 @@ from typing import Any
 
 from common.report.html.controls import count, option, select
 from common.report.sections import Section
-from common.report.tables import setting_of, to_html
+from common.report.tables import to_html
 from common.report.words import overrides_in_words
-from common.results.bd import SHARED, BDRate, Method, bd_matrix
+from common.results.bd import BDRate, Method, bd_matrix, doubts
 from common.results.curves import METRICS, Curve, Group, Metric, Point, own_of
-from common.results.point_names import distinct
 from common.results.points import decibel
 from common.results.record import Modality, Part
 
 MAX_COMPARED = 40  # curves in the matrix of BD-rates, which takes the square of their number
+
+
+def curve_part(number: int, section: Section, method: Method) -> tuple[dict[str, Any], str]:
+    """What the scripts draw of the page's section `number`, and where: its curves, and their BD-rates by `method`."""
+    data = curves_data(section.group, [curve.name for curve in section.shown.curves], section.shared)
+    data |= {"bd": bd_data(section.shown, method), "method": method}
+    return data, rd_part(number, data) + bd_part(number, data, section)
 
 
 def rd_part(number: int, data: dict[str, Any]) -> str:
@@ -71,8 +77,11 @@ def _points(data: dict[str, Any]) -> list[dict[str, Any]]:
     return [point for curve in data["curves"] for point in curve["points"]]
 
 
-def curves_data(group: Group) -> dict[str, Any]:
+def curves_data(group: Group, labels: Sequence[str], shared: str) -> dict[str, Any]:
     """The curves of `group` and the names of the photographs or clips that they were measured on.
+
+    Args:
+        labels: what to call the curves: names without `shared`, the overrides that all runs have.
 
     Returns:
         {"unit", "metrics": [{"key", "title", "unit", "axis", "sign": -1 where less is better}], "parts": [name],
@@ -88,7 +97,7 @@ def curves_data(group: Group) -> dict[str, Any]:
     unpaired: dict[str, None] = {}
     own = [measure.key for measure in own_of(group.curves)]
     curves: list[dict[str, Any]] = []
-    for curve in group.curves:
+    for curve, label in zip(group.curves, labels):
         points = []
         for point in curve.points:
             clips = point.parts(Modality.VIDEO)
@@ -104,10 +113,7 @@ def curves_data(group: Group) -> dict[str, Any]:
             mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
             mean += [_short(point.extra.get(key)) for key in own]
             points.append({"at": at(point), "mean": mean, "parts": parts})
-        curves.append({"name": curve.name, "label": curve.name, "kind": curve.kind, "points": points})
-    labels, shared = distinct([curve.name for curve in group.of_kind("run")])
-    for entry, label in zip((entry for entry in curves if entry["kind"] == "run"), labels):
-        entry["label"] = label
+        curves.append({"name": curve.name, "label": label, "kind": curve.kind, "points": points})
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
     metrics = [{"key": m.key, "title": m.title, "unit": m.unit, "axis": m.axis, "sign": m.sign} for m in group.measures]
     names = {"metrics": metrics, "parts": list(numbers), "unpaired": list(unpaired)}
@@ -116,8 +122,8 @@ def curves_data(group: Group) -> dict[str, Any]:
 
 def at(point: Point) -> str:
     """`λ 0.013`, or the quality of a classical codec; empty where it is not said."""
-    key = next((key for key in ("lmbda", "quality", "qp", "crf") if point.extra.get(key) is not None), None)
-    return "" if key is None else f"{'λ' if key == 'lmbda' else key} {setting_of(point)}"
+    key = {"lmbda": "λ"}.get(point.setting_key, point.setting_key)
+    return f"{key} {point.setting}" if key else ""
 
 
 def _figures(part: Part, own: Sequence[str]) -> list[float | None]:
@@ -166,8 +172,7 @@ def _cells(curves: Sequence[Curve], metric: Metric, method: Method, notes: dict[
     def cell(found: BDRate | None) -> list[Any]:
         if found is None:
             return [0.0, 1.0]
-        said = [note for note in found.note.split("; ") if note and not note.startswith(SHARED)]
-        numbers = [notes.setdefault(note, len(notes)) for note in said]
+        numbers = [notes.setdefault(note, len(notes)) for note in doubts(found)]
         return [_short(found.percent), round(found.overlap, 3), *([numbers] if numbers else [])]
 
     return [[cell(found) for found in row] for row in bd_matrix(curves, curves, metric, method)]

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from common.report.html.controls import count
-from common.report.html.curve_part import bd_data, bd_part, curves_data, rd_part
+from common.report.html.curve_part import curve_part
 from common.report.html.data_uris import data_uri
 from common.report.html.gallery_part import gallery_data, gallery_part
-from common.report.html.training_part import Run, addresses, runs_of, settings_table, training_data, training_part
+from common.report.html.training_part import Run, training_part
 from common.report.sections import ScoreSection, Section
 from common.report.tables import Table, to_html
 from common.results.bd import Method
-from common.results.collect import Collection
 from common.viz.palette import PAGE_OTHERS, PAGE_RUNS
 
 MAX_BYTES = 14_500_000
@@ -37,27 +36,28 @@ NO_SCRIPT = (
 
 
 def page(
-    title: str, sections: Sequence[Section | ScoreSection], failures: Sequence[Table], found: Collection, method: Method
+    title: str,
+    sections: Sequence[Section | ScoreSection],
+    runs: Sequence[Run],
+    settings: Table | None,
+    failed: Table | None,
+    method: Method,
 ) -> str:
     """The page of a report.
 
     Args:
-        failures: shown at the end, and said at the top.
-        found: what was collected, whose runs' training and settings are shown.
+        runs: whose training is shown.
+        settings: in which they differ, shown at the end.
+        failed: shown at the end, and said at the top.
         method: interpolation of the BD-rates.
     """
     rated = [section for section in sections if isinstance(section, Section)]
-    runs = runs_of(found)
-    curves = [
-        {**curves_data(section.group), "bd": bd_data(section.shown, method), "method": method} for section in rated
-    ]
-    trained = training_data(runs)
-    scripts = _packed("data", _json({"sections": curves, "training": trained}).encode())
+    curves = [curve_part(number, section, method) for number, section in enumerate(rated)]
+    trained, training = training_part(runs)
+    scripts = _packed("data", _json({"sections": [data for data, _ in curves], "training": trained}).encode())
     if rated or trained:
         scripts += _packed("plotly", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
-    settings = settings_table(runs)
-    closing = [_closing(settings, "settings")] if settings else []
-    closing += [_closing(table, "failed") for table in failures]
+    closing = [_closing(table, name) for table, name in ((settings, "settings"), (failed, "failed")) if table]
 
     tables = [_tables(section) for section in sections]
     left = MAX_BYTES - SHELL - len(scripts) - sum(len(text.encode()) for text in (*chain(*tables), *closing))
@@ -67,29 +67,27 @@ def page(
     for section, (above, below), closer in zip(sections, tables, sheets):
         live, gallery = "", ""
         if isinstance(section, Section):
-            live = rd_part(number, curves[number]) + bd_part(number, curves[number], section)
+            live = curves[number][1]
             shown = gallery_data(section.group.curves, max(0, left) // len(rated))
             gallery = gallery_part(number, shown, _json(shown)) if shown else ""
             number += 1
         parts.append(f"<section>\n<h2>{escape(section.heading)}</h2>\n{live}{above}{gallery}{below}</section>\n")
         if closer:
             parts.append(f"<section>\n<h2>{escape(section.closer[0])}</h2>\n{closer}</section>\n")
-    training = training_part(trained, addresses(runs))
     links = {"training": "training"} if training else {}
     links |= {"settings": "settings that differ"} if settings else {}
-    about = _summary(sections, runs, failures, links)
+    about = _summary(sections, runs, len(failed.rows) if failed else 0, links)
     return _document(title, about, "".join([*parts, training, *closing]), scripts)
 
 
 def _summary(
-    sections: Sequence[Section | ScoreSection], runs: Sequence[Run], failures: Sequence[Table], links: Mapping[str, str]
+    sections: Sequence[Section | ScoreSection], runs: Sequence[Run], failed: int, links: Mapping[str, str]
 ) -> str:
     """What is on the page, in a line, with links down the page: `links` to other parts, text by name."""
     curves = len({run.curve for run in runs})
     noun = "curve" if any(isinstance(section, Section) for section in sections) else "line"
     said = [count(len(runs), "run"), count(curves, noun)] if runs else []
     more = [f'<a href="#{name}">{text}</a>' for name, text in links.items()]
-    failed = sum(len(table.rows) for table in failures)
     more += [f'<a class="bad" href="#failed">{count(failed, "point")} failed</a>'] if failed else []
     return f"<p>{' · '.join([*said, *more])}</p>\n{NO_SCRIPT}\n"
 

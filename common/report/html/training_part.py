@@ -34,7 +34,13 @@ class Run(NamedTuple):
         return " · ".join(part for part in (self.name, self.setting) if part)
 
 
-def training_part(trained: Sequence[dict[str, Any]], tracked: Sequence[tuple[str, str]]) -> str:
+def training_part(runs: Sequence[Run]) -> tuple[list[dict[str, Any]], str]:
+    """What the script draws of the training of `runs`, and where."""
+    trained = training_data(runs)
+    return trained, _markup(trained, addresses(runs))
+
+
+def _markup(trained: Sequence[dict[str, Any]], tracked: Sequence[tuple[str, str]]) -> str:
     """Training curves of all runs, one metric at a time, and links to those that W&B shows; empty without either."""
     links = " · ".join(f'<a href="{escape(address)}">{escape(label)}</a>' for label, address in tracked)
     elsewhere = f"<p class=note>Runs in Weights &amp; Biases: {links}</p>" if links else ""

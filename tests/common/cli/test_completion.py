@@ -44,4 +44,4 @@ def test_every_option_of_a_nested_group_but_those_that_others_build_on() -> None
     options = nested_options("model=image/")
     assert "model=image/swift" in options and "model=image/compressai/mbt2018" in options
     assert not any("_module" in option for option in options)
-    assert nested_options("trainer=") == nested_options("lmbda") == []
+    assert nested_options("trainer=") == nested_options("lmbda") == nested_options("image_codec=") == []

@@ -14,8 +14,8 @@ from rich.console import Console
 from common.errors import LicError
 from common.io import write_json
 from common.report.latex import FOREIGN, HEAD, latex_text, to_latex
-from common.report.markdown import text_of, to_markdown
 from common.report.tables import Table
+from common.report.text_files import text_of, to_markdown
 from common.report.writer import print_report, write_report
 from common.results.curves import load
 

@@ -13,7 +13,7 @@ from support.score_runs import score_run
 from common.cli.report import main
 from common.errors import LicError
 from common.io import write_json
-from common.report.figures.blocks import block_figures
+from common.report.figures.sheets import block_figures
 from common.report.sections import Section
 from common.report.writer import print_report, write_report
 from common.results.curves import Curve, Point, load
@@ -166,7 +166,7 @@ def test_what_all_runs_have_in_common_is_said_once(sweep: Path, tmp_path: Path) 
     short = ["swift_tiny attention=none", "swift_tiny attention=simplified"]
     assert [row[0] for row in section.points.rows if "swift" in str(row[0])] == short
     assert [row[0] for row in section.bd[0].rows] == short
-    whole = [curve["name"] for curve in section.to_json()["curves"]]
+    whole = [curve["name"] for curve in json.loads((tmp_path / "out/report.json").read_text())["groups"][0]["curves"]]
     assert [name for name in whole if "swift" in name] == [f"{name} data.train=photos/" for name in short]
 
 

@@ -10,7 +10,8 @@ from support.score_runs import DATASET, score_run
 from common.errors import LicError
 from common.io import write_json
 from common.results.collect import collect
-from common.results.flow_results import group_scores, score
+from common.results.flow_results import score
+from common.results.groups import group_scores
 from common.results.record import Modality, Record
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.report.tables import failures_table
+from common.report.writer import failures_table
 from common.results.collect import Failure
 from common.results.point_names import distinguishing
 
@@ -18,4 +18,4 @@ def test_a_failed_point_is_told_from_those_that_have_not_failed(tmp_path: Path) 
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(f"overrides: [size=tiny, lmbda={folder.name[6]}]\n")
     table = failures_table([Failure(folders[1], "out of disk"), Failure(tmp_path / "alone", "damaged")])
-    assert table.rows == [["lmbda=2", "out of disk"], ["alone", "damaged"]]
+    assert table is not None and table.rows == [["lmbda=2", "out of disk"], ["alone", "damaged"]]

@@ -12,7 +12,7 @@ from common.report.ablation.studies import study_tables
 from common.report.tables import Table
 from common.report.writer import print_report, write_report
 from common.results.collect import collect
-from common.results.flow_results import group_scores
+from common.results.groups import group_scores
 
 STUDY = {
     "title": "Pyramids, table 7",

@@ -9,7 +9,7 @@ from support.video_runs import video_run
 
 from common.report.figures.sheets import frame_sheets, mixed, pair_sheets, sheet_figures
 from common.results.collect import collect
-from common.results.flow_results import group_scores
+from common.results.groups import group_scores
 
 DATASET = "sintel_clean 2 pairs 01234567, sintel_clean_test 1 pair 89abcdef, stereo 1 pairs"
 NAMES = ["stereo_motorcycle", "sintel_clean_test_cave_1", "sintel_clean_alley_2", "sintel_clean_alley_1", "lost"]

@@ -17,7 +17,7 @@ from common.baselines.codecs import available
 from common.io import write_json
 from common.report.tables import percent
 from common.report.writer import write_report
-from common.results.bd import SHARED, bd_rate
+from common.results.bd import bd_rate, doubts
 from common.results.curves import Curve, Point
 from common.results.points import aggregate, results
 
@@ -184,7 +184,7 @@ def test_the_browser_compares_as_python_does(page: Page) -> None:
     for pair, found in zip(pairs, page.evaluate(ours, pairs)):
         a, b = (Curve(name, "run", tuple(Point(*p) for p in points)) for name, points in zip("ab", pair))
         wanted = bd_rate(a, b, method="pchip")
-        notes = [note for note in wanted.note.split("; ") if note and not note.startswith(SHARED)]
+        notes = doubts(wanted)
         assert found["notes"] == notes and found["overlap"] == pytest.approx(wanted.overlap)
         assert found["percent"] == (None if wanted.percent is None else pytest.approx(wanted.percent))
 

@@ -21,6 +21,7 @@ from common.report.html.training_part import Run, settings_table, training_data
 from common.report.writer import write_report
 from common.results.bd import bd_rate
 from common.results.curves import Curve, Group, Point, load
+from common.results.groups import shortly_named
 from common.run.configs import TRACKED, differing, read_config
 
 
@@ -32,7 +33,9 @@ def test_points_on_every_photograph_of_runs_and_of_classical_codecs(tmp_path: Pa
     run = Curve("net a=1 b=2", "run", (Point(1.5, None, 0.9, {"lmbda": 0.01, "seeds": 2}, tmp_path / "run.json"),))
     other = Curve("net a=1 b=3", "run", (Point(1.5, 31.123456, None),))
     jpeg = [Point(q / 10, 20.0 + q, 0.99, {"quality": q}, tmp_path / "jpeg.json") for q in (5, 9)]
-    data = curves_data(Group("image", None, (run, other, Curve("JPEG", "baseline", tuple(jpeg)))))
+    group = Group("image", None, (run, other, Curve("JPEG", "baseline", tuple(jpeg))))
+    shown, shared = shortly_named(group)
+    data = curves_data(group, [curve.name for curve in shown.curves], shared)
     assert data["unit"] == "photograph" and data["parts"] == ["cat", "dog"] and data["seeds"] and not data["unpaired"]
     assert data["shared"] == "a=1" and [c["label"] for c in data["curves"]] == ["net b=2", "net b=3", "JPEG"]
     point = {"at": "λ 0.01", "mean": [1.5, None, 10.0], "parts": {0: [1.0, 30.0, 10.0], 1: [2.0, None, None]}}
@@ -56,7 +59,7 @@ def test_pictures_of_results_whose_names_are_not_unique_are_not_shown(tmp_path: 
     run = Curve("net", "run", (Point(1.0, 30.0, None, {}, tmp_path / "result.json"),))
     assert [each.name for each in photographs([run])] == ["x-2.b", "y-2.b"]
     assert [row.name for row in gallery_rows([run])] == ["x-2.b", "y-2.b"]
-    data = curves_data(Group("image", None, (run,)))
+    data = curves_data(Group("image", None, (run,)), ["net"], "")
     assert (data["parts"], data["unpaired"]) == (["x-2.b", "y-2.b"], ["1"])
     assert "In the means only: 1. Several files" in rd_part(0, data)
 
