@@ -9,6 +9,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from common.errors import LicError
 
 
+def unchanged(optimizer: Optimizer, total_steps: int) -> LambdaLR:
+    """The base rate at every step."""
+    return LambdaLR(optimizer, lambda step: 1.0)
+
+
 def steps(optimizer: Optimizer, total_steps: int, fractions: Sequence[float], factors: Sequence[float]) -> LambdaLR:
     """Piecewise constant: `factors[i]` times the base rate for `fractions[i]` of `total_steps`.
 

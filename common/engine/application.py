@@ -21,13 +21,16 @@ from common.run import resolvers
 from common.run.folder import RunFolder
 from common.tracking.loggers import check_spelling
 from common.warning_filters import quiet
+from hydra_plugins.lic_conf.source import FOLDERS
 
 
 def without_null(argument: str) -> str:
     """`logger=null` as Hydra takes it on a command line, where `null` is no option of a group: `logger=[]`."""
     group, _, value = argument.partition("=")
-    chosen = value == "null" and re.fullmatch(r"\w+", group) and (Path(conf.__path__[0]) / group).is_dir()
-    return f"{group}=[]" if chosen else argument
+    if value != "null" or not re.fullmatch(r"\w+", group):
+        return argument
+    places = [Path(conf.__path__[0], folder, group) for folder in ("", *FOLDERS)]
+    return f"{group}=[]" if any(place.is_dir() for place in places) else argument
 
 
 def hydra_application(

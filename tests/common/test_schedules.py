@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from common.errors import LicError
-from common.schedules import cosine, steps
+from common.schedules import cosine, steps, unchanged
 
 
 def rates(scheduler_of: object, total: int) -> list[float]:
@@ -38,3 +38,7 @@ def test_cosine_rises_falls_and_ends_low() -> None:
     assert max(seen) == pytest.approx(2.0, rel=1e-3) and 15 < seen.index(max(seen)) < 25
     assert seen[-1] < 0.05 and seen[0] < 0.2
     assert seen[110] == pytest.approx(2.0 * (0.02 + 0.98 * 0.5), rel=0.02)
+
+
+def test_an_unchanged_rate() -> None:
+    assert rates(unchanged, 7) == [2.0] * 7

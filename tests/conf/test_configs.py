@@ -100,10 +100,21 @@ def test_a_protocol_names_its_classical_codecs_and_an_evaluation_none(choices: l
 
 FLOW_STAGES = ["chairs", "things", "sintel", "kitti"]
 VIDEO_STAGES = ["motion", "high", "lmbda_512", "lmbda_256", "lmbda_128", "lmbda_64"]
+MS_SSIM_STAGES = {"ms_ssim_128": 512, "ms_ssim_64": 256, "ms_ssim_32": 128, "ms_ssim_16": 64}
+DVC_STAGES = ["motion", "high", "lmbda_1024", "lmbda_512", "lmbda_256"]
+
+
+RECIPES = {
+    "flow/deeppynet": FLOW_STAGES,
+    "video/ofmc": [*VIDEO_STAGES, *MS_SSIM_STAGES],
+    "video/dvc": DVC_STAGES,
+}
 
 
 def test_every_stage_belongs_to_a_recipe() -> None:
-    assert options("stage") == sorted(FLOW_STAGES + VIDEO_STAGES)
+    assert set(options("stage")) == {*FLOW_STAGES, *VIDEO_STAGES, *MS_SSIM_STAGES, *DVC_STAGES}
+    swept = {name: compose(f"experiment={name}").hydra.sweeper.params.stage.split(",") for name in RECIPES}
+    assert swept == RECIPES
 
 
 @pytest.mark.parametrize("place, stage", list(enumerate(FLOW_STAGES)))
@@ -120,6 +131,35 @@ def test_every_stage_of_video_starts_from_the_motion_or_the_highest_rate(place: 
     assert cfg.warm_start == ([None, {"stage": "motion"}][place] if place < 2 else {"stage": "high"})
     assert cfg.lmbda == (1024 if place < 2 else int(stage.removeprefix("lmbda_")))
     assert cfg.model.objective == ("all" if place else "motion")
+    assert cfg.model.scheduler._target_.endswith(".unchanged") and cfg.model.optimizer.lr == (
+        5e-5 if place < 2 else 2e-5
+    )
+
+
+@pytest.mark.parametrize("stage", MS_SSIM_STAGES)
+def test_the_last_stages_of_video_are_for_ms_ssim(stage: str) -> None:
+    cfg = compose("experiment=video/ofmc", f"stage={stage}")
+    assert cfg.warm_start == {"stage": f"lmbda_{MS_SSIM_STAGES[stage]}"}
+    assert (cfg.lmbda, cfg.distortion, cfg.model.objective) == (int(stage.removeprefix("ms_ssim_")), "ms_ssim", "all")
+    assert cfg.trainer.max_steps == 80_000 and cfg.model.optimizer.lr == 2e-5
+    assert cfg.label != compose("experiment=video/ofmc", "stage=lmbda_64").label, "two losses are two curves"
+
+
+def test_dvc_has_the_lambdas_of_its_paper() -> None:
+    for stage in DVC_STAGES:
+        cfg = compose("experiment=video/dvc", f"stage={stage}")
+        assert (
+            cfg.lmbda == (int(stage.removeprefix("lmbda_")) if "_" in stage else 2048)
+            and cfg.model.optimizer.lr == 1e-4
+        )
+        assert cfg.model.optimizer._target_ == "torch.optim.Adam" and list(cfg.model.scheduler.factors) == [1, 0.1]
+
+
+def test_the_recipe_of_flow_is_as_printed_and_a_variant_is_not() -> None:
+    printed, ours = compose("experiment=flow/deeppynet"), compose("experiment=flow/deeppynet_cosine")
+    assert (printed.model.delta, ours.model.delta) == (0.1, 0.8)
+    assert printed.model.scheduler._target_.endswith(".unchanged") and printed.model.optimizer.lr == 1e-4
+    assert ours.model.scheduler._target_.endswith(".cosine") and ours.trainer.max_steps == printed.trainer.max_steps
 
 
 def test_recipes_carry_the_published_lists() -> None:

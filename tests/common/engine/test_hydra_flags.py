@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.cli import main
+from common.engine.application import without_null
 from common.engine.hydra_flags import ordered
 
 Lic = Callable[..., int]
@@ -109,3 +110,9 @@ def test_logging_may_be_disabled(kind: str, lic: Lic, tmp_path: Path, monkeypatc
     monkeypatch.setattr("common.engine.fit.finish_run", lambda folder, *_: trained.append(folder))
     assert lic("train", "-m", "model=image/factorized", f"hydra/{kind}_logging=disabled", "report.enabled=false") == 0
     assert len(trained) == 1
+
+
+@pytest.mark.parametrize("group", ["logger", "attention", "residual"])
+def test_null_is_no_option_of_a_group_in_whatever_folder(group: str) -> None:
+    assert without_null(f"{group}=null") == f"{group}=[]"
+    assert without_null("warm_start=null") == "warm_start=null" and without_null(f"{group}=none") == f"{group}=none"
