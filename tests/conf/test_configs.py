@@ -101,7 +101,7 @@ def test_a_protocol_names_its_classical_codecs_and_an_evaluation_none(choices: l
 FLOW_STAGES = ["chairs", "things", "sintel", "kitti"]
 VIDEO_STAGES = ["motion", "high", "lmbda_512", "lmbda_256", "lmbda_128", "lmbda_64"]
 MS_SSIM_STAGES = {"ms_ssim_128": 512, "ms_ssim_64": 256, "ms_ssim_32": 128, "ms_ssim_16": 64}
-DVC_STAGES = ["motion", "high", "lmbda_1024", "lmbda_512", "lmbda_256"]
+DVC_STAGES = ["motion", "high", "lmbda_2048", "lmbda_512", "lmbda_256"]
 
 
 RECIPES = {
@@ -149,7 +149,7 @@ def test_dvc_has_the_lambdas_of_its_paper() -> None:
     for stage in DVC_STAGES:
         cfg = compose("experiment=video/dvc", f"stage={stage}")
         assert (
-            cfg.lmbda == (int(stage.removeprefix("lmbda_")) if "_" in stage else 2048)
+            cfg.lmbda == (int(stage.removeprefix("lmbda_")) if "_" in stage else 1024)
             and cfg.model.optimizer.lr == 1e-4
         )
         assert cfg.model.optimizer._target_ == "torch.optim.Adam" and list(cfg.model.scheduler.factors) == [1, 0.1]

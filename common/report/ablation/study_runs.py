@@ -111,8 +111,8 @@ def find_studies(group: Group | ScoreGroup) -> list[Study]:
     found: dict[tuple[str, ...], Study] = {}
     for measured in runs:
         config = _config(measured.source)
-        if not config.get("study"):
-            continue
+        if not config.get("study") or (config.get("model") or {}).get("objective", "all") != "all":
+            continue  # a stage that trains a part only, for the next to start from, is no row
         spec = config["study"]
         check_study(spec, str(measured.source and measured.source.parent))
         key = (spec["title"], config["system"], _settings(config), str(config["distortion"]))

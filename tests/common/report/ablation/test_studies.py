@@ -177,6 +177,13 @@ def test_matrix_of_bd_rates(tmp_path: Path) -> None:
     assert by_name["JPEG", "ours"][3].startswith("−") and by_name["New", "ours"][1].startswith("+")
 
 
+def test_a_stage_that_trains_a_part_only_is_no_row(tmp_path: Path) -> None:
+    run(tmp_path / "whole", "none", 2.0, model={"objective": "all"})
+    run(tmp_path / "part", "axial", 2.0, model={"objective": "motion"})
+    (table,) = tables(tmp_path)
+    assert [row["bpp"] for row in rows_of(table)] == ["0.4000", "", "", ""]
+
+
 def test_a_study_that_lacks_something_is_one_sentence(tmp_path: Path) -> None:
     lacking = copy.deepcopy(STUDY)
     del lacking["claims"]
