@@ -88,7 +88,13 @@ class VideoProtocol:
         write_csv(out / "sequences.csv", records)
         write_csv(out / "frames.csv", frames)
         times = {key: sum(seconds[key] for seconds in timing) / len(timing) for key in timing[0]}
-        details = {"conditions": self.conditions._asdict(), "gop": vars(codec.gop), "sequences": records}
+        parts = {name: sum(p.numel() for p in part.parameters()) for name, part in codec.named_children()}
+        details = {
+            "conditions": self.conditions._asdict(),
+            "gop": vars(codec.gop),
+            "parts": parts,
+            "sequences": records,
+        }
         results = aggregate(records) | means(self.metrics, records)
         return Evaluation(results, {**described(self.metrics), **details}, times)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from common.report.ablation.study_runs import Run, Study
 from common.report.mean_std import seeds_note, shown
 from common.report.tables import Table
+from common.results.points import decibel
 
 CLAIM = "paper: "
 
@@ -46,7 +47,7 @@ def rows_table(
         [[*labels, *(row[heading] for heading in headings)] for labels, row in zip(said, cells)],
         labels=len(names),
         breaks=frozenset(i for i in range(1, len(lines)) if lines[i].lmbda != lines[i - 1].lmbda),
-        notes=(*seeds_note(cells), *_doubled(study), *notes, *study.sources),
+        notes=(*seeds_note(cells), *_doubled(study), *notes, *_converted(study), *study.sources),
     )
 
 
@@ -81,14 +82,24 @@ def _lmbda(line: Line) -> str:
 
 
 def _claims(line: Line, spec: Mapping[str, Any]) -> dict[str, str]:
-    """Heading -> the paper's figure, with the decimals that its column is printed with (YAML reads 33.10 as 33.1)."""
+    """Heading -> the paper's figure, with the decimals that its column is printed with (YAML reads 33.10 as 33.1).
+
+    MS-SSIM that is printed from 0 to 1 is in dB here, as ours is.
+    """
     claims = {}
     for key, heading in spec["claims"].items():
         printed = [str(row[key]) for row in spec["rows"] if row.get(key) is not None]
         places = max((len(text.partition(".")[2]) for text in printed), default=0)
         value = line.claim.get(key)
+        if key == "ms_ssim" and value is not None:
+            value, places = decibel(value), 1
         claims[CLAIM + heading] = "" if value is None else f"{value:.{places}f}"
     return claims
+
+
+def _converted(study: Study) -> list[str]:
+    known = "ms_ssim" in study.spec["claims"]
+    return ["MS-SSIM: −10·log10(1 − MS-SSIM) of what the paper prints from 0 to 1."] if known else []
 
 
 def _doubled(study: Study) -> list[str]:

@@ -23,6 +23,7 @@ BESIDE = {
     "ms_ssim": "MS-SSIM dB",
     "ms_ssim_db": "MS-SSIM dB",
     "inference_ms": "dec. ms",
+    "params_m": "M param.",
 }
 LOSSES = {"mse": "bpp + λ·255²·MSE (of clips bpp + λ·MSE, pixels in [0, 1])", "ms_ssim": "bpp + λ·(1 − MS-SSIM)"}
 QUALITY = (

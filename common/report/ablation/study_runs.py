@@ -7,6 +7,7 @@ A run of a study has, in the `config.yaml` beside its result.json, `row` (its ro
     reference: the row that the others are compared with
     columns: [AAB, GMB]                 # what the table calls a row by
     claims: {psnr: PSNR, bpp: bpp}      # key in `rows` -> heading
+    counted: [motion_codec]             # parts of a codec whose parameters the paper counts; without it, all
     rows:                               # in the paper's order; without `row` where there is no code for it
       - {row: baseline, cells: [no, no], lmbda: 2.41, psnr: 27.23, bpp: 0.201}
     notes: [what to know of the claims]
@@ -141,8 +142,16 @@ def _run(point: Point, config: Mapping[str, Any]) -> Run:
     results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
     results["cost"] = cost({**result, "lmbda": lmbda}, config["distortion"])
     seconds = {key: point.extra.get(key) for key in ("encoding_time", "decoding_time")}
-    costs = {"parameters": result["parameters"], "gmacs": result.get("gmacs"), **seconds}
+    costs = {"parameters": _parameters(result, config["study"].get("counted")), "gmacs": result.get("gmacs"), **seconds}
     return Run(str(config["row"]), lmbda, int(config["seed"]), results, costs, point)
+
+
+def _parameters(result: Mapping[str, Any], counted: Sequence[str] | None) -> int | None:
+    """Those of the parts that are `counted`; None where the result, of before, has no parts."""
+    if counted is None:
+        return int(result["parameters"])
+    parts = result.get("parts")
+    return sum(parts.get(part, 0) for part in counted) if parts else None
 
 
 def _scored(score: Score, config: Mapping[str, Any]) -> Run:

@@ -26,6 +26,7 @@ def test_a_sweep_ends_beside_x264_and_a_run_is_measured_by_other_rows(
     assert lic("train", "-m", *command, *small, "lmbda=256") == 0
     (run,) = (file.parent for file in tmp_path.glob("runs/debug/*/result.json"))
     result = content(run / "result.json")
+    assert sum(result["parts"].values()) == result["parameters"] and result["parts"]["motion_codec"] > 0
 
     (report,) = tmp_path.glob("runs/debug/report-*/report.json")
     (group,) = content(report)["groups"]

@@ -177,6 +177,24 @@ def test_matrix_of_bd_rates(tmp_path: Path) -> None:
     assert by_name["JPEG", "ours"][3].startswith("−") and by_name["New", "ours"][1].startswith("+")
 
 
+def test_figures_stand_beside_claims_in_the_same_units(tmp_path: Path) -> None:
+    rows = [{"row": "none", "cells": ["no", "–"], "ms_ssim": 0.99, "params_m": 1.5}]
+    study = STUDY | {
+        "claims": {"ms_ssim": "MS-SSIM dB", "params_m": "parameters M"},
+        "rows": rows,
+        "counted": ["motion"],
+    }
+    folder = run(tmp_path, "none", 2.0, study=study)
+    content = json.loads((folder / "result.json").read_text())
+    write_json(folder / "result.json", content | {"parts": {"motion": 1_500_000, "intra": 9_000_000}})
+    (table,) = tables(tmp_path)
+    (row,) = rows_of(table)
+    assert row["paper: MS-SSIM dB"] == "20.0" and any("MS-SSIM: −10·log10(1 − MS-SSIM)" in note for note in table.notes)
+    assert (row["M param."], row["paper: parameters M"]) == ("1.50", "1.5"), "of the part that the paper counts"
+    write_json(folder / "result.json", content)
+    assert "M param." not in tables(tmp_path)[0].columns, "not known of a result of before"
+
+
 def test_a_stage_that_trains_a_part_only_is_no_row(tmp_path: Path) -> None:
     run(tmp_path / "whole", "none", 2.0, model={"objective": "all"})
     run(tmp_path / "part", "axial", 2.0, model={"objective": "motion"})
