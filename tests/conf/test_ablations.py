@@ -164,7 +164,8 @@ def test_pyramids_are_trained_on_procedural_pairs_or_as_in_the_thesis(table: str
     assert list(cfg.data.train) == ["flyingchairs"]
     for part in ("train", "crop", "canvas", "augmentation", "batch_size"):
         assert cfg.data[part] == recipe.data[part]
-    assert cfg.trainer.max_steps == recipe.trainer.max_steps and cfg.model.optimizer == recipe.model.optimizer
+    assert cfg.trainer.max_steps == recipe.trainer.max_steps
+    assert all(cfg.model[part] == recipe.model[part] for part in ("optimizer", "scheduler", "delta"))
     assert {f"{name}/epe" for name in cfg.data.test} == set(cfg.study.claims)
 
 
