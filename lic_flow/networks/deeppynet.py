@@ -8,7 +8,8 @@
 
 A. A. Jeny: "Optical flow-based media compression", thesis, Istanbul 2022, chapter 4; A. A. Jeny, M. B. Islam,
 T. Aydin: "DeepPyNet: A deep feature pyramid network for optical flow estimation", IVCNZ 2021. The iterations are those
-of J. Hur, S. Roth: "Iterative residual refinement", CVPR 2019. Where the text leaves it open: there are "double the number of pyramid levels" of them, 8, taken half at 1/16 and half at 1/8, the two levels that
+of J. Hur, S. Roth: "Iterative residual refinement", CVPR 2019. Where the text leaves it open:
+there are "double the number of pyramid levels" of them, 8, taken half at 1/16 and half at 1/8, the two levels that
 have a cost volume; one decoder with shared weights (it also speaks of one a level); the convolution that makes all
 levels' features equally many for the decoder has kernel 1 (printed: 2x2, which has no centre) and 32 channels, as Hur
 and Roth's; the decoder chooses among the cost volume's guesses by weights, as in the network that the volume is from,
