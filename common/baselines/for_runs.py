@@ -36,19 +36,22 @@ def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
     """The runs in or below `folders` by what they were evaluated on: photographs, or clips under some conditions.
 
     Each run says itself which codecs it is to be compared with: the configuration of a sweep over models or protocols
-    has those of the default.
+    has those of the default. Runs that cannot be read are left out: the report names them.
     """
     found: dict[str, Evaluated] = {}
     files = [
         file for folder in folders for file in [*folder.glob("result.json"), *sorted(folder.glob("*/result.json"))]
     ]
     for file in files:
-        record = read_record(file)
+        run = RunFolder(file.parent)
+        try:
+            record, cfg = read_record(file), run.config()
+        except LicError:
+            continue
         result = record.content
         if record.kind in (Modality.IMAGE, Modality.VIDEO):
-            run = RunFolder(file.parent)
             key = json.dumps([result["dataset"], record.conditions])
-            each, cfg = found.setdefault(key, Evaluated(run, result, [], {})), run.config()
+            each = found.setdefault(key, Evaluated(run, result, [], {}))
             wanted = OmegaConf.select(cfg, "report.baselines") or []
             each.baselines.extend(name for name in wanted if name not in each.baselines)
             each.metrics.update(OmegaConf.to_container(OmegaConf.select(cfg, "protocol.metrics") or DictConfig({})))  # type: ignore[arg-type]

@@ -23,7 +23,6 @@ class Comparison(NamedTuple):
     Attributes:
         rows: a curve, and its BD-rate by metric; a metric is missing where either of the two has no two points with it.
         lone: names of curves of one point, which cannot be compared.
-        dataset: identity of what the means are over.
         measures: what was compared.
     """
 
@@ -31,7 +30,6 @@ class Comparison(NamedTuple):
     method: Method
     rows: list[tuple[Curve, Mapping[Metric, BDRate]]]
     lone: list[str]
-    dataset: str | None
     measures: list[Measure]
 
 
@@ -88,7 +86,7 @@ def compared(group: Group, method: Method = DEFAULT, anchor: Curve | None = None
         return None
     lone = [curve.name for curve in group.curves if len(curve.points) == 1]
     measures = [each for each in group.measures if any(each.key in rates for _, rates in rows)]
-    return Comparison(anchor, method, sorted(rows, key=_rank), lone, group.dataset, measures)
+    return Comparison(anchor, method, sorted(rows, key=_rank), lone, measures)
 
 
 def _rank(row: tuple[Curve, Mapping[Metric, BDRate]]) -> tuple[bool, float]:

@@ -29,14 +29,13 @@ from common.results.point_names import among_siblings
 
 @dataclass(frozen=True)
 class Report:
-    """A written report; `folder` holds report.json, report.md, report.html, the figures, points.csv where there are
-    rate-distortion points and scores.csv where there are runs without a rate."""
+    """A written report; `folder` holds report.json, report.md, report.html, the figures, points.csv of
+    rate-distortion points and scores.csv of runs without a rate."""
 
     title: str
     folder: Path
     sections: Sequence[Section | ScoreSection]
-    failures: list[Failure]
-    failed: Table | None  # the same as a table
+    failed: Table | None  # points without a result, and why
     files: list[Path] = field(default_factory=list)
 
     def suffixed(self) -> Iterator[tuple[Section | ScoreSection, str]]:
@@ -90,7 +89,7 @@ def write_report(
     headings = told_apart([section.heading for section in sections])
     sections = [section._replace(heading=heading) for section, heading in zip(sections, headings)]
     failed = failures_table(collection.failures)
-    report = Report(title, out, sections, collection.failures, failed)
+    report = Report(title, out, sections, failed)
     runs = runs_of(collection)
     settings = settings_table(runs)
     closing = [table for table in (settings, failed) if table]
@@ -123,7 +122,7 @@ def failures_table(failures: Sequence[Failure]) -> Table | None:
 
 
 def _suffix(i: int) -> str:
-    """Of the names of a section's pictures."""
+    """Of the names of a section's files."""
     return f"-{i + 1}" if i else ""
 
 

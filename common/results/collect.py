@@ -21,7 +21,7 @@ class Failure(NamedTuple):
 
 
 class Collection(NamedTuple):
-    """What `collect` found below some folders."""
+    """What was found below some folders."""
 
     curves: list[Curve]
     scores: list[Score]

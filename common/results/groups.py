@@ -83,9 +83,7 @@ def _agree(a: Curve, b: Curve) -> bool:
 
 
 def _setting(point: Point) -> object:
-    return next(
-        (value for key in ("quality", "qp", "crf", "lmbda") if (value := point.extra.get(key)) is not None), None
-    )
+    return point.extra.get(point.setting_key)
 
 
 def _close(a: float | None, b: float | None) -> bool:

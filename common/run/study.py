@@ -1,4 +1,4 @@
-"""What an ablation table says of itself: `study` in the configuration of its runs, see `common.report.ablation`."""
+"""`study` in the configuration of an ablation's runs; `common.report.ablation.study_runs` says what is in it."""
 
 from collections.abc import Mapping
 from typing import Any

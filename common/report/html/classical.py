@@ -4,7 +4,6 @@
 exactly the length of the measured one, the original or the codec's version has changed, and no picture is shown.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice, zip_longest
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from common.cpus import granted
 from common.data.image_io import read_picture
 from common.errors import LicError
 from common.report.html.data_uris import as_uri
@@ -87,5 +87,5 @@ def made(wanted: Sequence[Wanted], side: int, quality: int) -> Iterator[str]:
         except (LicError, OSError, ValueError):
             return ""
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(granted()) as pool:
         yield from pool.map(make, wanted)

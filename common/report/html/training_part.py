@@ -65,7 +65,7 @@ def _markup(trained: Sequence[dict[str, Any]], tracked: Sequence[tuple[str, str]
 
 
 def runs_of(found: Collection) -> list[Run]:
-    """The runs that were found, by curve and λ, each folder once."""
+    """The runs that were found, curve by curve, each folder once."""
     places = [
         (curve.name, point.extra.get("lmbda"), point.extra.get("seed"), point.source)
         for curve in found.curves
@@ -75,7 +75,7 @@ def runs_of(found: Collection) -> list[Run]:
     places += [(score.name, None, score.seed, score.source) for score in found.scores]
     many_seeds = len({seed for _, _, seed, _ in places}) > 1
     names = list(dict.fromkeys(name for name, *_ in places))
-    short = dict(zip(names, distinct(names)[0])) if names else {}
+    short = dict(zip(names, distinct(names)[0]))
     runs: dict[Path, Run] = {}
     for name, lmbda, seed, source in places:
         if source is not None:

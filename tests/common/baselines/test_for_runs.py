@@ -86,6 +86,13 @@ def test_what_cannot_be_measured_is_said_once(tmp_path: Path) -> None:
     assert "there is no classical codec 'unheard'." in said and "moved.png" in said
 
 
+def test_a_damaged_result_keeps_no_other_run_from_its_baselines(tmp_path: Path, photographs: Path) -> None:
+    good = image_run(tmp_path / "good", [photographs / "one.png", photographs / "two.png"], "jpeg")
+    damaged = image_run(tmp_path / "damaged", [photographs / "one.png"], "jpeg")
+    (damaged / "result.json").write_text("{")
+    assert measured([good, damaged], tmp_path / "out") == (["01234567/jpeg.baseline.json"], "")
+
+
 def test_clips_are_those_of_the_run_under_its_own_conditions(tmp_path: Path, clips: Path) -> None:
     runs = [clip_run(tmp_path / f"gop{gop}", clips, "x264", "jpeg", gop=gop) for gop in (12, 2)]
     content = json.loads((runs[0] / "result.json").read_text())

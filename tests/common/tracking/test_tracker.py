@@ -239,9 +239,9 @@ def test_a_tracker_that_died_with_the_run_does_not_hide_why(tmp_path: Path, monk
 def test_the_tables_of_studies_are_tracked_with_the_report(tmp_path: Path) -> None:
     tables = [Table(f"Table {n}", ["row", "paper: PSNR"], [["baseline", "26.27"], ["aab", f"{n}"]]) for n in (2, 3)]
     group = Group("image", "kodak", ())
-    section = Section(group, group, "image", tables, tables[0], [], [], [])
+    section = Section(group, group, "", "image", tables, tables[0], [], [], [])
     wandb = {"_target_": "lightning.pytorch.loggers.WandbLogger", "group": "modules"}
-    track_report(OmegaConf.create({"logger": wandb}), Report("Modules", tmp_path, [section], []))
+    track_report(OmegaConf.create({"logger": wandb}), Report("Modules", tmp_path, [section], None))
     (run,) = tracked_runs(tmp_path, 1)
     assert (run.group, run.job_type) == ("modules", "report")
     for name, table in (("study", tables[0]), ("study-2", tables[1])):
