@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from common.io import written_whole
 from common.results.curves import Curve
 from common.results.measures import Measure
-from common.viz.palette import AXIS, GRID, INK, OTHERS, RUNS, SOFT
+from common.viz.palette import AXIS, GRID, INK, OTHERS, PAPER, RUNS, SOFT
 
+MARKERS = "osD^v"
 VECTOR = (".pdf", ".svg")
 # Fonts that journals take, and files that are the same when they are written again.
 _FILES: Any = {"pdf.fonttype": 42, "svg.hashsalt": "lic"}
@@ -73,8 +74,10 @@ def _styles(curves: Sequence[Curve]) -> list[dict[str, Any]]:
     runs = others = 0
     for curve in curves:
         if curve.kind == "run":
-            colour = RUNS[runs % len(RUNS)]
-            styles.append({"color": colour, "linewidth": 2.4, "marker": "o", "markersize": 6, "zorder": 3})
+            turn, place = divmod(runs, len(RUNS))  # with more runs than colours the markers tell them apart
+            face = {"markerfacecolor": PAPER} if turn % 2 else {}
+            line = {"color": RUNS[place], "linewidth": 2.4, "marker": MARKERS[turn % len(MARKERS)], "markersize": 6}
+            styles.append({**line, **face, "zorder": 3})
             runs += 1
         else:
             dash = "--" if curve.kind == "published" else "-"
