@@ -45,16 +45,17 @@ def evaluated(folders: Sequence[Path]) -> list[Evaluated]:
     for file in files:
         run = RunFolder(file.parent)
         try:
-            record, cfg = read_record(file), run.config()
+            record = read_record(file)
+            if record.kind not in (Modality.IMAGE, Modality.VIDEO):
+                continue
+            cfg = run.config()
         except LicError:
             continue
-        result = record.content
-        if record.kind in (Modality.IMAGE, Modality.VIDEO):
-            key = json.dumps([result["dataset"], record.conditions])
-            each = found.setdefault(key, Evaluated(run, result, [], {}))
-            wanted = OmegaConf.select(cfg, "report.baselines") or []
-            each.baselines.extend(name for name in wanted if name not in each.baselines)
-            each.metrics.update(OmegaConf.to_container(OmegaConf.select(cfg, "protocol.metrics") or DictConfig({})))  # type: ignore[arg-type]
+        key = json.dumps([record.content["dataset"], record.conditions])
+        each = found.setdefault(key, Evaluated(run, record.content, [], {}))
+        wanted = OmegaConf.select(cfg, "report.baselines") or []
+        each.baselines.extend(name for name in wanted if name not in each.baselines)
+        each.metrics.update(OmegaConf.to_container(OmegaConf.select(cfg, "protocol.metrics") or DictConfig({})))  # type: ignore[arg-type]
     return list(found.values())
 
 

@@ -4,12 +4,10 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
-import conf
 from common.distributed.external_ranks import ranks
 from common.engine.hydra_faults import one_sentence
 from common.engine.hydra_flags import show
@@ -21,16 +19,14 @@ from common.run import resolvers
 from common.run.folder import RunFolder
 from common.tracking.loggers import check_spelling
 from common.warning_filters import quiet
-from hydra_plugins.lic_conf.source import FOLDERS
+from hydra_plugins.lic_conf.source import ConfSource
 
 
 def without_null(argument: str) -> str:
     """`logger=null` as Hydra takes it on a command line, where `null` is no option of a group: `logger=[]`."""
     group, _, value = argument.partition("=")
-    if value != "null" or not re.fullmatch(r"\w+", group):
-        return argument
-    places = [Path(conf.__path__[0], folder, group) for folder in ("", *FOLDERS)]
-    return f"{group}=[]" if any(place.is_dir() for place in places) else argument
+    chosen = value == "null" and re.fullmatch(r"\w+", group) and ConfSource("lic", "lic-conf://conf").is_group(group)
+    return f"{group}=[]" if chosen else argument
 
 
 def hydra_application(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import LicError
-from common.results.points import plain
+from common.results.points import is_number, plain
 
 
 class Score(NamedTuple):
@@ -49,20 +49,16 @@ def score(content: Mapping[str, Any], timing: Mapping[str, Any], path: Path) -> 
     """
     results = {}
     for key, values in content["results"].items():
-        if not (isinstance(values, list) and len(values) == 1 and (values[0] is None or _is_number(values[0]))):
+        if not (isinstance(values, list) and len(values) == 1 and (values[0] is None or is_number(values[0]))):
             raise LicError(f'{path}: "{key}" holds {values!r} where a list of one number is expected.')
         results[key] = values[0]
     costs = {"parameters": content.get("parameters"), "gmacs": content.get("gmacs"), **timing}
     return Score(
         name=plain(content.get("curve") or content.get("name") or path.parent.name),
         results=results,
-        costs={key: value for key, value in costs.items() if _is_number(value)},
+        costs={key: value for key, value in costs.items() if is_number(value)},
         protocol=content["protocol"],
         dataset=content.get("dataset"),
         seed=content.get("seed"),
         source=path,
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

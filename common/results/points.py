@@ -21,6 +21,11 @@ class Evaluation(NamedTuple):
     timing: Mapping[str, float]
 
 
+def is_number(value: object) -> bool:
+    """Whether it is one, as JSON has them: not true or false."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def decibel(v: float) -> float:
     """MS-SSIM `v` in [0, 1] as -10 log10(1 - v) dB; infinite at 1."""
     return math.inf if v >= 1 else -10 * math.log10(1 - v)

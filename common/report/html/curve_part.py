@@ -11,7 +11,7 @@ from common.report.tables import to_html
 from common.report.words import overrides_in_words
 from common.results.bd import BDRate, Method, bd_matrix, doubts
 from common.results.curves import METRICS, Curve, Group, Metric, Point, own_of
-from common.results.points import decibel
+from common.results.points import decibel, is_number
 from common.results.record import Modality, Part
 
 MAX_COMPARED = 40  # curves in the matrix of BD-rates, which takes the square of their number
@@ -133,11 +133,7 @@ def _figures(part: Part, own: Sequence[str]) -> list[float | None]:
 
 def _short(value: Any) -> float | None:
     """Five digits, enough to draw and to read, so that a page of many runs stays small."""
-    return float(f"{value:.5g}") if _is_number(value) and abs(value) < 1e9 else None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(f"{value:.5g}") if is_number(value) and abs(value) < 1e9 else None
 
 
 def bd_data(group: Group, method: Method) -> dict[str, Any]:

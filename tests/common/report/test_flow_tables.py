@@ -1,15 +1,11 @@
 """The table of runs without a rate, worked out by hand."""
 
-import csv
-import io
 from pathlib import Path
 
 import pytest
 from support.score_runs import score_run
 
 from common.report.flow_tables import column_of, lines, scores_table
-from common.report.sections import score_section
-from common.report.text_files import report_json, scores_csv
 from common.results.collect import collect
 from common.results.flow_results import ScoreGroup
 from common.results.groups import group_scores
@@ -79,19 +75,6 @@ def test_without_ground_truth_there_is_still_a_line(tmp_path: Path) -> None:
     score_run(tmp_path / "a", {})
     table = scores_table(group(tmp_path))
     assert table.columns == ["run", "M param.", "GMACs", "ms per pair"] and len(table.rows) == 1
-
-
-def test_files_hold_every_figure_of_every_run(runs: Path, tmp_path: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(scores_csv([group(runs)]))))
-    assert len(rows) == 5
-    (one,) = (row for row in rows if (row["run"], row["seed"]) == ("small_tiny", "1"))
-    assert (one["procedural_test/epe"], one["procedural_test/1px"], one["stereo/s40+"]) == ("1.0", "9.0", "")
-    assert (one["parameters"], one["gmacs"], one["pair_time"]) == ("1234000", "5.678", "0.03")
-    assert one["source"].endswith("small-1/result.json")
-    section = score_section(group(runs), tmp_path, "")
-    small = report_json("", [section], [])["groups"][0]["scores"][1]
-    assert (small["name"], small["seeds"], small["pair_time"]) == ("small_tiny", [0, 1, 2], [0.02, 0.03, 0.04])
-    assert small["results"]["procedural_test/epe"] == [0.8, 1.0, 1.2]
 
 
 def test_overrides_that_all_runs_have_stand_in_the_title() -> None:

@@ -15,7 +15,7 @@ from common.errors import LicError
 from common.io import write_json
 from common.report.latex import FOREIGN, HEAD, latex_text, to_latex
 from common.report.tables import Table
-from common.report.text_files import text_of, to_markdown
+from common.report.text_files import text_of
 from common.report.writer import print_report, write_report
 from common.results.curves import load
 
@@ -50,16 +50,6 @@ def _noting(drawn: list[tuple[str, bool]]):  # type: ignore[no-untyped-def]
         draw(self, *args, **kwargs)  # type: ignore[arg-type]
 
     return note
-
-
-def test_markdown_escapes_what_means_something_and_no_more() -> None:
-    assert text_of("a|b *c* _d_ $e$ `f` <g> \\h ~~i~~ [j](k)") == (
-        r"a\|b \*c\* \_d\_ \$e\$ \`f\` \<g> \\h \~\~i\~\~ [j]\(k)"
-    )
-    assert text_of("swift_tiny [4:2:0] row=a.b N=192 (54 %) C&A") == "swift_tiny [4:2:0] row=a.b N=192 (54 %) C&A"
-    assert text_of("a\nb &lt;") == r"a b \&lt;"
-    table = Table("t $", ["n|m", "x"], [["a|b", "1"]], notes=("_n_",))
-    assert to_markdown(table) == "### t \\$\n\n| n\\|m | x |\n| --- | ---: |\n| a\\|b | 1 |\n\n- \\_n\\_\n"
 
 
 def test_latex_escapes_every_special_letter() -> None:
