@@ -117,7 +117,7 @@ class VideoProtocol:
                     digests[frame.place] = digest(frame.decoded)
                     rows[frame.place] = {"sequence": sequence.name, **self.look(files, frame, sequence.name, out)}
             size, decoded = path.stat().st_size, Timed(self.decoded(files, path, digests, sequence.name))
-            qualities = list(frame_qualities(conditioned(sequence, self.conditions), decoded, self.metrics))
+            qualities = frame_qualities(conditioned(sequence, self.conditions), decoded, sequence.rate, self.metrics)
         frames = [rows[index] for index in sorted(rows)]
         for row, quality in zip(frames, qualities):
             row |= {"psnr": finite(quality.psnr), "ms_ssim": finite(quality.ms_ssim), **quality.own}

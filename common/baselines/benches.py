@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from common.baselines import measure, video_measure
 from common.baselines.codecs import Codec
 from common.baselines.conditions import Conditions
-from common.baselines.video_codecs import VideoCodec
+from common.baselines.video_codec import VideoCodec
 from common.baselines.video_measure import VideoSequence
 from common.metrics.own import Given
 

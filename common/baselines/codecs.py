@@ -1,4 +1,4 @@
-"""JPEG, JPEG 2000, WebP and AVIF through Pillow, and which codecs this machine has.
+"""JPEG, JPEG 2000, WebP and AVIF through Pillow; all codecs of photographs, and which of them this machine has.
 
 Each codec is set to serve the metric it is judged by: where an encoder would trade PSNR for its own model of
 looks, and can be told not to, it is. All of them work in one thread, so that pictures can be encoded side by
@@ -15,6 +15,7 @@ import PIL
 from PIL import Image, features
 
 from common.baselines.hevc import HevcIntra
+from common.baselines.program_pictures import JPEG_XL, VVC_INTRA
 
 
 class Codec(Protocol):
@@ -24,8 +25,11 @@ class Codec(Protocol):
         name: short, as in `--codecs`.
         title: for tables and figures.
         qualities: settings from few to many bits, covering about 0.1 to 2 bpp on photographs.
+        encoder: the library's name for it.
         version: the library and its version; a change of it makes a measured curve out of date.
         settings: in words, for the results file.
+        command: what encodes a picture so, with Q for the quality.
+        slow: whether it is measured only where it is named.
     """
 
     @property
@@ -35,9 +39,15 @@ class Codec(Protocol):
     @property
     def qualities(self) -> Sequence[int]: ...
     @property
+    def encoder(self) -> str: ...
+    @property
     def version(self) -> str: ...
     @property
     def settings(self) -> str: ...
+    @property
+    def command(self) -> str: ...
+    @property
+    def slow(self) -> bool: ...
 
     def missing(self) -> str | None:
         """Why it cannot be used here, in a sentence; None when it can."""
@@ -59,7 +69,17 @@ class PillowCodec:
     feature: str
     qualities: tuple[int, ...]
     settings: str
-    options: Callable[[int], Mapping[str, Any]]
+    options: Callable[[int | str], Mapping[str, Any]]
+    slow: bool = False
+
+    @property
+    def encoder(self) -> str:
+        return self.feature
+
+    @property
+    def command(self) -> str:
+        options = ", ".join(f"{key}={value!r}" for key, value in self.options("Q").items())
+        return f"PIL.Image.save(OUT, {self.file_format!r}, {options})".replace("'Q'", "Q")
 
     def missing(self) -> str | None:
         if features.check(self.feature):
@@ -95,6 +115,16 @@ CODECS: tuple[Codec, ...] = (
         JPEG_QUALITIES,
         "4:2:0, optimised Huffman tables",
         lambda quality: {"quality": quality, "optimize": True},
+    ),
+    # As CompressAI measures JPEG. 1 to 6 % more bits than with optimised tables, so say which one a BD-rate is against.
+    PillowCodec(
+        "jpeg_default",
+        "JPEG (Pillow's defaults)",
+        "JPEG",
+        "jpg",
+        tuple(range(5, 100, 5)),
+        "4:2:0, the standard's Huffman tables: Pillow's defaults, as CompressAI's bench has them",
+        lambda quality: {"quality": quality},
     ),
     PillowCodec(
         "jpeg444",
@@ -142,6 +172,8 @@ CODECS: tuple[Codec, ...] = (
         },
     ),
     HevcIntra(),
+    JPEG_XL,
+    VVC_INTRA,
 )
 
 

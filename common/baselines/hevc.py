@@ -18,7 +18,7 @@ from common.baselines.ffmpeg import missing, pyav_version
 MIN_SIDE = 16
 SIZE = struct.Struct("<HH")
 # info=0 leaves out 2 kB of text about the encoder
-X265 = "keyint=1:pools=none:frame-threads=1:repeat-headers=1:info=0:log-level=none"
+X265 = "qp={}:keyint=1:pools=none:frame-threads=1:repeat-headers=1:info=0:log-level=none"
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,17 @@ class HevcIntra:
     qualities: tuple[int, ...] = (51, 48, 45, 42, 39, 36, 33, 30, 27, 24)
     settings: str = "libx265 preset slow, tune psnr, YCbCr 4:4:4, 8 bit; the quality is qp; Annex B stream"
 
+    encoder: str = "libx265"
+    slow: bool = False
+
     @property
     def version(self) -> str:
         return pyav_version()
+
+    @property
+    def command(self) -> str:
+        x265 = X265.format("Q")
+        return f"ffmpeg -i PICTURE -pix_fmt yuvj444p -c:v libx265 -preset slow -tune psnr -x265-params {x265} OUT.hevc"
 
     def missing(self) -> str | None:
         """Why it cannot be used here; None when it can."""
@@ -49,7 +57,7 @@ class HevcIntra:
         assert isinstance(encoder, av.VideoCodecContext)
         encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv444p"
         encoder.time_base = Fraction(1, 1)
-        encoder.options = {"preset": "slow", "tune": "psnr", "x265-params": f"qp={quality}:{X265}"}
+        encoder.options = {"preset": "slow", "tune": "psnr", "x265-params": X265.format(quality)}
         packets = [*encoder.encode(frame), *encoder.encode(None)]
         return SIZE.pack(width, height) + b"".join(bytes(packet) for packet in packets)
 

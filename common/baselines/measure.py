@@ -4,6 +4,7 @@ Whole files, 8-bit RGB, PSNR and MS-SSIM per image, then averaged. Several pictu
 each in one thread: encode and decode seconds are wall-clock under that load (one worker measures them undisturbed).
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from common.baselines.codecs import Codec
-from common.baselines.records import holds, point, side_by_side
+from common.baselines.records import holds, made_by, point, side_by_side
 from common.cpus import granted
 from common.data.image_io import read_picture
 from common.data.naming import distinct_names, recorded_name
@@ -47,8 +48,8 @@ def measure(
         metrics: measures beside PSNR and MS-SSIM, by name.
 
     Returns:
-        CompressAI's layout with "kind", "protocol", "dataset", "quality" per point, and in "images" one
-        record for each picture and quality.
+        CompressAI's layout with "kind", "protocol", "dataset", "encoder", "version", "command", "quality" per point,
+        and in "images" one record for each picture and quality, with the SHA-256 of its file.
 
     Raises:
         LicError: there are no pictures, one cannot be read, or the codec refuses one.
@@ -70,6 +71,7 @@ def measure(
     images = [record for records in side_by_side(one, jobs, workers or granted()) for record in records]
     return {
         **_head(codec, dataset),
+        **made_by(codec.encoder, codec.version, codec.command),
         **described(own),
         "results": results([point(images, quality, own) for quality in chosen]),
         "images": images,
@@ -125,7 +127,7 @@ def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int, metrics: Ow
         data = codec.encode(rgb, quality)
         encoded = perf_counter()
         decoded = codec.decode(data)
-    except (OSError, ValueError) as error:  # Pillow's and PyAV's errors are of these kinds
+    except (LicError, OSError, ValueError) as error:  # Pillow's and PyAV's errors are of these kinds
         raise LicError(f"{codec.title} cannot code {path} at quality {quality}: {error}") from error
     end = perf_counter()
     height, width = rgb.shape[:2]
@@ -134,6 +136,7 @@ def _record(codec: Codec, path: Path, rgb: np.ndarray, quality: int, metrics: Ow
         "width": width,
         "height": height,
         "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
         "bpp": 8 * len(data) / (height * width),
         "psnr": finite(psnr(x, x_hat).item()),
         "ms_ssim": finite(ms_ssim(x, x_hat).item()),

@@ -37,6 +37,11 @@ def point(records: Sequence[Mapping[str, Any]], quality: int, metrics: OwnMetric
     return {"quality": quality, **aggregate(own), **means(metrics, own), **times}
 
 
+def made_by(encoder: str, version: str, command: str) -> dict[str, str]:
+    """With what a measurement can be made again."""
+    return {"encoder": encoder, "version": version, "command": command}
+
+
 def holds(path: Path, head: Mapping[str, Any], qualities: Sequence[int], metrics: OwnMetrics) -> bool:
     """Whether `path` has a measurement at these qualities, with `metrics`, whose keys of `head` have these values."""
     try:

@@ -1,91 +1,48 @@
-"""H.264, H.265 and AV1 through PyAV, with the command lines of the published protocols.
+"""H.264, H.265 and AV1 through PyAV; AV1 by libaom and VVC through the ffmpeg of the extra `anchors`.
 
-A file is Matroska with one elementary stream, so that any player shows it. Sides are padded by their last pixels to
-even ones, as 4:2:0 needs; the picture's own size and the conversion of its colours stand in the file's tags. Every
-encoder has one thread, so that the same frames give the same stream, and none writes text about itself into it.
+With the command lines of the published protocols, where they have one.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import av
-import numpy as np
 from av.bitstream import BitStreamFilterContext
-from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
-from common.baselines.ffmpeg import missing, pyav_version
-from common.baselines.hevc import MIN_SIDE
-from common.data.clip_display import to_rgb
-from common.data.yuv import to_yuv420
-from common.errors import LicError
+from common import ffmpeg_program
+from common.baselines.ffmpeg import missing, missing_decoder, pyav_version
+from common.baselines.video_codec import Setting, VideoCodec
 
 
-@dataclass(frozen=True)
-class VideoCodec:
-    """An encoder of ffmpeg and how it is called.
-
-    Attributes:
-        name: short, as in `--codecs`.
-        title: for tables and figures.
-        qualities: its CRFs, from many bits to few.
-        settings: in words, for the results file; Q stands for the quality, GOP for the frames from one intra frame to
-            the next.
-        encoder, decoder: ffmpeg's names.
-        options: the encoder's, by (quality, gop).
-        bitstream_filter: what is taken out of the stream, as ffmpeg's `-bsf`.
-        headers_apart: whether parameter sets are kept beside the packets, not in them.
-    """
-
-    name: str
-    title: str
-    qualities: tuple[int, ...]
-    settings: str
-    encoder: str
-    decoder: str
-    options: Callable[[int, int], Mapping[str, str]]
-    bitstream_filter: str | None = None
-    headers_apart: bool = True
+class PyavCodec(VideoCodec):
+    """An encoder in the libraries of PyAV."""
 
     @property
     def version(self) -> str:
         return pyav_version()
 
-    def encode(
+    def missing(self) -> str | None:
+        return missing(self.title, self.encoder, self.decoder)
+
+    def write(
         self,
-        frames: Iterable[NDArray[np.uint8]],
+        frames: Iterator[av.VideoFrame],
+        size: tuple[int, int],
         rate: Fraction,
         quality: int,
         gop: int,
         target: Path,
-        conversion: str = "ffmpeg_default",
+        tags: Mapping[str, str],
     ) -> None:
-        """Write `frames`, uint8 RGB (H, W, 3) of one size, `rate` a second, to the Matroska file `target`.
-
-        A frame is asked for when the encoder has taken the last one: nothing holds the clip, but the encoder its
-        look-ahead (libx264: 40 frames and more).
-
-        Raises:
-            LicError: there are no frames.
-            av.error.FFmpegError: the encoder or the disk refuses.
-        """
-        frames = iter(frames)
-        first = next(frames, None)
-        if first is None:
-            raise LicError("There are no frames to encode.")
         os.environ.setdefault("SVT_LOG", "1")  # libsvtav1 asks the environment how much to print: errors only
-        height, width = first.shape[:2]
         with av.open(str(target), "w", format="matroska") as container:
-            container.metadata.update({"PICTURE_SIZE": f"{width}x{height}", "CONVERSION": conversion})
+            container.metadata.update(tags)
             stream = container.add_stream(self.encoder, rate=rate)
             assert isinstance(stream, av.VideoStream)
-            padded = _padded(first)
-            stream.height, stream.width = padded.shape[:2]
+            stream.height, stream.width = size
             stream.pix_fmt = "yuv420p"
             context = stream.codec_context
             context.gop_size, context.thread_count = gop, 1
@@ -99,41 +56,47 @@ class VideoCodec:
                         kept.stream = stream
                         container.mux(kept)
 
-            for number, rgb in enumerate(chain([first], frames)):
-                frame = to_yuv420(_padded(rgb), conversion)
+            for number, frame in enumerate(frames):
                 frame.pts, frame.time_base = number, 1 / Fraction(rate)
                 write(frame)
             write(None)
 
-    def decode(self, path: Path) -> Iterator[NDArray[np.uint8]]:
-        """The frames of a file that `encode` wrote, uint8 RGB (H, W, 3), in display order."""
-        with av.open(str(path)) as container:
-            width, height = map(int, container.metadata["PICTURE_SIZE"].split("x"))
-            conversion, reformatter = container.metadata["CONVERSION"], VideoReformatter()
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
-            for frame in container.decode(stream):
-                yield to_rgb(frame, reformatter, conversion)[:height, :width]
 
-    def frame_bits(self, path: Path) -> list[int]:
-        """Bits of each frame's packet in a file that `encode` wrote, in display order.
+class ProgramCodec(VideoCodec):
+    """An encoder in the ffmpeg of the extra `anchors`; PyAV reads what it wrote."""
 
-        Their sum is that of the elementary stream, without the container: parameter sets that the container keeps
-        apart count with the first frame. A packet of AV1 has the hidden frames before its own with it.
-        """
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            sizes = {packet.pts: packet.size for packet in container.demux(stream) if packet.size}
-            bits = [8 * sizes[pts] for pts in sorted(sizes)]
-            if self.headers_apart:
-                bits[0] += 8 * len(stream.codec_context.extradata or b"")
-        return bits
+    @property
+    def version(self) -> str:
+        return f"{ffmpeg_program.version()}; decoded with {pyav_version()}"
+
+    def missing(self) -> str | None:
+        return ffmpeg_program.lacking(self.title, "encoder", self.encoder) or missing_decoder(self.title, self.decoder)
+
+    def write(
+        self,
+        frames: Iterator[av.VideoFrame],
+        size: tuple[int, int],
+        rate: Fraction,
+        quality: int,
+        gop: int,
+        target: Path,
+        tags: Mapping[str, str],
+    ) -> None:
+        height, width = size
+        source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-r", str(rate), "-i", "pipe:0"]
+        encoding = [part for flag, value in self.flags(quality, gop).items() for part in (f"-{flag}", value)]
+        known = [part for key, value in tags.items() for part in ("-metadata", f"{key}={value}")]
+        with ffmpeg_program.Feed([*source, *encoding, *known, "-f", "matroska", str(target)]) as feed:
+            for frame in frames:
+                feed.write(frame.to_ndarray().tobytes())
+            feed.finish()
 
 
-def _padded(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Sides made even, and as long as the encoders want them, by repeating the last pixels."""
-    pad = [(0, max(MIN_SIDE, side + side % 2) - side) for side in rgb.shape[:2]]
-    return np.pad(rgb, [*pad, (0, 0)], mode="edge") if np.any(pad) else rgb
+def _low_delay(gop: Setting) -> str:
+    """VVenC's parameters for P and B frames that refer to the past alone, an I frame every `gop` frames."""
+    if gop == 1:
+        return "threads=1:intraperiod=1"
+    return f"threads=1:gopsize=8:picreordering=0:intraperiod={gop}:decodingrefreshtype=none:poc0idr=1"
 
 
 def _same_every_time() -> dict[str, str]:
@@ -145,9 +108,9 @@ def _same_every_time() -> dict[str, str]:
 
 
 # All that there are: `lic bench` and the reports take them from here.
-CODECS = (
+CODECS: tuple[VideoCodec, ...] = (
     # The text about the encoder, 700 bytes, is an SEI unit: type 6. The encoder cannot be told to leave it out.
-    VideoCodec(
+    PyavCodec(
         "x264",
         "H.264 (x264)",
         (15, 19, 23, 27),
@@ -159,7 +122,7 @@ CODECS = (
     ),
     # One worker and not none: wavefronts stay on, as the command line has them, and change the stream. Pictures of 64
     # pixels or less in width, one block of 64, can differ by a byte from run to run; wider ones were not seen to.
-    VideoCodec(
+    PyavCodec(
         "x265",
         "H.265 (x265)",
         (15, 19, 23, 27),
@@ -173,7 +136,7 @@ CODECS = (
             "x265-params": f"crf={crf}:keyint={gop}:min-keyint={gop}:scenecut=0:pools=1:info=0:log-level=none",
         },
     ),
-    VideoCodec(
+    PyavCodec(
         "av1",
         "AV1 (SVT-AV1)",
         (10, 20, 30, 40),
@@ -182,6 +145,34 @@ CODECS = (
         "av1",
         lambda crf, gop: {"preset": "8", "crf": str(crf), "svtav1-params": "tune=1:scd=0:lp=1"},
         headers_apart=False,
+    ),
+    ProgramCodec(
+        "aom",
+        "AV1 (libaom)",
+        (20, 30, 40, 50, 60),
+        "libaom-av1 -cpu-used 6 -crf Q -b:v 0 -g GOP -keyint_min GOP (one pass, random access), 4:2:0",
+        "libaom-av1",
+        "libdav1d",
+        lambda crf, gop: {"cpu-used": "6", "crf": str(crf), "b:v": "0", "keyint_min": str(gop)},
+        headers_apart=False,
+        slow=True,
+    ),
+    # 8-bit frames become 10-bit ones by a factor of 4, as the encoder takes no others.
+    ProgramCodec(
+        "vvc",
+        "VVC low delay (VVenC)",
+        (22, 27, 32, 37, 42),
+        "libvvenc -preset faster -qp Q -qpa 0, low delay (GOP of 8, no reordering), intra period GOP, 10 bit, 4:2:0",
+        "libvvenc",
+        "vvc",
+        lambda qp, gop: {
+            "pix_fmt": "yuv420p10le",
+            "preset": "faster",
+            "qp": str(qp),
+            "qpa": "0",
+            "vvenc-params": _low_delay(gop),
+        },
+        slow=True,
     ),
 )
 
@@ -195,6 +186,6 @@ class Available(NamedTuple):
 
 def available() -> Available:
     """Which of the classical video codecs this installation can run."""
-    reasons = {codec.name: missing(codec.title, codec.encoder, codec.decoder) for codec in CODECS}
+    reasons = {codec.name: codec.missing() for codec in CODECS}
     works = {codec.name: codec for codec in CODECS if reasons[codec.name] is None}
     return Available(works, {name: reason for name, reason in reasons.items() if reason})

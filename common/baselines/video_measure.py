@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.baselines.conditions import Conditions
-from common.baselines.records import holds, point, side_by_side
-from common.baselines.video_codecs import VideoCodec
+from common.baselines.records import holds, made_by, point, side_by_side
+from common.baselines.video_codec import VideoCodec
 from common.errors import LicError
 from common.io import write_json
 from common.metrics.own import Given, OwnMetrics, checked, described, means
@@ -64,8 +64,9 @@ def measure_video(
         metrics: measures beside PSNR and MS-SSIM, by name.
 
     Returns:
-        CompressAI's layout with "kind", "protocol", "dataset", "conditions", "quality" per point, in "sequences" one
-        record for each clip and quality, and in "frames" lists of each one's bits, PSNR and MS-SSIM, in display order.
+        CompressAI's layout with "kind", "protocol", "dataset", "conditions", "encoder", "version", "command", "quality"
+        per point, in "sequences" one record for each clip and quality, with the SHA-256 of its packets, and in "frames"
+        lists of each one's bits, PSNR and MS-SSIM, in display order.
 
     Raises:
         LicError: there are no clips, one cannot be read, is smaller than the crop, or the codec refuses it.
@@ -83,6 +84,7 @@ def measure_video(
     records = [record for record, _ in measured]
     return {
         **_head(codec, dataset, conditions),
+        **made_by(codec.encoder, codec.version, codec.command(conditions.gop)),
         **described(own),
         "results": results([point(records, quality, own) for quality in chosen]),
         "sequences": records,
@@ -149,9 +151,9 @@ def _record(
             start = perf_counter()
             codec.encode(source, sequence.rate, quality, gop, path, conditions.conversion)
             encoding = perf_counter() - start - source.seconds
-            bits = codec.frame_bits(path)
+            bits, digest = codec.frame_bits(path), codec.digest(path)
             decoded = Timed(codec.decode(path))
-            found = list(frame_qualities(conditioned(sequence, conditions), decoded, metrics))
+            found = frame_qualities(conditioned(sequence, conditions), decoded, sequence.rate, metrics)
         except av.error.FFmpegError as error:
             raise LicError(
                 f"{codec.title} cannot code {sequence.name} at quality {quality}: {error.strerror}."
@@ -167,7 +169,7 @@ def _record(
     height, width = decoded.last.shape[:2]
     name = {"quality": quality, "sequence": sequence.name}
     times = {"encoding_time": encoding / len(frames), "decoding_time": decoded.seconds / len(frames)}
-    record = {**name, **sequence_record(width, height, frames), **means(metrics, frames), **times}
+    record = {**name, **sequence_record(width, height, frames), "sha256": digest, **means(metrics, frames), **times}
     return record, {**name, **{key: [frame[key] for frame in frames] for key in frames[0]}}
 
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from common.cpus import granted
 from common.errors import LicError
@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from common.baselines.benches import Bench
     from common.metrics.own import OwnMetric
 
-Codec = TypeVar("Codec")
+
+class Named(Protocol):
+    """What a choice of codecs needs of one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def slow(self) -> bool: ...
+
+
+Codec = TypeVar("Codec", bound=Named)
 DESCRIPTION = """\
 Encodes and decodes every picture with {codecs}
 at a range of qualities, measures whole files and 8-bit pictures exactly as `lic eval` does, and writes one
@@ -38,6 +48,7 @@ def main(argv: list[str]) -> int:
 
     titles, clip_titles = ([codec.title for codec in module.CODECS] for module in (codecs, video_codecs))
     names, clip_names = (", ".join(codec.name for codec in module.CODECS) for module in (codecs, video_codecs))
+    slow = ", ".join(codec.name for codec in codecs.CODECS + video_codecs.CODECS if codec.slow)
     protocols = "\n".join(f"  {name:<10} {conditions}" for name, conditions in video_protocols().items())
     parser = argparse.ArgumentParser(
         "lic bench",
@@ -61,7 +72,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--codecs",
         metavar="NAME,…",
-        help=f"{names}; of clips {clip_names} (default: all that work here)",
+        help=f"{names}; of clips {clip_names} (default: all that work here but the slow ones, {slow})",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the curves go (default: bench/NAME)")
     parser.add_argument("--name", help="what to call the set of pictures or clips (default: the first folder's name)")
@@ -204,7 +215,11 @@ def _chosen(
     if wanted is None:
         for reason in missing.values():
             console.print(f"Left out: {reason}", highlight=False, markup=False)
-        return list(works.values())
+        if slow := [name for name, codec in works.items() if codec.slow]:
+            console.print(
+                f"Left out, as slow: {', '.join(slow)}. Name them in --codecs.", highlight=False, markup=False
+            )
+        return [codec for codec in works.values() if not codec.slow]
     for name in wanted.split(","):
         if name not in works:
             raise LicError(missing.get(name, f"There is no codec {name!r}: choose from {', '.join(works)}."))

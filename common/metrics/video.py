@@ -1,6 +1,7 @@
 """Quality of clips, a frame at a time: nothing holds more than a frame of each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.errors import LicError
 from common.metrics.image import ms_ssim, psnr
-from common.metrics.own import OwnMetrics, measured
+from common.metrics.own import Measuring, OwnMetrics
 
 
 class FrameQuality(NamedTuple):
@@ -25,17 +26,23 @@ class FrameQuality(NamedTuple):
 
 
 def frame_qualities(
-    source: Iterable[NDArray[np.uint8]], decoded: Iterable[NDArray[np.uint8]], metrics: OwnMetrics | None = None
-) -> Iterator[FrameQuality]:
-    """How near each decoded frame is to its source; both are uint8 RGB (H, W, 3), in display order.
+    source: Iterable[NDArray[np.uint8]],
+    decoded: Iterable[NDArray[np.uint8]],
+    rate: Fraction,
+    metrics: OwnMetrics | None = None,
+) -> list[FrameQuality]:
+    """How near each decoded frame is to its source; both are uint8 RGB (H, W, 3), `rate` a second, in display order.
 
     Raises:
         LicError: one has more frames than the other.
     """
-    for number, (rgb, rgb_hat) in enumerate(zip_longest(source, decoded)):
-        if rgb is None or rgb_hat is None:
-            short = "The clip" if rgb is None else "What was decoded"
-            raise LicError(f"{short} ends after {number} frames, but the other goes on.")
-        x, x_hat = (torch.tensor(frame).permute(2, 0, 1).unsqueeze(0) for frame in (rgb, rgb_hat))
-        own = measured(metrics or {}, rgb, rgb_hat)
-        yield FrameQuality(psnr(x, x_hat).item(), ms_ssim(x, x_hat).item(), own)
+    found = []
+    with Measuring(metrics or {}, rate) as measuring:
+        for number, (rgb, rgb_hat) in enumerate(zip_longest(source, decoded)):
+            if rgb is None or rgb_hat is None:
+                short = "The clip" if rgb is None else "What was decoded"
+                raise LicError(f"{short} ends after {number} frames, but the other goes on.")
+            x, x_hat = (torch.tensor(frame).permute(2, 0, 1).unsqueeze(0) for frame in (rgb, rgb_hat))
+            found.append(FrameQuality(psnr(x, x_hat).item(), ms_ssim(x, x_hat).item()))
+            measuring.add(rgb, rgb_hat)
+        return [quality._replace(own=own) for quality, own in zip(found, measuring.figures())]

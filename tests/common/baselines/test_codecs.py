@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from common import ffmpeg_program
 from common.baselines import codecs as module
 from common.baselines.codecs import Codec, available
 from common.baselines.hevc import HevcIntra
+from common.baselines.program_pictures import JPEG_XL, jpegxl_distance
+from common.errors import LicError
 
 CODECS = available().codecs
 
@@ -21,9 +26,36 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_the_wheels_carry_every_codec() -> None:
-    # Pillow >= 11.3 and PyAV wheels do; a machine where this fails is still served, by `missing`
-    assert set(CODECS) | set(available().missing) == {"jpeg", "jpeg444", "jpeg2000", "webp", "avif", "hevc"}
+    # Pillow >= 11.3, PyAV and imageio-ffmpeg wheels do; a machine where this fails is still served, by `missing`
+    assert set(CODECS) | set(available().missing) == {
+        *("jpeg", "jpeg_default", "jpeg444", "jpeg2000", "webp", "avif", "hevc", "jpegxl", "vvc")
+    }
     assert {"jpeg", "jpeg444"} <= set(CODECS)
+
+
+def test_optimised_tables_save_bits_and_change_no_pixel() -> None:
+    rgb = picture(75, 64)
+    plain, optimised = (CODECS[name].encode(rgb, 50) for name in ("jpeg_default", "jpeg"))
+    assert len(plain) > len(optimised)
+    assert (CODECS["jpeg_default"].decode(plain) == CODECS["jpeg"].decode(optimised)).all()
+
+
+def test_commands_say_the_settings() -> None:
+    assert CODECS["jpeg"].command == "PIL.Image.save(OUT, 'JPEG', quality=Q, optimize=True)"
+    assert "qp=Q" in CODECS["hevc"].command
+
+
+def test_what_the_program_refuses_is_its_own_sentence() -> None:
+    if "jpegxl" not in CODECS:
+        pytest.skip(available().missing["jpegxl"])
+    wrong = replace(JPEG_XL, options=lambda quality: {"effort": "none"})
+    with pytest.raises(LicError, match="effort"):
+        wrong.encode(picture(16, 16), 50)
+
+
+@pytest.mark.parametrize(("quality", "distance"), [(90, 1.0), (30, 6.4), (11, 14.49), (100, 0.1)])
+def test_distances_of_jpeg_xl(quality: int, distance: float) -> None:
+    assert float(jpegxl_distance(quality)) == pytest.approx(distance, abs=0.01)  # cjxl -q 90: distance 1.0
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
@@ -48,5 +80,12 @@ def test_a_missing_codec_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.features, "check", lambda feature: feature != "avif")
     monkeypatch.setattr(HevcIntra, "missing", lambda _: "HEVC needs PyAV: pip install av.")
     codecs, missing = available()
-    assert set(codecs) == {"jpeg", "jpeg444", "jpeg2000", "webp"}
+    assert {"jpeg", "jpeg444", "jpeg2000", "webp"} <= set(codecs) and not {"avif", "hevc"} & set(codecs)
     assert "AVIF" in missing["avif"] and missing["hevc"].endswith(".")
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ffmpeg_program, "program", lambda: None)
+    missing = available().missing
+    for name in ("jpegxl", "vvc"):
+        assert "extra anchors: pip install 'lic[anchors]'" in missing[name]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.clips import moving
 
+from common.baselines import codecs
 from common.data.video_writing import write_clip
 
 Lic = Callable[..., int]
@@ -81,6 +82,22 @@ def test_pictures_as_before(lic: Lic, photographs: Path, tmp_path: Path, capsys:
     measured = content(tmp_path / "bench/two/jpeg.baseline.json")
     assert measured["protocol"] == "image" and measured["dataset"].startswith("two 2 pictures ")
     assert measured["results"]["quality"] == [30, 60] and "JPEG on 2 pictures" in capsys.readouterr().out
+    assert measured["encoder"] == "jpg" and measured["version"].startswith("Pillow ")
+    assert measured["command"] == "PIL.Image.save(OUT, 'JPEG', quality=Q, optimize=True)"
+    digests = {image["sha256"] for image in measured["images"]}
+    assert len(digests) == 4 and all(len(digest) == 64 for digest in digests)
+
+
+def test_slow_codecs_are_measured_only_by_name(
+    lic: Lic, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The default is every codec that works here and is not slow; that the others are left out is said."""
+    assert lic("bench", str(photographs), "--qualities", "20") == 0
+    made = {path.name.partition(".")[0] for path in (tmp_path / "bench").rglob("*.baseline.json")}
+    works = codecs.available().codecs
+    assert made == {name for name, codec in works.items() if not codec.slow} and "jpeg" in made
+    if "vvc" in works:
+        assert "Left out, as they are slow: vvc." in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -91,7 +108,10 @@ def test_pictures_as_before(lic: Lic, photographs: Path, tmp_path: Path, capsys:
         ([".", "--protocol", "image"], "There is no protocol 'image' of clips: choose from dcvc_ip32, dvc_gop."),
         ([".", "--protocol", "dvc_gop", "--gop", "0"], "--gop takes a whole number from 1 on, not 0."),
         ([".", "--workers", "-1"], "--workers takes a whole number from 1 on, not -1."),
-        ([".", "--protocol", "dvc_gop", "--codecs", "jpeg"], "There is no codec 'jpeg': choose from x264, x265, av1."),
+        (
+            [".", "--protocol", "dvc_gop", "--codecs", "jpeg"],
+            "There is no codec 'jpeg': choose from x264, x265, av1, aom, vvc.",
+        ),
         ([".", "--protocol", "dvc_gop", "--qualities", "1,x"], "--qualities takes whole numbers"),
         (
             ["frames/000000.png", "--protocol", "dvc_gop"],

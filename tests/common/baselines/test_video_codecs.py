@@ -12,7 +12,8 @@ from av.bitstream import BitStreamFilterContext
 from scipy.ndimage import gaussian_filter
 
 from common.baselines import video_codecs as module
-from common.baselines.video_codecs import VideoCodec, available
+from common.baselines.video_codec import VideoCodec
+from common.baselines.video_codecs import ProgramCodec, PyavCodec, available
 from common.errors import LicError
 
 CODECS = available().codecs
@@ -50,7 +51,7 @@ def keyframes(path: Path) -> list[int]:
 
 def test_every_codec_works_or_says_why() -> None:
     codecs, missing = available()
-    assert set(codecs) | set(missing) == {"x264", "x265", "av1"} and not set(codecs) & set(missing)
+    assert set(codecs) | set(missing) == {"x264", "x265", "av1", "aom", "vvc"} and not set(codecs) & set(missing)
 
 
 @every_codec
@@ -124,7 +125,7 @@ def test_bits_are_those_of_the_elementary_stream(codec: VideoCodec, tmp_path: Pa
     codec.encode(moving(64, 64, 8), RATE, codec.qualities[1], 8, path)
     bits = codec.frame_bits(path)
     assert len(bits) == 8 and bits[0] == max(bits)
-    if codec.name == "av1":
+    if not codec.headers_apart:
         first = packets(path)[0]
         assert first[0] >> 3 & 15 == 1  # the sequence header is in the stream: nothing is apart
         assert sum(bits) == 8 * sum(map(len, packets(path)))
@@ -183,8 +184,35 @@ def test_no_frames(tmp_path: Path) -> None:
 
 def test_a_missing_encoder_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CODECS", tuple(c for c in module.CODECS if c.name != "av1"))
-    gone = VideoCodec("vvc", "VVC", (30,), "", "libno-such-encoder", "h264", lambda crf, gop: {})
-    monkeypatch.setattr(module, "CODECS", (*module.CODECS, gone))
+    kinds = {"one": PyavCodec, "other": ProgramCodec}
+    gone = [
+        kind(name, name, (30,), "", "libno-such-encoder", "h264", lambda crf, gop: {}) for name, kind in kinds.items()
+    ]
+    monkeypatch.setattr(module, "CODECS", (*module.CODECS, *gone))
     codecs, missing = available()
-    assert "vvc" not in codecs and set(missing) >= {"vvc"}
-    assert "VVC needs" in missing["vvc"] and "libno-such-encoder" in missing["vvc"] and missing["vvc"].endswith(".")
+    for name in kinds:
+        assert name not in codecs and f"{name} needs" in missing[name] and missing[name].endswith(".")
+        assert "libno-such-encoder" in missing[name] or "anchors" in missing[name]
+
+
+def test_what_the_program_refuses_is_its_own_sentence(tmp_path: Path) -> None:
+    wrong = ProgramCodec("wrong", "", (30,), "", "libx264", "h264", lambda crf, gop: {"preset": "no-such-preset"})
+    if wrong.missing():
+        pytest.skip(str(wrong.missing()))
+    with pytest.raises(LicError, match="preset"):
+        wrong.encode(moving(64, 64, 3), RATE, 30, 3, tmp_path / "clip.mkv")
+
+
+@every_codec
+def test_a_command_line_says_the_settings(codec: VideoCodec) -> None:
+    said = codec.command(12)
+    assert said.startswith(f"ffmpeg -i CLIP -c:v {codec.encoder} ") and "Q" in said and "-g 12 " in said
+
+
+@every_codec
+def test_the_digest_is_of_the_packets_alone(codec: VideoCodec, tmp_path: Path) -> None:
+    digests = set()
+    for name, quality in (("a", 0), ("b", 0), ("c", 1)):
+        codec.encode(moving(66, 98, 5), RATE, codec.qualities[quality], 5, tmp_path / name)
+        digests.add(codec.digest(tmp_path / name))
+    assert len(digests) == 2

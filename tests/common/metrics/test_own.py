@@ -1,5 +1,7 @@
 """Measures of one's own: what they are called with, and what they may be."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +35,7 @@ def test_functions_and_torchmetrics_see_decoded_and_original() -> None:
     said = described(metrics)["metrics"]
     assert said["mae"]["higher_is_better"] is False and said["mae"]["unit"] == "of 1"  # as torchmetrics says
     assert said["bias"]["title"] == "bias" and said["bias"]["higher_is_better"] is True
-    (frame,) = frame_qualities([RGB], [DECODED], metrics)
+    (frame,) = frame_qualities([RGB], [DECODED], Fraction(25), metrics)
     assert frame.own == found
 
 

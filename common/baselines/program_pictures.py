@@ -1,0 +1,108 @@
+"""JPEG XL and VVC intra, one still picture, through the ffmpeg of the extra `anchors`.
+
+Seconds include the start of the program, about 0.1 s.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import ffmpeg_program
+from common.baselines.hevc import MIN_SIDE, SIZE
+
+
+@dataclass(frozen=True)
+class ProgramPicture:
+    """An encoder of ffmpeg for still pictures. The file is its stream, after 4 bytes with the picture's size.
+
+    Attributes:
+        name, title, qualities, settings, slow: as of every codec.
+        encoder: ffmpeg's name.
+        options: the encoder's, by quality.
+        container: ffmpeg's name of what the stream is written as, and read as.
+        to_codec, from_codec: filters from RGB to what the encoder takes, and back.
+    """
+
+    name: str
+    title: str
+    qualities: tuple[int, ...]
+    settings: str
+    encoder: str
+    options: Callable[[int | str], Mapping[str, str]]
+    container: tuple[str, str]
+    to_codec: str
+    from_codec: str
+    slow: bool = False
+
+    @property
+    def version(self) -> str:
+        return ffmpeg_program.version()
+
+    @property
+    def command(self) -> str:
+        return f"ffmpeg -i PICTURE {' '.join(self._encoding('Q'))} OUT"
+
+    def missing(self) -> str | None:
+        """Why it cannot be used here; None when it can."""
+        return ffmpeg_program.lacking(self.title, "encoder", self.encoder)
+
+    def encode(self, rgb: np.ndarray, quality: int) -> bytes:
+        height, width = rgb.shape[:2]
+        padded = np.pad(rgb, [*((0, max(MIN_SIDE, s + s % 2) - s) for s in (height, width)), (0, 0)], mode="edge")
+        source = _raw(padded.shape[1], padded.shape[0])
+        stream = ffmpeg_program.run([*source, *self._encoding(quality), "pipe:1"], padded.tobytes())
+        return SIZE.pack(width, height) + stream
+
+    def decode(self, data: bytes) -> np.ndarray:
+        width, height = SIZE.unpack_from(data)
+        padded_height, padded_width = (max(MIN_SIDE, side + side % 2) for side in (height, width))
+        reading = ["-f", self.container[1], "-i", "pipe:0", "-vf", self.from_codec]
+        rgb = ffmpeg_program.run([*reading, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"], data[SIZE.size :])
+        return np.frombuffer(rgb, np.uint8).reshape(padded_height, padded_width, 3)[:height, :width]
+
+    def _encoding(self, quality: int | str) -> list[str]:
+        flags = {"vf": self.to_codec, "c:v": self.encoder, "threads": "1", **self.options(quality)}
+        return [part for key, value in flags.items() for part in (f"-{key}", value)] + ["-f", self.container[0]]
+
+
+def _raw(width: int, height: int) -> list[str]:
+    return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-i", "pipe:0"]
+
+
+def jpegxl_distance(quality: int | str) -> str:
+    """The distance that libjxl's own program takes for a quality from 0 to 100 (JxlEncoderDistanceFromQuality)."""
+    if isinstance(quality, str):
+        return f"distance({quality})"
+    low = 53 / 3000 * quality**2 - 23 / 20 * quality + 25
+    return f"{0.1 + (100 - quality) * 0.09 if quality >= 30 else low:.4g}"
+
+
+JPEG_XL = ProgramPicture(
+    "jpegxl",
+    "JPEG XL",
+    (11, 15, 20, 30, 40, 50, 60, 70, 80, 90),
+    "libjxl, effort 7, XYB; the quality is that of cjxl, from which the distance follows; tuned for the eye, as it is "
+    "not tuned for PSNR",
+    "libjxl",
+    lambda quality: {"distance": jpegxl_distance(quality), "effort": "7", "frames:v": "1"},
+    ("image2pipe", "jpegxl_pipe"),
+    "format=rgb24",
+    "format=rgb24",
+)
+
+# VVenC has 4:2:0 alone. Chroma is scaled with spline36 both ways, the best of zscale's filters on Kodak: without any
+# codec between, PSNR over RGB ends at about 46 dB.
+_MATRIX = "range=full:filter=spline36"
+VVC_INTRA = ProgramPicture(
+    "vvc",
+    "VVC intra 4:2:0",
+    (47, 42, 37, 32, 27, 22),
+    "libvvenc -preset medium -qp Q -qpa 0 (for PSNR), BT.709 full range, 10 bit, 4:2:0; the quality is qp",
+    "libvvenc",
+    lambda qp: {"preset": "medium", "qp": str(qp), "qpa": "0", "vvenc-params": "threads=1"},
+    ("vvc", "vvc"),
+    f"format=gbrp,zscale=matrixin=gbr:rangein=full:matrix=709:{_MATRIX},format=yuv420p10le",
+    f"zscale=matrixin=709:rangein=full:matrix=gbr:{_MATRIX},format=gbrp",
+    slow=True,
+)
