@@ -216,9 +216,7 @@ def _chosen(
         for reason in missing.values():
             console.print(f"Left out: {reason}", highlight=False, markup=False)
         if slow := [name for name, codec in works.items() if codec.slow]:
-            console.print(
-                f"Left out, as slow: {', '.join(slow)}. Name them in --codecs.", highlight=False, markup=False
-            )
+            console.print(f"Left out, as they are slow: {', '.join(slow)}. Name them with --codecs.", highlight=False)
         return [codec for codec in works.values() if not codec.slow]
     for name in wanted.split(","):
         if name not in works:
