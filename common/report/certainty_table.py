@@ -10,20 +10,19 @@ from common.results.bootstrap import LEVEL, RESAMPLES, SEED, Missing
 from common.results.measures import Measure
 
 INTERVAL, LEFT_OUT, SEEDS, OVERLAP, GAIN = f"{LEVEL} % interval", "leave one out", "seeds", "overlap", "BD-quality"
-COLUMNS = ["curve", "metric", "BD-rate", INTERVAL, LEFT_OUT, SEEDS, OVERLAP, GAIN]
+COLUMNS = ["metric", "curve", "BD-rate", INTERVAL, LEFT_OUT, SEEDS, OVERLAP, GAIN]
 
 
 def certainty_table(found: Comparison) -> Table:
-    """A line a curve and metric; columns that no line fills are left out, the notes say why."""
+    """A block a metric, a line a curve; columns that no line fills are left out, the notes say why."""
     rows: list[list[str]] = []
     breaks = set()
-    every: list[Certainty] = []
-    for curve, rates in found.rows:
+    for measure in found.measures:
         breaks.add(len(rows))
-        for measure in found.measures:
+        for curve, rates in found.rows:
             if each := rates.get(measure.key):
-                rows.append([curve.name if len(rows) in breaks else "", measure.title, *_figures(each, measure)])
-                every.append(each)
+                rows.append([measure.title if len(rows) in breaks else "", curve.name, *_figures(each, measure)])
+    every = [each for _, rates in found.rows for each in rates.values()]
     kept = [i for i in range(len(COLUMNS)) if any(row[i] for row in rows)]
     columns = [COLUMNS[i] for i in kept]
     notes = [text for column, text in _legend(every).items() if column in columns]
@@ -32,7 +31,7 @@ def certainty_table(found: Comparison) -> Table:
         columns,
         [[row[i] for i in kept] for row in rows],
         labels=2,
-        breaks=frozenset(breaks - {0}) if len(rows) > len(breaks) else frozenset(),
+        breaks=frozenset(breaks - {0}),
         notes=(*notes, *reasons(every), *footnotes(each.quality for each in every)),
     )
 
