@@ -43,6 +43,13 @@ class Interval(NamedTuple):
     pictures: int
     unit: str
 
+    @property
+    def inverse(self) -> "Interval":
+        """Of the two curves the other way round."""
+        # A curve of next to no bits has a BD-rate of -100 % in floating point.
+        low, high = (100 * (1 / max(1 + percent / 100, 1e-6) - 1) for percent in (self.high, self.low))
+        return self._replace(low=low, high=high)
+
 
 class Resampled(NamedTuple):
     """A curve on every draw.
@@ -68,7 +75,8 @@ def interval(anchor: Resampled, test: Resampled, names: tuple[str, str], method:
     rates = rates[np.isfinite(rates)]
     if len(rates) < COMPARABLE * RESAMPLES:
         return Missing("no interval, as on many draws there is no BD-rate", names)
-    low, high = np.percentile(rates, [(100 - LEVEL) / 2, (100 + LEVEL) / 2])
+    # Figures that occurred, so that the interval of the two curves the other way round is the inverse of this one.
+    low, high = np.percentile(rates, [(100 - LEVEL) / 2, (100 + LEVEL) / 2], method="nearest")
     return Interval(float(low), float(high), len(anchor.pictures), test.unit)
 
 

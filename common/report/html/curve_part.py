@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
+from itertools import combinations
 from typing import Any
 
 from common.report.html.controls import count, folded, option, select
@@ -167,19 +168,31 @@ def _comparable(curves: Sequence[Curve], metric: Metric) -> list[int]:
 
 def _cells(curves: Sequence[Curve], metric: Metric, method: Method, notes: dict[str, int]) -> list[list[list[Any]]]:
     """The matrix of BD-rates; `notes` gets the numbers of their notes, but for those that the overlap says."""
-    drawn = [resampled(curve, metric) for curve in curves]
+    intervals = _intervals(curves, metric, method)
 
-    def cell(found: BDRate | None, i: int, j: int) -> list[Any]:
+    def cell(found: BDRate | None, place: tuple[int, int]) -> list[Any]:
         if found is None:
             return [0.0, 1.0]
         numbers = [notes.setdefault(note, len(notes)) for note in doubts(found)]
         said = [_short(found.percent), round(found.overlap, 3)]
-        a, b = drawn[i], drawn[j]
-        if found.percent is not None and isinstance(a, Resampled) and isinstance(b, Resampled):
-            between = interval(a, b, (curves[i].name, curves[j].name), method)
-            if isinstance(between, Interval):
-                return [*said, numbers, [_short(between.low), _short(between.high)]]
+        if place in intervals:
+            return [*said, numbers, [_short(intervals[place].low), _short(intervals[place].high)]]
         return [*said, *([numbers] if numbers else [])]
 
     matrix = bd_matrix(curves, curves, metric, method)
-    return [[cell(found, i, j) for j, found in enumerate(row)] for i, row in enumerate(matrix)]
+    return [[cell(found, (i, j)) for j, found in enumerate(row)] for i, row in enumerate(matrix)]
+
+
+def _intervals(curves: Sequence[Curve], metric: Metric, method: Method) -> dict[tuple[int, int], Interval]:
+    """(anchor, test) -> the interval of their BD-rate, where there is one."""
+    found: dict[tuple[int, int], Interval] = {}
+    drawn = [
+        (i, curve.name, each)
+        for i, curve in enumerate(curves)
+        if isinstance(each := resampled(curve, metric), Resampled)
+    ]
+    for (i, anchor, a), (j, test, b) in combinations(drawn, 2):
+        between = interval(a, b, (anchor, test), method)
+        if isinstance(between, Interval):
+            found |= {(i, j): between, (j, i): between.inverse}
+    return found
