@@ -113,10 +113,11 @@ def _run(options: argparse.Namespace) -> int:
     curves = [load(path) for path in paths]
     console.print(*to_rich(points_table(curves, task.dataset), console.width), sep="\n")
     if found := compared(Group(task.protocol, task.dataset, tuple(curves))):
-        for table in (bd_table(found), certainty_table(found)):
+        tables = [bd_table(found), certainty_table(found)]
+        for table in tables:
             console.print(*to_rich(table, console.width), sep="\n")
-            for note in table.notes:
-                console.print(Text(note, style="dim"))
+        for note in dict.fromkeys(note for table in tables for note in table.notes):
+            console.print(Text(note, style="dim"))
     for path in paths:
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)
     return 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from common.report.bd_table import Comparison
+from common.report.bd_table import Comparison, legend
 from common.report.tables import NOT_COMPARABLE, Table, footnotes, gain, limits, signed
 from common.results.bd import MIN_OVERLAP
 from common.results.bd_certainty import Certainty
@@ -32,7 +32,12 @@ def certainty_table(found: Comparison) -> Table:
         [[row[i] for i in kept] for row in rows],
         labels=2,
         breaks=frozenset(breaks - {0}),
-        notes=(*notes, *reasons(every), *footnotes(each.quality for each in every)),
+        notes=(
+            legend(found.anchor.name, found.method),
+            *notes,
+            *reasons(every),
+            *footnotes(each.quality for each in every),
+        ),
     )
 
 

@@ -58,6 +58,7 @@ def test_a_line_for_every_metric_and_curve(report: Report) -> None:
 def test_notes_say_what_the_columns_are_and_why_a_cell_is_empty(report: Report) -> None:
     rates, table = section(report).bd
     said = "\n".join(table.notes)
+    assert "interpolated with pchip" in said
     assert "when 12 photographs are drawn" in said and "1000 draws, seed 0" in said
     assert "No interval without a record of every photograph or clip: VTM." in table.notes
     assert any("In square brackets: the 95 % interval" in note for note in rates.notes)
