@@ -107,6 +107,7 @@ def _run(options: argparse.Namespace) -> int:
 
     from common.baselines.benches import made
     from common.report.bd_table import bd_table, compared
+    from common.report.certainty_table import certainty_table
     from common.report.tables import points_table
     from common.report.terminal import to_rich
     from common.results.curves import Group, load
@@ -123,9 +124,10 @@ def _run(options: argparse.Namespace) -> int:
     curves = [load(path) for path in paths]
     console.print(*to_rich(points_table(curves, task.dataset), console.width), sep="\n")
     if found := compared(Group(task.protocol, task.dataset, tuple(curves))):
-        table = bd_table(found)
-        console.print(*to_rich(table, console.width), sep="\n")
-        for note in table.notes:
+        tables = [bd_table(found), certainty_table(found)]
+        for table in tables:
+            console.print(*to_rich(table, console.width), sep="\n")
+        for note in dict.fromkeys(note for table in tables for note in table.notes):
             console.print(Text(note, style="dim"))
     for path in paths:
         console.print(str(path), soft_wrap=True, highlight=False, markup=False)

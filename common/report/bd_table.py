@@ -1,4 +1,6 @@
-"""The BD-rates of a report, one table: every curve against one anchor, in terminal, Markdown, LaTeX and page alike.
+"""The BD-rates of a report: every curve against one anchor, in terminal, Markdown, LaTeX and page alike.
+
+`bd_table` has one figure a metric; `certainty_table.py` what each of them rests on.
 
 The anchor is the curve that the reader names; else the first classical codec, else the first published curve, else the
 first run, of those that have two points.
@@ -9,7 +11,9 @@ from typing import NamedTuple
 
 from common.errors import LicError
 from common.report.tables import Table, footnotes, percent
-from common.results.bd import DEFAULT, MIN_OVERLAP, BDRate, Method, bd_rate
+from common.results.bd import DEFAULT, MIN_OVERLAP, Method
+from common.results.bd_certainty import Certainty, certainties
+from common.results.bootstrap import LEVEL
 from common.results.curves import METRICS, Curve, Group, Kind, Metric
 from common.results.groups import shortly_named
 from common.results.measures import Measure
@@ -21,14 +25,15 @@ class Comparison(NamedTuple):
     """Curves against `anchor`, best first.
 
     Attributes:
-        rows: a curve, and its BD-rate by metric; a metric is missing where either of the two has no two points with it.
+        rows: a curve, and its BD-rate by metric, with what it rests on; a metric is missing where either of the two has
+            no two points with it.
         lone: names of curves of one point, which cannot be compared.
         measures: what was compared.
     """
 
     anchor: Curve
     method: Method
-    rows: list[tuple[Curve, Mapping[Metric, BDRate]]]
+    rows: list[tuple[Curve, Mapping[Metric, Certainty]]]
     lone: list[str]
     measures: list[Measure]
 
@@ -77,34 +82,39 @@ def compared(group: Group, method: Method = DEFAULT, anchor: Curve | None = None
     anchor = anchor or default_anchor(group.curves)
     if anchor is None:
         return None
-    rows = []
-    for curve in group.curves:
-        metrics = [each.key for each in group.measures if able(curve, each.key) and able(anchor, each.key)]
-        if curve is not anchor and metrics:
-            rows.append((curve, {metric: bd_rate(anchor, curve, metric, method) for metric in metrics}))
-    if not rows:
+    rates: dict[int, dict[Metric, Certainty]] = {}
+    for metric in (each.key for each in group.measures if able(anchor, each.key)):
+        places = [i for i, curve in enumerate(group.curves) if curve is not anchor and able(curve, metric)]
+        found = certainties(anchor, [group.curves[i] for i in places], metric, method)
+        for place, each in zip(places, found):
+            rates.setdefault(place, {})[metric] = each
+    if not rates:
         return None
+    rows = [(group.curves[place], rates[place]) for place in sorted(rates)]
     lone = [curve.name for curve in group.curves if len(curve.points) == 1]
     measures = [each for each in group.measures if any(each.key in rates for _, rates in rows)]
     return Comparison(anchor, method, sorted(rows, key=_rank), lone, measures)
 
 
-def _rank(row: tuple[Curve, Mapping[Metric, BDRate]]) -> tuple[bool, float]:
-    known = [rate.percent for rate in row[1].values() if rate.percent is not None]
+def _rank(row: tuple[Curve, Mapping[Metric, Certainty]]) -> tuple[bool, float]:
+    known = [found.rate.percent for found in row[1].values() if found.rate.percent is not None]
     return (False, known[0]) if known else (True, 0.0)
 
 
 def bd_table(found: Comparison) -> Table:
     """A line a curve, a column a metric; below it what to know before quoting a figure."""
     rows = [[curve.name, *(_cell(rates.get(each.key)) for each in found.measures)] for curve, rates in found.rows]
-    results = [rate for _, rates in found.rows for rate in rates.values()]
+    results = [each for _, rates in found.rows for each in rates.values()]
     notes = [legend(found.anchor.name, found.method)]
-    if any(rate.percent is not None and rate.overlap < MIN_OVERLAP for rate in results):
+    if any(each.interval for each in results):
+        notes.append(f"In square brackets: the {LEVEL} % interval over the pictures of the test set, in percent.")
+    if any(each.rate.percent is not None and each.rate.overlap < MIN_OVERLAP for each in results):
         notes.append(BRACKETS)
     if found.lone:
         notes.append(f"One point is no curve: {', '.join(found.lone)}.")
     columns = ["curve", *(each.title for each in found.measures)]
-    return Table(f"BD-rate against {found.anchor.name}", columns, rows, notes=(*notes, *footnotes(results)))
+    title = f"BD-rate against {found.anchor.name}"
+    return Table(title, columns, rows, notes=(*notes, *footnotes(each.rate for each in results)))
 
 
 BRACKETS = (
@@ -121,5 +131,5 @@ def legend(anchor: str, method: Method) -> str:
     )
 
 
-def _cell(rate: BDRate | None) -> str:
-    return "" if rate is None else percent(rate)
+def _cell(found: Certainty | None) -> str:
+    return "" if found is None else percent(found.rate, found.interval)

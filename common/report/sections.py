@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from common.report.ablation.studies import study_tables
 from common.report.bd_table import Comparison, bd_table, compared
+from common.report.certainty_table import certainty_table
 from common.report.figures.gallery import gallery, gallery_rows
 from common.report.figures.plot import rd_figure
 from common.report.figures.sheets import block_figures, frame_figures, sheet_figures
@@ -52,7 +53,7 @@ class Section(NamedTuple):
     def named_tables(self) -> dict[str, Table]:
         """The tables under the names that files of them have."""
         numbered = {f"sequences-{i}": table for i, table in enumerate(self.sequences, 1)}
-        return {"results": self.points, **dict(zip(["bd_rate"], self.bd)), **_studies(self), **numbered}
+        return {"results": self.points, **dict(zip(["bd_rate", "bd_certainty"], self.bd)), **_studies(self), **numbered}
 
     @property
     def printed(self) -> list[Table]:
@@ -126,9 +127,8 @@ def rate_section(
     title = POINTS_OF_CLIPS if clips else POINTS
     points = points_table(g.curves, f"{title} (all runs: {overrides_in_words(shared)})" if shared else title)
     closer = block_figures(runs, out, suffix), clips, frame_figures(runs, out, suffix)
-    return Section(
-        whole, g, shared, heading, studies, points, [bd_table(found)] if found else [], drawn, *closer, found
-    )
+    bd = [bd_table(found), certainty_table(found)] if found else []
+    return Section(whole, g, shared, heading, studies, points, bd, drawn, *closer, found)
 
 
 def _file_name(metric: str) -> str:

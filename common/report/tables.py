@@ -5,6 +5,8 @@ from html import escape
 from typing import Any, NamedTuple
 
 from common.results.bd import MIN_OVERLAP, BDQuality, BDRate, doubts
+from common.results.bd_certainty import Range
+from common.results.bootstrap import Interval
 from common.results.curves import Curve, Point, own_of
 from common.results.measures import Measure
 
@@ -69,18 +71,28 @@ def _format(value: Any, spec: str) -> str:
     return format(value, spec) if isinstance(value, (int, float)) else ""
 
 
-def percent(result: BDRate | None) -> str:
-    """A BD-rate as a table's cell, with the overlap in brackets where it is small and a mark where `footnotes` says
-    more; a dash for a curve with itself."""
+NOT_COMPARABLE = "not comparable"
+
+
+def percent(result: BDRate | None, interval: Interval | None = None) -> str:
+    """A BD-rate as a table's cell, with its interval, with the overlap in brackets where it is small and a mark where
+    `footnotes` says more; a dash for a curve with itself."""
     if result is None:
         return "—"
-    shown = "not comparable" if result.percent is None else signed(result.percent, ".1f", " %")
-    return shown + ("" if result.percent is None else overlapping(result.overlap)) + mark(result)
+    if result.percent is None:
+        return NOT_COMPARABLE + mark(result)
+    between = f" {limits(interval)}" if interval else ""
+    return signed(result.percent, ".1f", " %") + between + overlapping(result.overlap) + mark(result)
 
 
-def gain(result: BDQuality) -> str:
+def limits(found: Interval | Range | None) -> str:
+    """`[−13.9, −10.8]`, in percent; empty where it is not known."""
+    return f"[{signed(found.low, '.1f')}, {signed(found.high, '.1f')}]" if found else ""
+
+
+def gain(result: BDQuality, unit: str = "") -> str:
     """dB gained as a table's cell, likewise."""
-    shown = "not comparable" if result.db is None else signed(result.db, ".2f") + overlapping(result.overlap)
+    shown = NOT_COMPARABLE if result.db is None else signed(result.db, ".2f", unit) + overlapping(result.overlap)
     return shown + mark(result)
 
 

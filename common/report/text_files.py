@@ -7,12 +7,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from common.report.bd_table import Comparison
+from common.report.certainty_table import in_words
 from common.report.flow_tables import lines, result_keys
 from common.report.sections import ScoreSection, Section
 from common.report.tables import Table
+from common.results.bd_certainty import Range
+from common.results.bootstrap import Interval
 from common.results.collect import Failure
 from common.results.curves import Group
 from common.results.flow_results import ScoreGroup
+from common.results.seeds import Spread
 
 # What would become emphasis, code, a formula, an element, a link, a column. An underscore within a word is text.
 _SPECIAL = re.compile(r"[\\`*$<~|]|(?<![^\W_])_|_(?![^\W_])|(?<=\])\(|!(?=\[)|&(?=#?\w+;)")
@@ -98,10 +102,16 @@ def _bd_rates(found: Comparison) -> list[dict[str, Any]]:
     """Every figure with what is to be known of it."""
     return [
         {"anchor": found.anchor.name, "curve": curve.name, "metric": metric, "method": found.method}
-        | {"percent": rate.percent, "overlap": rate.overlap, "note": "; ".join(rate.notes)}
+        | {"percent": each.rate.percent, "overlap": each.rate.overlap, "note": "; ".join(each.rate.notes)}
+        | {"interval": _plain(each.interval), "leave_one_out": _plain(each.left_out), "seeds": _plain(each.seeds)}
+        | {"missing": [in_words(missing) for missing in each.missing], "bd_quality": each.quality.db}
         for curve, rates in found.rows
-        for metric, rate in rates.items()
+        for metric, each in rates.items()
     ]
+
+
+def _plain(found: Interval | Range | Spread | None) -> dict[str, float | None] | None:
+    return None if found is None else found._asdict()
 
 
 def points_csv(groups: Sequence[Group]) -> str:

@@ -28,6 +28,7 @@ Method = Literal["pchip", "akima", "cubic"]
 METHODS: tuple[Method, ...] = ("pchip", "akima", "cubic")
 DEFAULT: Method = "pchip"
 MIN_OVERLAP = 0.75
+CUBIC_NEEDS = 4  # points of each curve
 SHARED = "the curves share"  # how the note on a small overlap begins
 _TITLES = {"pchip": "PCHIP", "akima": "Akima interpolation", "cubic": "the cubic fit"}
 
@@ -222,8 +223,8 @@ def _prepare(anchor: Curve, test: Curve, metric: Metric, method: Method, axis: L
         label = next((each.title for each in (*STANDARD, *own_of([anchor, test])) if each.key == metric), metric)
         notes.append(f"{short} has {'no point' if few == 0 else 'one point only'} with {label}, two are needed")
         return _Prepared(a, b, method, 0.0, False, notes)
-    if few < 4 and method == "cubic":
-        notes.append(f"a cubic needs 4 points, {few} are there: {_TITLES[DEFAULT]} instead")
+    if few < CUBIC_NEEDS and method == "cubic":
+        notes.append(f"a cubic needs {CUBIC_NEEDS} points, {few} are there: {_TITLES[DEFAULT]} instead")
         method = DEFAULT
     overlap = _overlap(a[:, axis], b[:, axis])
     if overlap <= 0:

@@ -39,6 +39,7 @@ class Point:
             quality, qp, …
         source: the file the point was read from.
         own: measures of one's own among `extra`, by key.
+        of_seeds: of a mean over several seeds, the points that it is the mean of (`common.results.seeds`).
     """
 
     bpp: float
@@ -47,6 +48,7 @@ class Point:
     extra: Mapping[str, Any] = field(default_factory=dict)
     source: Path | None = None
     own: Mapping[str, Measure] = field(default_factory=dict)
+    of_seeds: tuple["Point", ...] = ()
 
     @property
     def record(self) -> Record | None:

@@ -50,9 +50,9 @@ def averaged(runs: Sequence[R], identity: Callable[[R], tuple[object, ...]]) -> 
 def mean_over_seeds(curve: Curve) -> Curve:
     """`curve` with one point for each λ: means of bpp, of PSNR and MS-SSIM in dB, and of every other figure.
 
-    A point of several seeds carries their number as "seeds" in place of "seed", and the file of the first, whose
-    pictures stand for it. One run measured twice counts once. Points stay as they are where λ or seed is not said,
-    or where two runs of one seed differ: they were made with other settings.
+    A point of several seeds carries their number as "seeds" in place of "seed", the points themselves as `of_seeds`,
+    and the file of the first, whose pictures stand for it. One run measured twice counts once. Points stay as they are
+    where λ or seed is not said, or where two runs of one seed differ: they were made with other settings.
     """
     groups: dict[object, list[Point]] = {}
     for point in curve.points:
@@ -60,6 +60,15 @@ def mean_over_seeds(curve: Curve) -> Curve:
         groups.setdefault(point.extra["lmbda"] if said else id(point), []).append(point)
     runs = [run for points in groups.values() for run in averaged(points, _identity)]
     return replace(curve, points=tuple(_mean_point(points) for points in runs))
+
+
+def by_seed(curve: Curve) -> dict[object, Curve]:
+    """Seed -> the curve of its runs alone, of a curve of means: for the seeds that every point has; none of others."""
+    if not any(point.of_seeds for point in curve.points):
+        return {}
+    runs = [{run.extra.get("seed"): run for run in point.of_seeds or (point,)} for point in curve.points]
+    whole = [seed for seed in runs[0] if seed is not None and all(seed in each for each in runs)]
+    return {seed: replace(curve, points=tuple(each[seed] for each in runs)) for seed in whole}
 
 
 def _identity(point: Point) -> tuple[object, ...]:
@@ -81,6 +90,7 @@ def _mean_point(points: list[Point]) -> Point:
         extra={key: value for key, value in extra.items() if value is not None},
         source=points[0].source,
         own=points[0].own,
+        of_seeds=tuple(points),
     )
 
 

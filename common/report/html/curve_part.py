@@ -3,13 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
+from itertools import combinations
 from typing import Any
 
-from common.report.html.controls import count, option, select
+from common.report.html.controls import count, folded, option, select
 from common.report.sections import Section
 from common.report.tables import to_html
 from common.report.words import overrides_in_words
 from common.results.bd import BDRate, Method, bd_matrix, doubts
+from common.results.bootstrap import Interval, Resampled, interval, resampled
 from common.results.curves import METRICS, Curve, Group, Metric, Point, own_of
 from common.results.points import decibel, is_number
 from common.results.record import Modality, Part
@@ -64,7 +66,8 @@ def bd_part(number: int, data: dict[str, Any], section: Section) -> str:
         "<h3>BD-rate, <span class=of></span></h3>\n"
         f"<div class=bar>{select('Against', 'anchor', options)}</div>"
         "<div class=wide></div><div class=notes></div></div>\n"
-        f"<noscript>{''.join(map(to_html, section.bd))}</noscript>\n"
+        f"<noscript>{''.join(map(to_html, section.bd[:1]))}</noscript>\n"
+        f"{''.join(map(folded, section.bd[1:]))}"
     )
 
 
@@ -140,9 +143,10 @@ def bd_data(group: Group, method: Method) -> dict[str, Any]:
     """BD-rates of the curves of `group` against each other, by metric.
 
     Returns:
-        {"psnr-rgb": {"curves": [number], "cells": [[[percent, overlap, [number of a note]], …], …], "notes": [text]},
-        …}: `cells[anchor][test]`, [None, 0, …] where two curves cannot be compared, without a list of notes where there
-        are none. Of more than `MAX_COMPARED` curves the first, and all but runs.
+        {"psnr-rgb": {"curves": [number], "cells": [[[percent, overlap, [number of a note], interval], …], …],
+        "notes": [text]}, …}: `cells[anchor][test]`, [None, 0, …] where two curves cannot be compared. `interval` over
+        the photographs or clips is [low, high] in percent. It is left out where there is none, and the list of notes
+        where there are none of both. Of more than `MAX_COMPARED` curves the first, and all but runs.
     """
     data: dict[str, Any] = {}
     for metric in (measure.key for measure in group.measures):
@@ -164,11 +168,31 @@ def _comparable(curves: Sequence[Curve], metric: Metric) -> list[int]:
 
 def _cells(curves: Sequence[Curve], metric: Metric, method: Method, notes: dict[str, int]) -> list[list[list[Any]]]:
     """The matrix of BD-rates; `notes` gets the numbers of their notes, but for those that the overlap says."""
+    intervals = _intervals(curves, metric, method)
 
-    def cell(found: BDRate | None) -> list[Any]:
+    def cell(found: BDRate | None, place: tuple[int, int]) -> list[Any]:
         if found is None:
             return [0.0, 1.0]
         numbers = [notes.setdefault(note, len(notes)) for note in doubts(found)]
-        return [_short(found.percent), round(found.overlap, 3), *([numbers] if numbers else [])]
+        said = [_short(found.percent), round(found.overlap, 3)]
+        if place in intervals:
+            return [*said, numbers, [_short(intervals[place].low), _short(intervals[place].high)]]
+        return [*said, *([numbers] if numbers else [])]
 
-    return [[cell(found) for found in row] for row in bd_matrix(curves, curves, metric, method)]
+    matrix = bd_matrix(curves, curves, metric, method)
+    return [[cell(found, (i, j)) for j, found in enumerate(row)] for i, row in enumerate(matrix)]
+
+
+def _intervals(curves: Sequence[Curve], metric: Metric, method: Method) -> dict[tuple[int, int], Interval]:
+    """(anchor, test) -> the interval of their BD-rate, where there is one."""
+    found: dict[tuple[int, int], Interval] = {}
+    drawn = [
+        (i, curve.name, each)
+        for i, curve in enumerate(curves)
+        if isinstance(each := resampled(curve, metric), Resampled)
+    ]
+    for (i, anchor, a), (j, test, b) in combinations(drawn, 2):
+        between = interval(a, b, (anchor, test), method)
+        if isinstance(between, Interval):
+            found |= {(i, j): between, (j, i): between.inverse}
+    return found

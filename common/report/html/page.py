@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from common.report.html.controls import count
+from common.report.html.controls import count, folded
 from common.report.html.curve_part import curve_part
 from common.report.html.data_uris import data_uri
 from common.report.html.gallery_part import gallery_data, gallery_part
@@ -100,19 +100,12 @@ def _tables(section: Section | ScoreSection) -> tuple[str, str]:
 
 
 def _joined(tables: Sequence[Table]) -> str:
-    return "".join(_folded(table) if len(table.rows) > LONG else to_html(table) for table in tables)
-
-
-def _folded(table: Table) -> str:
-    """A long table behind its title."""
-    rows = count(len(table.rows), "row")
-    shown = to_html(table).partition("</h3>")[2]
-    return f"<details><summary>{escape(table.title)} <small>({rows})</small></summary>{shown}</details>\n"
+    return "".join(folded(table) if len(table.rows) > LONG else to_html(table) for table in tables)
 
 
 def _closing(table: Table, name: str) -> str:
     """A section of its own at the end of the page."""
-    shown = _folded(table) if len(table.rows) > LONG else to_html(table).partition("</h3>")[2]
+    shown = folded(table) if len(table.rows) > LONG else to_html(table).partition("</h3>")[2]
     return f'<section id="{name}">\n<h2>{escape(table.title)}</h2>\n{shown}</section>\n'
 
 

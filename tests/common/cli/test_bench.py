@@ -81,7 +81,7 @@ def test_command_writes_curves_and_skips_broken_pictures(
     options = ["--codecs", "jpeg,webp", "--qualities", "30,90", "--out", str(out), "--workers", "2"]
     assert main([str(folder), *options]) == 0
     printed = capsys.readouterr().out
-    assert "JPEG" in printed and "WebP" in printed and "BD-rate" in printed
+    assert "JPEG" in printed and "WebP" in printed and "How sure the BD-rates against JPEG are" in printed
     assert "1 of 3 pictures" in printed
     curve = load(out / "webp.baseline.json")
     assert curve.kind == "baseline" and curve.dataset is not None

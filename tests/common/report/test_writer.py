@@ -117,12 +117,13 @@ def test_one_table_holds_every_curve_against_the_first_classical_codec(sweep: Pa
     report = write_report([sweep], tmp_path / "out", [published], [other.parent])
     (section,) = report.sections
     assert isinstance(section, Section)
-    (table,) = section.bd
+    table, certain = section.bd
     assert table.title == "BD-rate against JPEG" and table.columns == ["curve", "PSNR", "MS-SSIM"]
     assert [row[0] for row in table.rows] == ["swift [tiny]", "WebP", "VTM"]
     assert table.rows[0][1].startswith("−") and table.rows[0][1].endswith("(42 %)")  # 30..35.5 of 26..39
     assert table.rows[1][1:] == ["+0.0 %", "+0.0 %"]
     assert "means over the test set" in table.notes[0]
+    assert certain.title == "How sure the BD-rates against JPEG are"
     rates = json.loads((tmp_path / "out/report.json").read_text())["groups"][0]["bd_rates"]
     assert {(rate["anchor"], rate["curve"], rate["metric"]) for rate in rates} >= {("JPEG", "VTM", "ms-ssim-rgb")}
     assert rates[0]["percent"] < -10 and rates[0]["overlap"] == pytest.approx(5.5 / 13) and "42 %" in rates[0]["note"]

@@ -3,7 +3,7 @@
 import pytest
 
 from common.results.curves import Curve, Point
-from common.results.seeds import mean_over_seeds, spread
+from common.results.seeds import by_seed, mean_over_seeds, spread
 
 
 def test_spread() -> None:
@@ -18,4 +18,17 @@ def test_curves_of_means_keep_what_cannot_be_joined() -> None:
     clash = tuple(Point(b, 33.0, extra={"lmbda": 2.0, "seed": 0}) for b in (0.5, 0.6))
     curve = mean_over_seeds(Curve("x", "run", (*plain, *seeds, *clash)))
     assert [point.bpp for point in curve.points] == [0.1, 0.1, pytest.approx(0.3), 0.5, 0.6]
-    assert curve.points[2].extra == {"lmbda": 1.0, "seeds": 2}
+    assert curve.points[2].extra == {"lmbda": 1.0, "seeds": 2} and curve.points[2].of_seeds == seeds
+
+
+def test_curves_of_single_seeds_are_of_those_that_every_point_has() -> None:
+    run = lambda lmbda, seed: Point(lmbda + seed / 10, 30 + lmbda, extra={"lmbda": lmbda, "seed": seed})  # noqa: E731
+    points = [run(lmbda, seed) for lmbda, seeds in ((1.0, (0, 1, 2)), (2.0, (2, 0))) for seed in seeds]
+    found = by_seed(mean_over_seeds(Curve("x", "run", tuple(points))))
+    assert {seed: [point.bpp for point in curve.points] for seed, curve in found.items()} == {
+        0: [1.0, 2.0],
+        2: [1.2, 2.2],
+    }
+    alone = mean_over_seeds(Curve("x", "run", (*points, run(3.0, 2))))
+    assert list(by_seed(alone)) == [2]
+    assert by_seed(Curve("x", "run", tuple(points[:1]))) == {}

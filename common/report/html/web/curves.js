@@ -115,7 +115,8 @@ function bdRates(place, data) {
     const { curves, cells, notes } = data.bd[key];
     if (!part?.value) {
       const found = cells[curves.indexOf(anchor)]?.[curves.indexOf(test)];
-      return found && { percent: found[0], overlap: found[1], notes: (found[2] ?? []).map((n) => notes[n]) };
+      return found && { percent: found[0], overlap: found[1], notes: (found[2] ?? []).map((n) => notes[n]),
+        interval: found[3] };
     }
     const i = data.metrics.findIndex((metric) => metric.key === key) + 1, { sign, unit } = data.metrics[i - 1];
     const [a, b] = [anchor, test].map((n) => ({
@@ -146,8 +147,11 @@ function bdRates(place, data) {
     const how = data.method === "pchip" || part?.value ? "PCHIP" : data.method === "akima" ? "Akima" : "a cubic fit";
     const brackets = all.some(({ percent, overlap }) => percent !== null && overlap < MIN_OVERLAP)
       ? " In brackets: the part of the quality range that both cover, where it is below 75 %." : "";
-    const legend = `Bits at equal quality compared with ${name} (${how}); negative: fewer bits.${brackets}`;
-    place.querySelector(".notes").replaceChildren(made("p", { className: "note", textContent: legend }),
+    const interval = all.some((found) => found.interval)
+      ? " In square brackets: the 95 % interval over the pictures of the test set, in percent." : "";
+    const legend = `Bits at equal quality compared with ${name} (${how}); negative: fewer bits.`;
+    const between = made("span", { className: "between", textContent: interval });
+    place.querySelector(".notes").replaceChildren(made("p", { className: "note" }, legend, between, brackets),
       ...notes.map((note, n) => made("p", { className: "note doubt" }, made("sup", { textContent: n + 1 }), ` ${note}.`)));
   }
 
@@ -159,14 +163,18 @@ function bdRates(place, data) {
 // A figure, with the numbers of its notes, and beside it a bar as long as it is large.
 function bdCells(found, most, notes) {
   if (!found) return [made("td", { colSpan: 2 })];
-  const { percent, overlap } = found;
+  const { percent, overlap, interval } = found;
   const numbers = found.notes.map((note) => notes.indexOf(note) + 1).join(", ");
   const marks = numbers ? [made("sup", { textContent: numbers })] : [];
   if (percent === null) return [made("td", { className: "n", colSpan: 2 }, "not comparable", ...marks)];
   const whole = (text) => made("span", { textContent: text }); // is not broken
   const shared = overlap < MIN_OVERLAP ? [" ", whole(`(${Math.floor(100 * overlap)} %)`)] : [];
-  const said = [whole(`${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)} %`), ...shared];
+  const between = interval ? [" ", made("small", { className: "between", textContent: `[${interval.map(signed).join(", ")}]` })] : [];
+  const said = [whole(`${signed(percent)} %`), ...between, ...shared];
+  const title = `Both curves cover ${Math.floor(100 * overlap)} % of their quality range.`;
   const bar = made("i", { className: percent < 0 ? "less" : "more" });
   bar.style.width = `${Math.min(100, (100 * Math.abs(percent)) / most)}%`;
-  return [made("td", { className: "n" }, ...said, ...marks), made("td", { className: "length" }, bar)];
+  return [made("td", { className: "n", title }, ...said, ...marks), made("td", { className: "length" }, bar)];
 }
+
+const signed = (percent) => `${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)}`;

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.page_sweep import DATASET, write_originals, write_run, write_sweep
+from support.picture_runs import SETTINGS, baseline
 
 from common.baselines.codecs import available
 from common.io import write_json
 from common.report.tables import percent
 from common.report.writer import write_report
 from common.results.bd import bd_rate, doubts
-from common.results.curves import Curve, Point
+from common.results.bd_certainty import certainty
+from common.results.curves import Curve, Point, load
 from common.results.points import aggregate, results
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install 'lic[test]'")
@@ -187,6 +189,45 @@ def test_the_browser_compares_as_python_does(page: Page) -> None:
         notes = doubts(wanted)
         assert found["notes"] == notes and found["overlap"] == pytest.approx(wanted.overlap)
         assert found["percent"] == (None if wanted.percent is None else pytest.approx(wanted.percent))
+
+
+@pytest.fixture(scope="module")
+def intervals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of two classical codecs on six photographs, and a published curve."""
+    folder = tmp_path_factory.mktemp("intervals")
+    for name, factors in (("JPEG", [1.0] * 6), ("WebP", [0.7, 0.8, 0.8, 0.9, 0.9, 1.0])):
+        baseline(folder, name, factors)
+    columns = dict(zip(("bpp", "psnr-rgb"), map(list, zip(*SETTINGS))))
+    write_json(folder / "vtm.json", {"name": "VTM", "results": columns})
+    write_report([folder], folder / "out", [folder / "vtm.json"])
+    return folder / "out" / "report.html"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_bd_rate_has_its_interval_its_overlap_and_a_table_of_what_it_rests_on(
+    browser: Any, intervals: Path, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(intervals.as_uri())
+    page.wait_for_selector("html[data-ready=yes]", state="attached")
+    cell = page.locator(".bd tr", has_text="WebP").locator("td.n").first
+    found = certainty(*(load(intervals.parents[1] / f"{name}.baseline.json") for name in ("JPEG", "WebP")))
+    assert cell.text_content() == percent(found.rate, found.interval) and "[" in cell.text_content()
+    assert cell.get_attribute("title") == "Both curves cover 100 % of their quality range."
+    small = width < 500  # where the table behind the click has it alone
+    assert [each.is_visible() for each in page.locator(".bd .between").all()] == [
+        not small
+    ] * 3  # two cells, the legend
+    assert page.locator(".bd .wide").evaluate("p => p.scrollWidth <= p.clientWidth")
+    page.locator("summary", has_text="How sure").click()
+    assert page.locator("details tr", has_text="VTM").first.is_visible()
+    page.get_by_label("Against").select_option(label="VTM")
+    assert page.locator(".bd .between").count() == 1 and page.locator(".bd .notes .between").text_content() == ""
+    page.get_by_label("Against").select_option(label="WebP")
+    assert page.locator(".bd tr", has_text="JPEG").locator(".between").count() == 2
+    page.get_by_label("Curves and BD-rates").select_option("kodim00")
+    assert page.locator(".bd .between").count() == 1  # of one photograph there is none
+    page.close()
 
 
 def halves(page: Page) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.page_sweep import write_originals, write_sweep
+from support.picture_runs import SETTINGS, baseline
 
 from common.baselines.codecs import available
 from common.baselines.measure import bench
@@ -20,6 +21,7 @@ from common.report.html.gallery_part import gallery_data, photographs
 from common.report.html.training_part import Run, settings_table, training_data
 from common.report.writer import write_report
 from common.results.bd import bd_rate
+from common.results.bd_certainty import certainty
 from common.results.curves import Curve, Group, Point, load
 from common.results.groups import shortly_named
 from common.run.configs import TRACKED, differing, read_config
@@ -77,6 +79,18 @@ def test_bd_rates_both_ways() -> None:
     assert told["cells"][0][1] == [0.0, 1.0, [0]] and told["notes"][0].startswith("1 of dip's points left out")
     there, back = bd_rate(full, half).percent, bd_rate(half, full).percent
     assert there is not None and back is not None and (1 + there / 100) * (1 + back / 100) == pytest.approx(1)
+
+
+def test_bd_rates_have_their_interval_both_ways(tmp_path: Path) -> None:
+    a, b = baseline(tmp_path, "JPEG", [1.0] * 6), baseline(tmp_path, "WebP", [0.7, 0.8, 0.8, 0.9, 0.9, 1.0])
+    lone = Curve("VTM", "published", tuple(Point(*p) for p in SETTINGS))
+    data = bd_data(Group("image", None, (a, b, lone)), "pchip")["psnr-rgb"]
+    found = certainty(a, b).interval
+    assert found is not None
+    (_, _, numbers, there), (_, _, _, back) = data["cells"][0][1], data["cells"][1][0]
+    assert numbers == [] and there == pytest.approx([found.low, found.high], abs=1e-3)
+    assert back == pytest.approx([100 * (1 / (1 + limit / 100) - 1) for limit in (found.high, found.low)], abs=1e-3)
+    assert all(len(cell) < 4 for cell in (*data["cells"][2], data["cells"][0][2]))
 
 
 def test_training_curves_are_means_over_spans(tmp_path: Path) -> None:
