@@ -105,7 +105,7 @@ def bd_table(found: Comparison) -> Table:
     """A line a curve, a column a metric; below it what to know before quoting a figure."""
     rows = [[curve.name, *(_cell(rates.get(each.key)) for each in found.measures)] for curve, rates in found.rows]
     results = [each for _, rates in found.rows for each in rates.values()]
-    notes = [legend(found.anchor.name, found.method)]
+    notes = legend(found)
     if any(each.interval for each in results):
         notes.append(f"In square brackets: the {LEVEL} % interval over the pictures of the test set, in percent.")
     if any(each.rate.percent is not None and each.rate.overlap < MIN_OVERLAP for each in results):
@@ -123,12 +123,20 @@ BRACKETS = (
 )
 
 
-def legend(anchor: str, method: Method) -> str:
-    """What the figures are."""
-    return (
-        f"Bits at equal quality compared with {anchor}; negative: fewer bits. Of curves of means over the test set, "
-        f"interpolated with {method}."
+def legend(found: Comparison) -> list[str]:
+    """What the figures are, and how the anchor was made."""
+    what = (
+        f"Bits at equal quality compared with {found.anchor.name}; negative: fewer bits. Of curves of means over the "
+        f"test set, interpolated with {found.method}."
     )
+    made = settings_of(found.anchor)
+    return [what, made] if made else [what]
+
+
+def settings_of(curve: Curve) -> str:
+    """With which settings a classical codec was measured, as JPEG is not always the same JPEG; empty of others."""
+    said = curve.description.rstrip(".") if curve.kind == "baseline" else ""
+    return f"{curve.name}: {said}." if said else ""
 
 
 def _cell(found: Certainty | None) -> str:

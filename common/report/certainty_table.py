@@ -33,7 +33,7 @@ def certainty_table(found: Comparison) -> Table:
         labels=2,
         breaks=frozenset(breaks - {0}),
         notes=(
-            legend(found.anchor.name, found.method),
+            *legend(found),
             *notes,
             *reasons(every),
             *footnotes(each.quality for each in every),

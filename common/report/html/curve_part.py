@@ -6,6 +6,7 @@ from html import escape
 from itertools import combinations
 from typing import Any
 
+from common.report.bd_table import settings_of
 from common.report.html.controls import count, folded, option, select
 from common.report.sections import Section
 from common.report.tables import to_html
@@ -91,7 +92,7 @@ def curves_data(group: Group, labels: Sequence[str], shared: str) -> dict[str, A
          "unpaired": names that several files of one result share, so that none of them is among the parts,
          "seeds": whether points are means over several,
          "shared": overrides that the names of all runs have, which their labels lack,
-         "curves": [{"name", "label", "kind",
+         "curves": [{"name", "label", "kind", "settings": of a classical codec, in words,
                      "points": [{"at": "λ 0.013", "mean": figures, "parts": {number: figures}}]}]}
         where figures are bpp, then of each metric the value or None, of MS-SSIM in dB.
     """
@@ -116,7 +117,8 @@ def curves_data(group: Group, labels: Sequence[str], shared: str) -> dict[str, A
             mean = [_short(point.bpp), *(_short(point.quality(metric)) for metric in METRICS)]
             mean += [_short(point.extra.get(key)) for key in own]
             points.append({"at": at(point), "mean": mean, "parts": parts})
-        curves.append({"name": curve.name, "label": label, "kind": curve.kind, "points": points})
+        known = {"name": curve.name, "label": label, "kind": curve.kind, "settings": settings_of(curve)}
+        curves.append({**known, "points": points})
     seeds = any(point.extra.get("seeds") for curve in group.curves for point in curve.points)
     metrics = [{"key": m.key, "title": m.title, "unit": m.unit, "axis": m.axis, "sign": m.sign} for m in group.measures]
     names = {"metrics": metrics, "parts": list(numbers), "unpaired": list(unpaired)}

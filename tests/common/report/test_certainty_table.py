@@ -101,3 +101,19 @@ def test_clips_and_photographs_that_are_few_say_so(tmp_path: Path) -> None:
     (g,) = group([load(path) for path in sorted(tmp_path.glob("*.json"))])
     found = compared(g)
     assert found is not None and "No interval over fewer than 5 photographs." in certainty_table(found).notes
+
+
+def test_which_jpeg_a_bd_rate_is_against_is_said(tmp_path: Path) -> None:
+    """In the table, and on the page for every anchor that a reader chooses."""
+    sweep = tmp_path / "sweep"
+    runs(sweep, "net", [0.8] * 12, 0)
+    baseline(sweep, "JPEG", [1.0] * 12)
+    file = next(sweep.glob("*.baseline.json"))
+    write_json(file, {**json.loads(file.read_text()), "description": "4:2:0, optimised Huffman tables. Pillow 12"})
+    report = write_report([sweep], tmp_path / "out", [], title="One")
+    said = "JPEG: 4:2:0, optimised Huffman tables. Pillow 12."
+    for table in section(report).bd:
+        assert said in table.notes
+    assert (
+        said in (tmp_path / "out" / "report.md").read_text() and said in (tmp_path / "out" / "report.html").read_text()
+    )

@@ -152,6 +152,7 @@ function bdRates(place, data) {
     const legend = `Bits at equal quality compared with ${name} (${how}); negative: fewer bits.`;
     const between = made("span", { className: "between", textContent: interval });
     place.querySelector(".notes").replaceChildren(made("p", { className: "note" }, legend, between, brackets),
+      ...(data.curves[anchor].settings ? [made("p", { className: "note", textContent: data.curves[anchor].settings })] : []),
       ...notes.map((note, n) => made("p", { className: "note doubt" }, made("sup", { textContent: n + 1 }), ` ${note}.`)));
   }
 
