@@ -1,6 +1,8 @@
 """What every LightningModule here does: stop, with a sentence, at the step where training diverges."""
 
 from collections.abc import Callable
+from functools import partial
+from inspect import Parameter, signature
 from typing import Any
 
 import lightning
@@ -154,14 +156,30 @@ def scheduled(optimizer: Optimizer, scheduler: Callable[[Optimizer, int], Lambda
 
     Raises:
         LicError: the schedule is no `LambdaLR`: only of that are the factors known at any step, which a run needs that
-            extends another, and a group of parameters that keeps its rate.
+            extends another, and a group of parameters that keeps its rate. Or it takes no setting of such a name.
     """
     optimizer = in_one_kernel(optimizer)
+    _check_settings(scheduler)
     schedule = scheduler(optimizer, steps)
     if not isinstance(schedule, LambdaLR):
         kind = type(schedule).__name__
         raise LicError(f"model.scheduler gives a {kind}: write it as a LambdaLR, as in common/schedules.py.")
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _check_settings(scheduler: Callable[..., Any]) -> None:
+    """A setting that a recipe has for one schedule may be left beside another, which would end in Python's words."""
+    if not isinstance(scheduler, partial):
+        return
+    known = signature(scheduler.func).parameters
+    if any(each.kind is Parameter.VAR_KEYWORD for each in known.values()):
+        return
+    for name in scheduler.keywords:
+        if name not in known:
+            raise LicError(
+                f"model.scheduler has the setting {name}, which {scheduler.func.__name__} does not take. It is of "
+                f"another schedule: take it out with ~model.scheduler.{name}."
+            )
 
 
 def in_one_kernel(optimizer: Optimizer) -> Optimizer:

@@ -161,13 +161,13 @@ CODECS: tuple[VideoCodec, ...] = (
     ProgramCodec(
         "vvc",
         "VVC low delay (VVenC)",
-        (22, 27, 32, 37, 42),
-        "libvvenc -preset faster -qp Q -qpa 0, low delay (GOP of 8, no reordering), intra period GOP, 10 bit, 4:2:0",
+        (17, 22, 27, 32, 37),
+        "libvvenc -preset medium -qp Q -qpa 0, low delay (GOP of 8, no reordering), intra period GOP, 10 bit, 4:2:0",
         "libvvenc",
         "vvc",
         lambda qp, gop: {
             "pix_fmt": "yuv420p10le",
-            "preset": "faster",
+            "preset": "medium",
             "qp": str(qp),
             "qpa": "0",
             "vvenc-params": _low_delay(gop),

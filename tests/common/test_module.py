@@ -1,6 +1,7 @@
 """What every LightningModule here does: no step waits for a GPU, and what diverges is named all the same."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from common.errors import LicError
 from common.module import GuardedModule, NonFiniteLoss, scheduled
 from common.run.folder import RunFolder
 from common.run.weights import checkpoint_step
+from common.schedules import cosine
 from lic_image.module import ImageCodec
 
 Lic = Callable[..., int]
@@ -48,6 +50,14 @@ def test_a_schedule_whose_factors_are_not_known_is_refused() -> None:
     weights = [torch.nn.Parameter(torch.zeros(1))]
     with pytest.raises(LicError, match="gives a StepLR: write it as a LambdaLR"):
         scheduled(torch.optim.Adam(weights), torch.optim.lr_scheduler.StepLR, 10)  # type: ignore[arg-type]
+
+
+def test_a_setting_of_another_schedule_is_a_sentence() -> None:
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    schedule = partial(cosine, fractions=[1, 2])
+    with pytest.raises(LicError, match=r"setting fractions, which cosine does not take.*~model\.scheduler\.fractions"):
+        scheduled(torch.optim.Adam(weights), schedule, 10)
+    scheduled(torch.optim.Adam(weights), partial(cosine, warmup=0.1), 10)
 
 
 def test_the_counter_counts() -> None:

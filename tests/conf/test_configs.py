@@ -214,3 +214,12 @@ def test_swift_overfits_eight_crops(lic: Lic, tmp_path: Path) -> None:
         for part in (rows[:4], rows[-4:])
     )
     assert last[0] > 35 and last[1] < 0.7 * first[1]
+
+
+@pytest.mark.parametrize("recipe", options("experiment"))
+def test_any_schedule_can_be_chosen_for_any_recipe(recipe: str) -> None:
+    """Nothing of the recipe's own schedule stays behind, which the other would not take."""
+    for name in ("constant", "cosine"):
+        chosen = compose(f"experiment={recipe}", f"scheduler@model.scheduler={name}").model.scheduler
+        plain = compose("model=image/swift", f"scheduler@model.scheduler={name}").model.scheduler
+        assert chosen.keys() == plain.keys() and chosen._target_ == plain._target_
