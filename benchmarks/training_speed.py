@@ -1,8 +1,9 @@
-"""Images a second of a training step of image codecs, on a GPU: `python -m benchmarks.training_speed MODEL …`.
+"""Images, pairs or P frames a second of a training step, on a GPU: `python -m benchmarks.training_speed MODEL …`.
 
-Each MODEL is an option of conf/model, image/tinylic; `--size base` is as published. A step is the forward pass, the
-backward pass, clipping and the optimiser's step, on random pictures that lie on the device, in bf16 where the codec
-allows it (autocast), as `trainer=gpu` trains. Medians of `--steps` steps after as many to warm up.
+Each MODEL is an option of conf/model, image/tinylic or flow/deeppynet; `--size base` is as published. A step is the
+forward pass, the backward pass, clipping and the optimiser's step, on random pictures that lie on the device, in bf16
+where the network allows it (autocast), as `trainer=gpu` trains. Of video it is a step that trains all parts but the
+intra codec, which codes the reference. Medians of `--steps` steps after as many to warm up.
 """
 
 import argparse
@@ -28,22 +29,47 @@ def trained(model: str, size: str, device: str) -> Any:
         cfg = compose("train", overrides=[f"model={model}", f"size={size}", "lmbda=0.013"], return_hydra_config=True)
     cfg.hydra.job.num, cfg.hydra.job.id, cfg.hydra.runtime.output_dir = 0, "0", "."
     module = instantiate(cfg.model, _convert_="object").to(device).train()
-    parameters = [p for name, p in module.codec.named_parameters() if not name.endswith(".quantiles")]
-    return module, torch.optim.Adam(parameters, lr=1e-4)
+    known = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    return module, torch.optim.Adam([p for name, p in known if not name.endswith(".quantiles")], lr=1e-4)
+
+
+def pictures(arguments: argparse.Namespace) -> torch.Tensor:
+    return torch.rand(arguments.batch, 3, arguments.crop, arguments.crop, device=arguments.device)
+
+
+def image_loss(module: Any, x: torch.Tensor) -> torch.Tensor:
+    loss: torch.Tensor = module.losses(x)["loss"]
+    return loss
+
+
+def flow_loss(module: Any, x: torch.Tensor) -> torch.Tensor:
+    from lic_flow.module import sequence_loss
+
+    flow = torch.zeros_like(x[:, :2])
+    return sequence_loss(module(x, x.flip(0)), flow, flow[:, 0] == 0, module.delta)
+
+
+def video_loss(module: Any, x: torch.Tensor) -> torch.Tensor:
+    reference, cost = module.intra(x.flip(0))
+    loss: torch.Tensor = cost + module.losses(x, module.codec(x, reference))["loss"]
+    return loss
+
+
+LOSSES = {"image": image_loss, "flow": flow_loss, "video": video_loss}
 
 
 def step_time(model: str, arguments: argparse.Namespace) -> tuple[float, float, float]:
     """Seconds of a step, peak memory in GiB, parameters in millions."""
     device = arguments.device
     module, optimizer = trained(model, arguments.size, device)
-    x = torch.rand(arguments.batch, 3, arguments.crop, arguments.crop, device=device)
+    x, loss_of = pictures(arguments), LOSSES[model.partition("/")[0]]
     times = []
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for _ in range(2 * arguments.steps):
         begin = time.perf_counter()
         with torch.autocast(device, torch.bfloat16):
-            loss = module.losses(x)["loss"]
+            loss = loss_of(module, x)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1.0)
         optimizer.step()
@@ -52,7 +78,7 @@ def step_time(model: str, arguments: argparse.Namespace) -> tuple[float, float, 
             torch.cuda.synchronize()
         times.append(time.perf_counter() - begin)
     memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else 0.0
-    millions = sum(p.numel() for p in module.codec.parameters()) / 1e6
+    millions = sum(p.numel() for p in module.parameters()) / 1e6
     return statistics.median(times[arguments.steps :]), memory, millions
 
 
@@ -66,7 +92,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     arguments = parser.parse_args()
     table = Table(title=f"training, {arguments.batch} crops of {arguments.crop}², size={arguments.size}, bf16")
-    for heading in ("model", "M parameters", "ms a step", "images a second", "peak GiB"):
+    for heading in ("model", "M parameters", "ms a step", "a second", "peak GiB"):
         table.add_column(heading)
     found = {}
     for model in arguments.models:
