@@ -3,7 +3,8 @@
 Each MODEL is an option of conf/model, image/tinylic or flow/deeppynet; `--size base` is as published. A step is the
 forward pass, the backward pass, clipping and the optimiser's step, on random pictures that lie on the device, in bf16
 where the network allows it (autocast), as `trainer=gpu` trains. Of video it is a step that trains all parts but the
-intra codec, which codes the reference. Medians of `--steps` steps after as many to warm up.
+intra codec, which codes the reference. Medians of `--steps` steps after as many to warm up; with `--device cpu` in
+processor time, of float32.
 """
 
 import argparse
@@ -62,13 +63,14 @@ def step_time(model: str, arguments: argparse.Namespace) -> tuple[float, float, 
     """Seconds of a step, peak memory in GiB, parameters in millions."""
     device = arguments.device
     module, optimizer = trained(model, arguments.size, device)
+    clock = time.perf_counter if device == "cuda" else time.process_time
     x, loss_of = pictures(arguments), LOSSES[model.partition("/")[0]]
     times = []
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     for _ in range(2 * arguments.steps):
-        begin = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16):
+        begin = clock()
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
             loss = loss_of(module, x)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1.0)
@@ -76,7 +78,7 @@ def step_time(model: str, arguments: argparse.Namespace) -> tuple[float, float, 
         optimizer.zero_grad()
         if device == "cuda":
             torch.cuda.synchronize()
-        times.append(time.perf_counter() - begin)
+        times.append(clock() - begin)
     memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else 0.0
     millions = sum(p.numel() for p in module.parameters()) / 1e6
     return statistics.median(times[arguments.steps :]), memory, millions
@@ -91,7 +93,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     arguments = parser.parse_args()
-    table = Table(title=f"training, {arguments.batch} crops of {arguments.crop}², size={arguments.size}, bf16")
+    what = f"{arguments.batch} crops of {arguments.crop}², size={arguments.size}, on {arguments.device}"
+    table = Table(title=f"training, {what}")
     for heading in ("model", "M parameters", "ms a step", "a second", "peak GiB"):
         table.add_column(heading)
     found = {}
