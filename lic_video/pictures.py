@@ -1,13 +1,18 @@
 """What the parts of a video codec make of a frame, side by side: uint8 (H, W, 3)."""
 
+from collections.abc import Mapping
+
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 from torch import Tensor
 
 from common.coding.codec_files import to_picture
 from common.metrics.image import decibels
 from common.viz.flow_colours import flow_picture
-from common.viz.panels import Panel, sheet
+from common.viz.panels import Panel, painted, sheet
 from lic_video.codecs.contract import Coded
 
 GAIN = 4  # residuals are shown so many times as strong, around grey
@@ -15,6 +20,11 @@ CAPTION = (
     "Both flows share a colour wheel whose rim is the fastest motion estimated, at least 1 px. Residuals are shown "
     "four times as strong around grey. Decibels are PSNR against the frame, bits per pixel those of an ideal coder."
 )
+MAPS = (
+    " Features are those behind a block of the motion codec's encoder: root mean squares over channels, each map in a "
+    "scale of its own."
+)
+IN_A_ROW = 4
 
 
 def latent_bits(coded: Coded, part: str) -> list[Tensor]:
@@ -28,13 +38,16 @@ def part_bpp(coded: Coded, part: str, pixels: int) -> float:
     return float(sum(bits.sum() for bits in latent_bits(coded, part))) / pixels
 
 
-def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDArray[np.uint8]:
+def frame_sheet(
+    rgb: NDArray[np.uint8], reference: Tensor, coded: Coded, maps: Mapping[str, Tensor] | None = None
+) -> NDArray[np.uint8]:
     """A P frame and its reference, both flows, the prediction and residual, the frame before and after the artifact
-    reduction.
+    reduction, what the blocks of the motion codec's encoder do.
 
     Args:
         rgb: the frame, (H, W, 3).
         reference, coded: what it was predicted from and the forward pass, (1, C, H', W'), H' >= H and W' >= W.
+        maps: what `lic_video.watch.watching` saw of the forward pass.
     """
     height, width = rgb.shape[:2]
     made = coded.intermediates
@@ -68,5 +81,17 @@ def frame_sheet(rgb: NDArray[np.uint8], reference: Tensor, coded: Coded) -> NDAr
         Panel("what the reduction adds", picture(0.5 + GAIN * (coded.x_hat - made.before))),
         compared("decoded frame", coded.x_hat),
     ]
-    blank = Panel("", np.full_like(rgb, 255))
-    return sheet([first, second, [*third, blank, blank]], CAPTION)
+    colours = ScalarMappable(Normalize(0, 1), colormaps["inferno"])
+    third += [map_panel(name, found, colours, rgb, coded) for name, found in (maps or {}).items()]
+    third += -len(third) % IN_A_ROW * [Panel("", np.full_like(rgb, 255))]
+    others = [third[i : i + IN_A_ROW] for i in range(0, len(third), IN_A_ROW)]
+    return sheet([first, second, *others], CAPTION + (MAPS if maps else ""), colours)
+
+
+def map_panel(name: str, found: Tensor, colours: ScalarMappable, rgb: NDArray[np.uint8], coded: Coded) -> Panel:
+    """A block's map (1, h, w) over the whole frame, from its least value to its largest."""
+    value = found[0].float().cpu().numpy()
+    least, most = float(value.min()), float(value.max())
+    padded = (coded.x_hat.shape[2], coded.x_hat.shape[3])
+    picture = painted((value - least) / max(most - least, 1e-9), colours, padded, rgb)
+    return Panel(name, picture, ends=(f"{least:.3g}", f"{most:.3g}"))
