@@ -25,6 +25,12 @@ BESIDE = {
     "inference_ms": "dec. ms",
     "params_m": "M param.",
 }
+# What a table shows beside the usual figures where the paper claims it: a claim's key -> our column.
+CLAIMED = {
+    "bpp_motion": Column("motion bpp", "bpp_motion", ".4f"),
+    "motion_encoding_ms": milliseconds("motion enc. ms", "motion_encoding_time", ".1f"),
+    "seconds": Column("enc. + dec. s", "coding_time", ".3f", deviation=False),
+}
 LOSSES = {"mse": "bpp + λ·255²·MSE (of clips bpp + λ·MSE, pixels in [0, 1])", "ms_ssim": "bpp + λ·(1 − MS-SSIM)"}
 QUALITY = (
     Column("bpp", "bpp", ".4f"),
@@ -49,13 +55,15 @@ def rates_table(study: Study, method: Method = DEFAULT) -> Table:
     gains = {row: {heading: gain(each) for heading, each in found.items()} for row, found in results.items()}
     blank = dict.fromkeys((heading for row in gains.values() for heading in row), "")
     doubted = footnotes(each for found in results.values() for each in found.values())
+    claimed = {key: column for key, column in CLAIMED.items() if key in study.spec["claims"]}
 
     def measured(line: Line) -> dict[str, str]:
         figures = [run.figures for run in line.runs]
         gained = gains.get(line.runs[0].row, {}) if line.runs else {}
-        return cells(figures, QUALITY) | blank | gained | cells(figures, EFFORT)
+        return cells(figures, QUALITY) | blank | gained | cells(figures, (*EFFORT, *claimed.values()))
 
-    return rows_table(study, measured, BESIDE, [*_notes(study, bool(gains)), *doubted])
+    beside = BESIDE | {key: column.heading for key, column in claimed.items()}
+    return rows_table(study, measured, beside, [*_notes(study, bool(gains)), *doubted])
 
 
 def _gains(study: Study, method: Method) -> dict[str, dict[str, BDQuality]]:

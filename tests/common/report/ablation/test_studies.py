@@ -195,6 +195,30 @@ def test_figures_stand_beside_claims_in_the_same_units(tmp_path: Path) -> None:
     assert "M param." not in tables(tmp_path)[0].columns, "not known of a result of before"
 
 
+def test_what_a_paper_claims_of_a_codec_of_clips_has_our_figure_beside_it(tmp_path: Path) -> None:
+    claims = {"bpp_motion": "motion bpp", "motion_encoding_ms": "ms", "seconds": "s"}
+    rows = [{"row": "none", "cells": ["no", "–"], "bpp_motion": 0.031, "motion_encoding_ms": 31, "seconds": 0.826}]
+    folder = run(tmp_path, "none", 2.0, study=STUDY | {"claims": claims, "rows": rows})
+    content = json.loads((folder / "result.json").read_text())
+    clips = [clip | {"bpp_motion": bpp} for clip, bpp in zip(content.pop("images"), (0.02, 0.05))]
+    write_json(folder / "result.json", content | {"sequences": clips})
+    seconds = {"encoding_time": 0.1, "decoding_time": 0.2, "motion_encoding_time": 0.0123}
+    write_json(folder / "timing.json", seconds)
+    (table,) = tables(tmp_path)
+    (row,) = rows_of(table)
+    for heading, ours, claimed, printed in (
+        ("motion bpp", "0.0350", "paper: motion bpp", "0.031"),
+        ("motion enc. ms", "12.3", "paper: ms", "31"),
+        ("enc. + dec. s", "0.300", "paper: s", "0.826"),
+    ):
+        assert (row[heading], row[claimed]) == (ours, printed)
+        assert table.columns.index(claimed) == table.columns.index(heading) + 1, "beside each other"
+    write_json(folder / "result.json", content | {"sequences": [clips[0], clips[1] | {"bpp_motion": None}]})
+    write_json(folder / "timing.json", {"encoding_time": 0.1, "decoding_time": 0.2})
+    columns = tables(tmp_path)[0].columns
+    assert not {"motion bpp", "motion enc. ms"} & set(columns) and "enc. + dec. s" in columns, "as far as it is known"
+
+
 def test_a_stage_that_trains_a_part_only_is_no_row(tmp_path: Path) -> None:
     run(tmp_path / "whole", "none", 2.0, model={"objective": "all"})
     run(tmp_path / "part", "axial", 2.0, model={"objective": "motion"})
