@@ -16,7 +16,8 @@ Claims on a run without a rate are called as its figures are, `claims: {sintel_c
 no lmbda. For a matrix of BD-rates there is, in place of reference, columns, claims and rows:
 
     curves: {Ballé: {row: neither}, JPEG: {baseline: JPEG}, Tawfik: {}}   # what each is here
-    bd_rate: {Ballé: [0.0, 163.28, 9.63]}   # percent: anchor -> the claim for each curve, in their order
+    bd_rate: {Ballé: [0.0, 163.28, 9.63]}   # percent: anchor -> the claim for each curve, in their order, or null
+    metric: ms-ssim-rgb                     # of equal quality; without it, psnr-rgb
 """
 
 from collections.abc import Mapping, Sequence

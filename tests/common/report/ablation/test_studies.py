@@ -177,6 +177,23 @@ def test_matrix_of_bd_rates(tmp_path: Path) -> None:
     assert by_name["JPEG", "ours"][3].startswith("−") and by_name["New", "ours"][1].startswith("+")
 
 
+def test_a_matrix_of_another_measure_against_a_codec_of_clips(tmp_path: Path) -> None:
+    """Where the paper prints nothing stands nothing, and conditions are no part of a classical codec's name."""
+    curves = {"H.265": {"baseline": "H.265 (x265)"}, "Hu": {}, "New": {"row": "axial"}}
+    matrix = MATRIX | {"curves": curves, "bd_rate": {"H.265": [0.0, None, -28.16]}, "metric": "ms-ssim-rgb"}
+    for lmbda in (2.0, 8.0):
+        run(tmp_path, "axial", lmbda, study=matrix)
+    points = [{"bpp": b, "psnr-rgb": 30.0 + b, "ms-ssim-rgb": m} for b, m in ((0.3, 0.93), (0.8, 0.97), (1.6, 0.99))]
+    head = {"name": "H.265 (x265) gop=10", "kind": "baseline", "protocol": "image", "dataset": DATASET}
+    write_json(tmp_path / "x265.baseline.json", head | {"results": results(points)})
+    (table,) = tables(tmp_path)
+    (ours, paper, *_) = (row[2:] for row in table.rows)
+    anchor, new = (c for name in ("H.265", "net") for c in collect([tmp_path]).curves if c.name.startswith(name))
+    saved = bd_rate(anchor, new, "ms-ssim-rgb").percent
+    assert saved is not None and ours[2].startswith(f"−{-saved:.1f} %") and paper == ["+0.00 %", "", "−28.16 %"]
+    assert any(note.startswith("Bits at equal MS-SSIM compared") for note in table.notes)
+
+
 def test_figures_stand_beside_claims_in_the_same_units(tmp_path: Path) -> None:
     rows = [{"row": "none", "cells": ["no", "–"], "ms_ssim": 0.99, "params_m": 1.5}]
     study = STUDY | {
