@@ -3,7 +3,7 @@
 None is needed. A codec of your own that has one of these methods is asked for it by training and by video codecs.
 Beside these, a codec may say in which order its latent is coded (`common.entropy.walks.WalkedLatents.walk`) and which
 of its networks tell the coder's parameters (`parameter_networks`, see common/entropy/exact/README.md); its blocks may
-have maps to be drawn (`lic_image.watch`).
+have maps to be drawn (`Looking`; `lic_image.watch`, `lic_video.watch`).
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -44,3 +44,11 @@ class CodesIntoPackets(Protocol):
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """x_hat (1, 3, *size), taken from `packet`."""
+
+
+@runtime_checkable
+class Looking(Protocol):
+    """A block that has maps to be drawn: it looks at some positions more than at others, or finds more there."""
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        """What it does when it gets `x` (B, C, h, w): maps (B, h, w) by what they are called."""

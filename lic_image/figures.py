@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from common.coding.codec_files import to_picture
 from common.metrics.image import decibels
 from common.report.figures.gallery import worst_crop
-from common.viz.panels import Panel, bar_chart, sheet
+from common.viz.panels import Panel, bar_chart, painted, sheet
 from lic_image.watch import Refined, Seen
 
 CROP = 96  # pixels of the photograph that are shown enlarged
@@ -139,14 +139,6 @@ def over(rgb: np.ndarray, value: np.ndarray, colours: ScalarMappable, padded: tu
     """The colours of a map (h, w) laid over the photograph in grey."""
     grey = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
     return (0.65 * painted(value, colours, padded, rgb) + 0.35 * grey[..., None]).round().astype(np.uint8)
-
-
-def painted(value: np.ndarray, colours: ScalarMappable, padded: tuple[int, int], rgb: np.ndarray) -> np.ndarray:
-    """A map (h, w) in colours where the photograph is; a position is a rectangle, all cover the `padded` sides."""
-    small = colours.to_rgba(value, bytes=True)[..., :3]
-    rows = np.arange(rgb.shape[0]) * small.shape[0] // padded[0]
-    columns = np.arange(rgb.shape[1]) * small.shape[1] // padded[1]
-    return small[rows[:, None], columns]
 
 
 def gates_picture(gates: Mapping[str, Tensor]) -> np.ndarray:

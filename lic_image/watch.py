@@ -15,15 +15,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from common.capabilities import Looking
+
 REFINEMENT = "g_s.refinement"  # the block after which the decoded picture is final
-
-
-@runtime_checkable
-class Looking(Protocol):
-    """A block that looks at some positions more than at others."""
-
-    def maps(self, x: Tensor) -> dict[str, Tensor]:
-        """What it does when it gets `x` (B, C, h, w): maps (B, h, w) by what they are called."""
 
 
 @runtime_checkable

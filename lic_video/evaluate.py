@@ -12,7 +12,9 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ from lic_video.data import VideoClips
 from lic_video.files import EncodedFrame, VideoFiles, mapped
 from lic_video.gop import Gop
 from lic_video.pictures import frame_sheet
+from lic_video.watch import seconds_of_motion_encoder, watching
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +90,8 @@ class VideoProtocol:
             timing.append(seconds)
         write_csv(out / "sequences.csv", records)
         write_csv(out / "frames.csv", frames)
-        times = {key: sum(seconds[key] for seconds in timing) / len(timing) for key in timing[0]}
+        kinds = dict.fromkeys(kind for each in timing for kind in each)
+        times = {kind: fmean(each[kind] for each in timing if kind in each) for kind in kinds}
         parts = {name: sum(p.numel() for p in part.parameters()) for name, part in codec.named_children()}
         details = {
             "conditions": self.conditions._asdict(),
@@ -111,7 +115,8 @@ class VideoProtocol:
             place.mkdir(exist_ok=True)
             path = place / f"{sequence.name}.lic"
             source = Timed(conditioned(sequence, self.conditions))
-            with written_whole(path) as beside, beside.open("wb") as file:
+            timed = seconds_of_motion_encoder(files.codec)
+            with timed as of_motion, written_whole(path) as beside, beside.open("wb") as file:
                 coder = Timed(files.encode(source, info, file))
                 for frame in coder:
                     digests[frame.place] = digest(frame.decoded)
@@ -125,6 +130,8 @@ class VideoProtocol:
         pixels = width * height * len(frames)
         record |= {"bytes": size, "bpp": 8 * size / pixels}
         record["bpp_estimated"] = round(sum(row["bits_estimated"] for row in frames) / pixels, 6)
+        of_p_frames = [row["bits_motion"] for row in frames if row["kind"] != "intra"]
+        record["bpp_motion"] = round(sum(of_p_frames) / (width * height * len(of_p_frames)), 6) if of_p_frames else None
         for name in ("copied", "warped", "predicted"):
             known = [row[f"psnr_{name}"] for row in frames if row[f"psnr_{name}"] is not None]
             record[f"psnr_{name}"] = sum(known) / len(known) if known else None
@@ -132,6 +139,8 @@ class VideoProtocol:
             "encoding_time": (coder.seconds - source.seconds) / len(frames),
             "decoding_time": decoded.seconds / len(frames),
         }
+        if of_motion:  # the first call is slower than the others
+            seconds["motion_encoding_time"] = median(of_motion)
         return record, frames, seconds
 
     def decoded(self, files: VideoFiles, path: Path, digests: dict[int, bytes], name: str) -> Iterator[np.ndarray]:
@@ -150,7 +159,9 @@ class VideoProtocol:
         """A frame's record: its bits, those of an ideal coder, and what its prediction is worth."""
         height, width = frame.rgb.shape[:2]
         x = to_input(frame.rgb, files.codec.downsampling, files.device)
-        with repeatable_convolutions():
+        drawn = self.drawn(frame.place) and frame.reference is not None
+        looking: AbstractContextManager[dict[str, Tensor]] = watching(files.codec) if drawn else nullcontext({})
+        with repeatable_convolutions(), looking as maps:
             coded = files.codec.intra_forward(x) if frame.reference is None else files.codec(x, frame.reference)
         if not (to_picture(coded.x_hat, height, width) == frame.decoded).all():
             raise LicError(
@@ -161,9 +172,9 @@ class VideoProtocol:
         seen: dict[str, Tensor | None] = {"copied": frame.reference, "warped": None, "predicted": None}
         if coded.intermediates is not None and frame.reference is not None:
             seen |= {"warped": coded.intermediates.warped, "predicted": coded.intermediates.prediction}
-            if self.drawn(frame.place):
+            if drawn:
                 (out / "frames").mkdir(exist_ok=True)
-                sheet = frame_sheet(frame.rgb, frame.reference, coded)
+                sheet = frame_sheet(frame.rgb, frame.reference, coded, maps)
                 write_picture(out / "frames" / f"{name}_{frame.place:04d}.png", sheet)
         return {
             "frame": frame.place,

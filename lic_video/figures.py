@@ -20,7 +20,7 @@ from common.viz.palette import AXIS, BLUE, GREY, INK, SOFT
 from common.viz.panels import DPI, GAP, LINE, Panel, sheet
 from lic_video.codecs.contract import Coded
 from lic_video.gop import Gop, Kind
-from lic_video.pictures import latent_bits, part_bpp
+from lic_video.pictures import COLOURS, MAPS, flow_panels, latent_bits, map_panel, part_bpp
 
 Picture = NDArray[np.uint8]
 
@@ -92,6 +92,25 @@ def group_picture(rows: Sequence[Mapping[str, Any]]) -> Picture:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
         axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1, 1), labelcolor=INK)
     return _pixels(figure)
+
+
+def motion_picture(rgb: Picture, coded: Coded, maps: Mapping[str, Tensor]) -> Picture:
+    """How the motion is coded, as in the thesis' figure 7.9: the frame, its flow, the features behind one and two DRAS
+    blocks of the encoder, the decoded flow.
+
+    Args:
+        rgb: the frame, (H, W, 3).
+        coded: its forward pass, of one frame, (1, C, H', W'), H' >= H and W' >= W.
+        maps: what `lic_video.watch.watching` saw of it.
+    """
+    flow, flow_hat = flow_panels(rgb, coded)
+    panels = [
+        Panel("frame", rgb),
+        flow,
+        *(map_panel(name, found, rgb, coded) for name, found in maps.items()),
+        flow_hat,
+    ]
+    return sheet([panels], f"Both flows share a colour wheel. {MAPS}", COLOURS)
 
 
 def bits_picture(rgb: Picture, coded: Coded) -> Picture:

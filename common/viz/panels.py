@@ -71,6 +71,14 @@ def sheet(
     return canvas.pixels()
 
 
+def painted(value: np.ndarray, colours: ScalarMappable, padded: tuple[int, int], rgb: np.ndarray) -> np.ndarray:
+    """A map (h, w) in colours where the picture is; a position is a rectangle, all cover the `padded` sides."""
+    small = colours.to_rgba(value, bytes=True)[..., :3]
+    rows = np.arange(rgb.shape[0]) * small.shape[0] // padded[0]
+    columns = np.arange(rgb.shape[1]) * small.shape[1] // padded[1]
+    return small[rows[:, None], columns]
+
+
 def bar_chart(values: Mapping[str, np.ndarray], caption: str) -> np.ndarray:
     """uint8 (H, W, 3): for each name its values (C,) in 0 to 1 as bars up or down from 0.5, by number."""
     height, left = 96, 34

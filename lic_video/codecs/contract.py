@@ -73,7 +73,8 @@ class VideoCodec(nn.Module):
 
     @abstractmethod
     def frozen(self) -> list[nn.Module]:
-        """The parts that come trained and are not trained along: the intra codec, where it is one of its own."""
+        """The parts that come trained and are not trained along: the intra codec, where it is one of its own, and then
+        a flow network that is to stay as it is."""
 
     @abstractmethod
     def aux_loss(self) -> Tensor:

@@ -23,11 +23,13 @@ from common.capabilities import CodesIntoPackets, MovesWithLambda, StartsFromDat
 from common.entropy import exact
 from common.entropy.packet import PacketReader, PacketWriter, Stack, Stacks
 from common.entropy.tables import TableModel
+from common.errors import LicError
 from common.layers.pyramid_start import optimal_step
 from lic_video.codecs.contract import Coded, Intermediates, VideoCodec, Written
 from lic_video.gop import Gop
 from lic_video.parts.coded_map import STEP
 from lic_video.parts.image_in_packet import read_image, write_image
+from lic_video.parts.motion_estimation import MotionEstimation
 from lic_video.parts.protocols import CodesMaps, CompensatesMotion, EstimatesMotion, ReducesArtifacts
 
 
@@ -116,7 +118,11 @@ class PredictiveCodec(VideoCodec):
         return self._stacks.of([model for part in parts for model in own_tables(part)])
 
     def frozen(self) -> list[nn.Module]:
-        return [self.intra]
+        return [self.intra, *self._frozen_flow()]
+
+    def _frozen_flow(self) -> list[nn.Module]:
+        part = self.motion_estimation
+        return [part.network] if isinstance(part, MotionEstimation) and part.frozen else []
 
     @torch.no_grad()
     def start_from(self, pairs: Tensor, weight: float, given: Collection[str] = ()) -> None:
@@ -125,7 +131,15 @@ class PredictiveCodec(VideoCodec):
         An intra codec that is not among the parts `given`, which come trained, starts at twice that weight, since what
         an I frame lacks every frame after it lacks; it stays there, as it is not trained along. The first motion
         vectors are as exact as the prediction needs: an error of one pixel costs the mean square of the frames' slopes.
+
+        Raises:
+            LicError: the flow network is neither trained along nor among the parts `given`.
         """
+        if self._frozen_flow() and not {"motion_estimation", "motion_estimation.network"} & set(given):
+            raise LicError(
+                "a flow network that is not trained along comes trained: give parts.motion_estimation.network=RUN, or "
+                "choose motion_estimation=network."
+            )
         reference, frame = pairs.unbind(1)
         if "intra" not in given and isinstance(self.intra, StartsFromData):
             self.intra.start_from(reference, 2 * weight / 255**2)

@@ -37,3 +37,7 @@ class DRAS(nn.Module):
         gate = F.interpolate(self.gate(s), scale_factor=2.0, mode="nearest")[..., : s.shape[2], : s.shape[3]]
         p = s * torch.sigmoid(gate)
         return x + self.leave(torch.cat([s, p, self.inner(p)], 1))
+
+    def maps(self, x: Tensor) -> dict[str, Tensor]:
+        """How strong the features behind the block are (thesis, figure 7.9): root mean squares over channels."""
+        return {"features": self.forward(x).square().mean(1).sqrt()}

@@ -46,7 +46,7 @@ def test_every_row_composes_and_has_its_place_in_the_study(table: str) -> None:
         assert study["reference"] in placed
         assert all(set(study["claims"]) <= claim.keys() for claim in study["rows"])
         if cfg.lmbda is None:  # claims go by SET/FIGURE
-            assert {key.partition("/")[0] for key in study["claims"]} <= set(cfg.data.sets)
+            assert {key.partition("/")[0] for key in study["claims"] if "/" in key} <= set(cfg.data.sets)
     assert placed == set(rows_of(table))
 
 
@@ -175,6 +175,59 @@ def test_groups_of_pictures_are_what_the_row_is_called(row: str, gop: int, struc
     protocol = compose("ablation=ofmc_gop", f"ablation/ofmc_gop={row}", root=root).protocol
     assert (protocol._target_, protocol.name) == ("lic_video.evaluate.VideoProtocol", "dvc_gop")
     assert (protocol.gop, protocol.structure, protocol.frames) == (gop, structure, 100)
+
+
+@pytest.mark.parametrize("root", ["train", "eval"])
+@pytest.mark.parametrize(
+    ("clips", "distortion", "dvc"),
+    [
+        ("uvg", "video_mse", 10.4),
+        ("uvg", "video_ms_ssim", 8.05),
+        ("hevc_b", "video_mse", 5.66),
+        ("hevc_e", "video_mse", None),
+    ],
+)
+def test_printed_bd_rates_are_those_of_the_clips_and_of_the_loss(
+    clips: str, distortion: str, dvc: float | None, root: str
+) -> None:
+    row = "ablation/ofmc_table74_bd_rate=ofmc"
+    data = ["data=video/published", f"data.test=[{clips}]", f"distortion={distortion}"]
+    study = OmegaConf.to_container(compose("ablation=ofmc_table74_bd_rate", row, *data, root=root).study, resolve=True)
+    assert dict(zip(study["curves"], study["bd_rate"]["H.265"]))["DVC"] == dvc
+    assert study["metric"] == {"video_mse": "psnr-rgb", "video_ms_ssim": "ms-ssim-rgb"}[distortion]
+
+
+@pytest.mark.parametrize(
+    ("table", "trained", "measured", "ours", "claimed"),
+    [
+        (
+            "adjacent_table1_clic", ["model=image/swift", "lmbda=0.01"], [],
+            ("adjacent", "PSNR"), ("VTM 8.0", "paper: PSNR", "42.5"),
+        ),
+        (
+            "deeppynet_table73_parameters", ["model=flow/deeppynet"], ["data.test_limit=1"],
+            ("DeepPyNet", "M param."), ("FlowNetC", "paper: parameters M", "39.2"),
+        ),
+        (
+            "deeppynet_table72_benchmarks", ["model=flow/deeppynet"],
+            ["data=flow/procedural", "data.test=[procedural_test]", "data.test_limit=1"],
+            ("DeepPyNet", "procedural_test EPE"), ("VCN", "paper: KITTI", "8.36"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_trained_run_is_measured_into_the_papers_table(
+    table: str, trained: list[str], measured: list[str], ours: tuple[str, str], claimed: tuple[str, str, str],
+    lic: Lic, tmp_path: Path, photographs: Path,
+) -> None:  # fmt: skip
+    assert lic("train", *trained, "debug=step", "name=own") == 0
+    (run,) = tmp_path.glob("runs/own/*/result.json")
+    data = measured or [f"data.test={photographs}"]
+    assert lic("eval", "-m", f"ablation={table}", f"run='{run.parent}'", *data) == 0
+    (report,) = tmp_path.glob(f"runs/{table}/report*/report.json")
+    study = json.loads(report.read_text())["groups"][0]["studies"][0]
+    rows = [dict(zip(study["columns"], row)) for row in study["rows"]]
+    assert [row["method"] for row in rows if row[ours[1]]] == [ours[0]], "the one that was measured"
+    assert [row[claimed[1]] for row in rows if row["method"] == claimed[0]] == [claimed[2]], "and those in print"
 
 
 def test_the_loss_brings_its_own_lmbda() -> None:

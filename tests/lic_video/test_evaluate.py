@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.clips import video_codec
 from torch import Tensor, nn
 
 from common.baselines import video_measure
@@ -19,6 +20,7 @@ from common.entropy.video_container import read_header
 from common.errors import LicError
 from common.results.points import Evaluation
 from lic_image.data import Photographs
+from lic_video import evaluate
 from lic_video.codecs.contract import Coded, VideoCodec, Written
 from lic_video.codecs.skeleton import Intermediates
 from lic_video.data import VideoClips
@@ -170,6 +172,7 @@ def test_bits_are_those_of_packets_and_of_an_ideal_coder(tmp_path: Path) -> None
     assert [float(row["bits_motion"]) for row in rows] == [0, 8, 8, 0]
     (record,) = found.details["sequences"]
     assert record["bpp_estimated"] == pytest.approx(60 / PIXELS / 4, abs=1e-6)
+    assert record["bpp_motion"] == pytest.approx(8 / PIXELS, abs=1e-6), "a P frame's"
 
 
 def test_what_a_prediction_is_worth_is_told_within_the_frame(tmp_path: Path) -> None:
@@ -208,6 +211,19 @@ def test_seconds_are_those_of_coding_alone(tmp_path: Path, monkeypatch: pytest.M
     flat = Flat("a", [100, 110, 120, 130], tick=lambda: move(1))
     found, _ = evaluated(tmp_path, flat, codec=codec, gop=4, structure="bi")
     assert found.timing == {"encoding_time": 10, "decoding_time": 100}
+
+
+def test_a_codec_of_parts_is_drawn_with_its_blocks_and_its_motion_encoder_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    drawn = evaluate.frame_sheet
+    monkeypatch.setattr(evaluate, "frame_sheet", lambda *args: (seen.append(args[3]), drawn(*args))[1])
+    found, _ = evaluated(tmp_path, Flat("a", [100, 110, 120]), Flat("still", [90]), codec=video_codec("ofmc"))
+    assert [[*maps] for maps in seen] == [["DRAS 1: features", "DRAS 2: features"]]
+    assert [file.name for file in (tmp_path / "frames").iterdir()] == ["a_0001.png"]
+    assert 0 < found.timing["motion_encoding_time"] < found.timing["encoding_time"]
+    assert found.details["sequences"][1]["bpp_motion"] is None, "no P frame"
 
 
 class OtherDecoder(Copying):

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from support import textured
 
-from common.viz.panels import CELL, GAP, TITLE
+from common.viz.panels import CELL, GAP, TITLE, Panel
 from lic_video import figures
-from lic_video.codecs.contract import Coded
+from lic_video.codecs.contract import Coded, Intermediates
 from lic_video.figures import KINDS, bits_picture, group_picture, order_picture
 from lic_video.gop import Gop, Kind
 
@@ -110,3 +110,18 @@ def test_nothing_to_code_is_black() -> None:
     coded = Coded(torch.zeros(1, 3, 32, 32), {"motion.y": torch.ones(1, 1, 2, 2), "residual.y": torch.ones(1, 1, 2, 2)})
     drawn = bits_picture(textured(32, 32), coded)
     assert drawn[GAP + TITLE + 10 :][:300, GAP + CELL + GAP + 10 :][:, :300].max() < 10
+
+
+def test_motion_is_shown_from_its_estimate_over_the_blocks_to_what_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[list[Panel]] = []
+    monkeypatch.setattr(figures, "sheet", lambda found, *_: rows.extend(found))
+    rgb, flow = textured(60, 90), torch.tensor([3.0, 4.0]).view(1, 2, 1, 1).expand(1, 2, 64, 96)
+    made = Intermediates(flow, -flow, flow, flow)
+    coded = Coded(torch.zeros(1, 3, 64, 96), {"motion.y": torch.full((1, 1, 4, 6), 0.5)}, made)
+    maps = {"DRAS 1: features": torch.arange(24.0).view(1, 4, 6), "DRAS 2: features": torch.ones(1, 2, 3)}
+    figures.motion_picture(rgb, coded, maps)
+    ((frame, estimated, first, second, decoded),) = rows
+    assert np.array_equal(frame.rgb, rgb) and all(panel.rgb.shape == rgb.shape for panel in rows[0])
+    assert estimated.title == "flow, up to 5.0 px" and decoded.title == f"flow, decoded, {24 / 60 / 90:.4f} bpp"
+    assert first.ends == ("0", "23") and len(np.unique(first.rgb.reshape(-1, 3), axis=0)) == 24
+    assert second.title == "DRAS 2: features" and len(np.unique(second.rgb.reshape(-1, 3), axis=0)) == 1

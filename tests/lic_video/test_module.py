@@ -78,6 +78,24 @@ def test_the_motion_objective_trains_what_comes_before_the_residual() -> None:
         module("ssf2020", objective="motion")
 
 
+def test_a_frozen_flow_network_stays_as_it_is() -> None:
+    """All else is trained as before, for the whole and for the motion alone."""
+    codec = video_codec("ofmc", "motion_estimation=frozen_network", given=["motion_estimation.network"])
+    for objective in ("all", "motion"):
+        made = module(codec=codec, objective=objective)
+        made.training_step(batch(True), 0).backward()
+        network: Any = made.codec.get_submodule("motion_estimation.network")
+        assert not network.training and made.codec.get_submodule("motion_estimation").training
+        assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+        moved = {name.partition(".")[0] for name, p in made.codec.named_parameters() if p.grad is not None}
+        assert {"motion_codec", "motion_compensation"} <= moved and "motion_estimation" not in moved
+
+
+def test_a_frozen_flow_network_comes_trained() -> None:
+    with pytest.raises(LicError, match=r"give parts.motion_estimation.network=RUN"):
+        video_codec("ofmc", "motion_estimation=frozen_network")
+
+
 def test_ssf2020_trains_its_intra_codec_along() -> None:
     made = module("ssf2020")
     data = {key: x if key == "first" else torch.nn.functional.interpolate(x, 128) for key, x in batch(True).items()}

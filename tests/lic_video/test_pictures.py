@@ -35,6 +35,21 @@ def case(rgb: np.ndarray, **changes: Tensor) -> tuple[np.ndarray, Tensor, Coded]
     return rgb, constant(0.0, 0.0, 0.0), Coded(x_hat, {}, Intermediates(**(intermediates | changes)))
 
 
+def test_maps_of_blocks_stand_behind_the_others_each_in_a_scale_of_its_own() -> None:
+    maps = {name: torch.linspace(low, high, 24).view(1, 4, 6) for name, low, high in (("a", 1, 2), ("b", -3, 50))}
+    args = case(textured(HEIGHT, WIDTH))
+    plain, with_maps, more = (frame_sheet(*args, found) for found in (None, maps, {**maps, "c": maps["a"]}))
+    height = CELL * HEIGHT // WIDTH
+    top = 3 * (GAP + TITLE) + 2 * height
+    shown = [with_maps[top : top + height, GAP + i * (CELL + GAP) :][:, :CELL] for i in range(4)]
+    assert np.array_equal(shown[0], plain[top : top + height, GAP:][:, :CELL])
+    assert np.array_equal(shown[2], shown[3]), "both from the least to the most"
+    # 64x96 pixels are 4x6 positions; the frame's 60 rows end within the last of them
+    first, right, last = shown[2][2, 2], shown[2][2, -3], shown[2][-3, -3]
+    assert first.sum() < right.sum() < last.sum() and first.sum() < 10
+    assert more.shape[0] > with_maps.shape[0], "a fifth panel has a row of its own"
+
+
 def panels(drawn: np.ndarray) -> list[np.ndarray]:
     """The ten panels, row by row, at the size of the frame."""
     height = CELL * HEIGHT // WIDTH
@@ -83,7 +98,7 @@ def test_the_noise_of_a_still_scene_is_pale() -> None:
 
 def test_titles_tell_speed_and_decibels(monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
-    monkeypatch.setattr(pictures, "sheet", lambda rows, _: titles.extend(panel.title for row in rows for panel in row))
+    monkeypatch.setattr(pictures, "sheet", lambda rows, *_: titles.extend(panel.title for row in rows for panel in row))
     rgb = np.full((HEIGHT, WIDTH, 3), 100, np.uint8)
     x = to_input(rgb, 32)
     near = (x * 255 + 16) / 255

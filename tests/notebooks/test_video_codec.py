@@ -11,7 +11,7 @@ def test_it_is_kept_with_small_outputs() -> None:
 
 def test_it_shows_its_figures(place: Path) -> None:
     notebook = executed("video_codec", "steps = 30 ", 2, place)
-    assert_shows_figures(notebook, 6)
+    assert_shows_figures(notebook, 7)
     drift = table_of(notebook, "the decoder drifts")
     assert drift.count("<td>intra</td>") == 2 and drift.count("<td>forward</td>") == 9
     means = table_of(notebook, "Mean PSNR of P frames")

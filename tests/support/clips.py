@@ -1,6 +1,6 @@
 """Small moving clips, and small video codecs to code them with."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import torch
@@ -23,12 +23,12 @@ def pairs(height: int, width: int, count: int) -> torch.Tensor:
     return torch.from_numpy(np.stack(clips)).permute(0, 1, 4, 2, 3).float() / 255
 
 
-def video_codec(system: str, *overrides: str) -> VideoCodec:
-    """A codec of `size=tiny` at its starting values."""
+def video_codec(system: str, *overrides: str, given: Collection[str] = ()) -> VideoCodec:
+    """A codec of `size=tiny` at its starting values; parts that are `given` count as trained."""
     torch.manual_seed(0)
     small = [] if system == "ssf2020" else ["flow.iterations=[1,1]"]
     cfg = compose(f"model=video/{system}", "size=tiny", *small, *overrides)
     codec: VideoCodec = instantiate(cfg.model.codec).eval()
     if hasattr(codec, "start_from"):
-        codec.start_from(pairs(128, 128, 4), 512.0)
+        codec.start_from(pairs(128, 128, 4), 512.0, given)
     return codec

@@ -25,7 +25,14 @@ BESIDE = {
     "inference_ms": "dec. ms",
     "params_m": "M param.",
 }
+# What a table shows beside the usual figures where the paper claims it: a claim's key -> our column.
+CLAIMED = {
+    "bpp_motion": Column("motion bpp", "bpp_motion", ".4f"),
+    "motion_encoding_ms": milliseconds("motion enc. ms", "motion_encoding_time", ".1f"),
+    "seconds": Column("enc. + dec. s", "coding_time", ".3f", deviation=False),
+}
 LOSSES = {"mse": "bpp + λ·255²·MSE (of clips bpp + λ·MSE, pixels in [0, 1])", "ms_ssim": "bpp + λ·(1 − MS-SSIM)"}
+METRICS = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
 QUALITY = (
     Column("bpp", "bpp", ".4f"),
     Column("PSNR", "psnr", ".2f"),
@@ -49,13 +56,15 @@ def rates_table(study: Study, method: Method = DEFAULT) -> Table:
     gains = {row: {heading: gain(each) for heading, each in found.items()} for row, found in results.items()}
     blank = dict.fromkeys((heading for row in gains.values() for heading in row), "")
     doubted = footnotes(each for found in results.values() for each in found.values())
+    claimed = {key: column for key, column in CLAIMED.items() if key in study.spec["claims"]}
 
     def measured(line: Line) -> dict[str, str]:
         figures = [run.figures for run in line.runs]
         gained = gains.get(line.runs[0].row, {}) if line.runs else {}
-        return cells(figures, QUALITY) | blank | gained | cells(figures, EFFORT)
+        return cells(figures, QUALITY) | blank | gained | cells(figures, (*EFFORT, *claimed.values()))
 
-    return rows_table(study, measured, BESIDE, [*_notes(study, bool(gains)), *doubted])
+    beside = BESIDE | {key: column.heading for key, column in claimed.items()}
+    return rows_table(study, measured, beside, [*_notes(study, bool(gains)), *doubted])
 
 
 def _gains(study: Study, method: Method) -> dict[str, dict[str, BDQuality]]:
@@ -93,7 +102,7 @@ def study_scores_table(study: Study) -> Table:
     return rows_table(
         study,
         lambda line: cells([run.figures for run in line.runs], columns),
-        {key: column_of(key).heading for key in keys},
+        {key: column_of(key).heading for key in keys} | {"params_m": BESIDE["params_m"]},
         [LEGEND],
     )
 
@@ -101,6 +110,7 @@ def study_scores_table(study: Study) -> Table:
 def matrix_table(study: Study, method: Method = DEFAULT) -> Table:
     """BD-rate of every curve (columns) against every anchor: a line of ours, below it the paper's claims."""
     names = list(study.spec["curves"])
+    metric: Metric = study.spec.get("metric", "psnr-rgb")
     ours = _curves(study)
     claims: Mapping[str, Sequence[float]] = study.spec["bd_rate"]
     rows: list[list[str]] = []
@@ -109,14 +119,14 @@ def matrix_table(study: Study, method: Method = DEFAULT) -> Table:
     for name in [*claims, *(name for name in ours if name not in claims)]:
         breaks.add(len(rows))
         if anchor := ours.get(name):
-            rates = [_rate(anchor, ours.get(other), method) for other in names]
+            rates = [_rate(anchor, ours.get(other), metric, method) for other in names]
             found += rates
             rows.append([name, "ours", *("" if other not in ours else percent(r) for other, r in zip(names, rates))])
         if name in claims:
-            rows.append(["" if anchor else name, "paper", *(signed(claim, ".2f", " %") for claim in claims[name])])
+            rows.append(["" if anchor else name, "paper", *map(_claimed, claims[name])])
     notes = (
-        f"Bits at equal PSNR compared with the row's curve ({method}); negative: fewer bits. In brackets: part of the "
-        "quality range that both curves cover, where it is small.",
+        f"Bits at equal {METRICS[metric]} compared with the row's curve ({method}); negative: fewer bits. In brackets: "
+        "part of the quality range that both curves cover, where it is small.",
         *footnotes(found),
         *study.sources,
     )
@@ -126,7 +136,7 @@ def matrix_table(study: Study, method: Method = DEFAULT) -> Table:
 def _curves(study: Study) -> dict[str, Curve]:
     """The paper's name of a curve -> ours, for those that were run or measured."""
     rows = study.curves()
-    baselines = {curve.name: curve for curve in study.baselines}
+    baselines = {_without_conditions(curve.name): curve for curve in study.baselines}
     found = {
         name: rows.get(what.get("row", "")) or baselines.get(what.get("baseline", ""))
         for name, what in study.spec["curves"].items()
@@ -134,5 +144,15 @@ def _curves(study: Study) -> dict[str, Curve]:
     return {name: curve for name, curve in found.items() if curve is not None}
 
 
-def _rate(anchor: Curve, test: Curve | None, method: Method) -> BDRate | None:
-    return None if test is None or test is anchor else bd_rate(anchor, test, method=method)
+def _without_conditions(name: str) -> str:
+    """`"H.265 (x265) gop=10"`, a classical codec of clips -> `"H.265 (x265)"`."""
+    return " ".join(word for word in name.split() if "=" not in word)
+
+
+def _rate(anchor: Curve, test: Curve | None, metric: Metric, method: Method) -> BDRate | None:
+    return None if test is None or test is anchor else bd_rate(anchor, test, metric, method)
+
+
+def _claimed(claim: float | None) -> str:
+    """Empty where the paper prints none."""
+    return "" if claim is None else signed(claim, ".2f", " %")

@@ -16,7 +16,8 @@ Claims on a run without a rate are called as its figures are, `claims: {sintel_c
 no lmbda. For a matrix of BD-rates there is, in place of reference, columns, claims and rows:
 
     curves: {Ballé: {row: neither}, JPEG: {baseline: JPEG}, Tawfik: {}}   # what each is here
-    bd_rate: {Ballé: [0.0, 163.28, 9.63]}   # percent: anchor -> the claim for each curve, in their order
+    bd_rate: {Ballé: [0.0, 163.28, 9.63]}   # percent: anchor -> the claim for each curve, in their order, or null
+    metric: ms-ssim-rgb                     # of equal quality; without it, psnr-rgb
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ class Run(NamedTuple):
     Attributes:
         lmbda: None without a rate.
         results: of its evaluation: bpp, psnr (dB), ms_ssim_db and cost (see `rd_cost`), or every SET/FIGURE.
-        costs: parameters, gmacs, and seconds by name.
+        costs: parameters, gmacs, seconds by name, and of clips bpp_motion.
         point: its rate-distortion point, if it has a rate.
     """
 
@@ -141,9 +142,19 @@ def _run(point: Point, config: Mapping[str, Any]) -> Run:
     lmbda = float(config["lmbda"])
     results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
     results["cost"] = cost({**result, "lmbda": lmbda}, config["distortion"])
-    seconds = {key: point.extra.get(key) for key in ("encoding_time", "decoding_time")}
-    costs = {"parameters": _parameters(result, config["study"].get("counted")), "gmacs": result.get("gmacs"), **seconds}
+    seconds = {key: point.extra.get(key) for key in ("encoding_time", "decoding_time", "motion_encoding_time")}
+    mean = _mean([seconds["encoding_time"], seconds["decoding_time"]])
+    seconds["coding_time"] = None if mean is None else 2 * mean
+    motion = _mean([clip.get("bpp_motion") for clip in result.get("sequences") or []])
+    parameters = _parameters(result, config["study"].get("counted"))
+    costs = {"parameters": parameters, "gmacs": result.get("gmacs"), "bpp_motion": motion, **seconds}
     return Run(str(config["row"]), lmbda, int(config["seed"]), results, costs, point)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None where there is none, or one is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _parameters(result: Mapping[str, Any], counted: Sequence[str] | None) -> int | None:

@@ -16,6 +16,7 @@ from lic_video.files import VideoFiles
 SYSTEMS: dict[str, list[str]] = {
     "ofmc": [],
     "ofmc with convolutions": ["residual=hyperprior", "compensation=residual"],
+    "ofmc with global pooling": ["compensation=crb_global_pooling"],
     "dvc": [],
     "ssf2020": [],
 }

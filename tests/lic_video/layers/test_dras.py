@@ -29,6 +29,16 @@ def test_it_is_put_together_as_drawn() -> None:
 
 
 @torch.no_grad()
+def test_its_map_is_the_strength_of_what_it_gives() -> None:
+    block = DRAS(6)
+    torch.nn.init.normal_(block.leave.weight)
+    x = torch.randn(2, 6, 4, 6)
+    (name, found), *others = block.maps(x).items()
+    assert name == "features" and not others
+    torch.testing.assert_close(found, block(x).norm(dim=1) / 6**0.5)
+
+
+@torch.no_grad()
 def test_residual_gdn_divides_by_the_norm_and_adds() -> None:
     """At its start GDN is x / sqrt(1 + 0.1 x²), its inverse the product."""
     x = torch.randn(1, 4, 3, 3)

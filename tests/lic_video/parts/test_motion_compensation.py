@@ -6,6 +6,7 @@ from kornia.geometry.transform import remap
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.errors import LicError
 from lic_video.layers.channel_residual_block import ChannelResidualBlock
 from lic_video.layers.residual_block import ResidualBlock
 from lic_video.parts.motion_compensation import MotionCompensation
@@ -37,6 +38,12 @@ def out_of_channels(x: Tensor, side: int) -> Tensor:
     B, C, H, W = x.shape
     blocks = x.reshape(B, C // side**2, side, side, H, W)
     return blocks.permute(0, 1, 4, 2, 5, 3).reshape(B, C // side**2, H * side, W * side)
+
+
+def left(net: MotionCompensation, x: Tensor) -> Tensor:
+    """The last layers, PReLU and convolution, written out."""
+    slopes, conv = net.leave[0].weight, net.leave[1]
+    return F.conv2d(x.clamp_min(0) + slopes * x.clamp_max(0), conv.weight, conv.bias, padding=1)
 
 
 @pytest.mark.parametrize("block", [ChannelResidualBlock, ResidualBlock])
@@ -82,10 +89,45 @@ def test_it_is_put_together_as_drawn(block: type[nn.Module], shuffle: int) -> No
     c = net.up3(net.down3(half(b)))
     last = net.up1(a + double(net.up2(b + double(c))))
     assert [x.shape[1] for x in (a, b, c, last)] == [4, 6, 6, 4]
-    slopes, conv = net.leave[0].weight, net.leave[1]
-    added = F.conv2d(last.clamp_min(0) + slopes * last.clamp_max(0), conv.weight, conv.bias, padding=1)
-    expected = warped + out_of_channels(added, shuffle)
+    expected = warped + out_of_channels(left(net, last), shuffle)
     torch.testing.assert_close(net(reference, flow).prediction, expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_global_pooling_is_a_mean_over_the_frame_that_every_position_gets() -> None:
+    """With the weights of the other reading, on a frame of any size."""
+    torch.manual_seed(1)
+    local = shaken(MotionCompensation(ChannelResidualBlock, WIDTHS))
+    net = MotionCompensation(ChannelResidualBlock, WIDTHS, pooling="global")
+    net.load_state_dict(local.state_dict())
+    reference, flow = torch.rand(1, 3, 9, 23), 3 * torch.randn(1, 2, 9, 23)
+    a = net.down1(net.enter(torch.cat([kornias(reference, flow), reference], 1)))
+    b = net.down2(a.flatten(2).mean(2)[..., None, None])
+    told = net.up2(b + net.up3(net.down3(b)))
+    expected = kornias(reference, flow) + left(net, net.up1(a + told.expand(-1, -1, 9, 23)))
+    torch.testing.assert_close(net(reference, flow).prediction, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["local", "global"])
+def test_either_pooling_learns_what_warping_lacks(pooling: str) -> None:
+    """A scene that grows darker by a tenth: convolutions can tell, the flow cannot."""
+    torch.manual_seed(0)
+    net = MotionCompensation(ChannelResidualBlock, WIDTHS, pooling=pooling)  # type: ignore[arg-type]
+    reference, flow = torch.rand(2, 3, 16, 16), torch.zeros(2, 2, 16, 16)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(60):
+        loss = (net(reference, flow).prediction - 0.9 * reference).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_there_is_no_third_pooling() -> None:
+    with pytest.raises(LicError, match="must be one of local, global, not max"):
+        MotionCompensation(ResidualBlock, WIDTHS, pooling="max")  # type: ignore[arg-type]
 
 
 def test_the_flow_is_told_where_a_better_prediction_is() -> None:

@@ -76,6 +76,13 @@ def test_a_figure_that_is_claimed_of_one_set_is_shown_of_all(tmp_path: Path) -> 
     assert table.columns[2:4] == ["procedural_test Fl-all %", "stereo Fl-all %"]
 
 
+def test_parameters_stand_beside_those_in_print(tmp_path: Path) -> None:
+    rows = [{"row": "two", "cells": ["2", "×"], "params_m": 6.1}, {"cells": ["other", "–"], "params_m": 9.4}]
+    run(tmp_path, "two", study=STUDY | {"claims": {"params_m": "parameters M"}, "rows": rows})
+    (table,) = tables(tmp_path)
+    assert [(row["M param."], row["paper: parameters M"]) for row in rows_of(table)] == [("1.23", "6.1"), ("", "9.4")]
+
+
 def test_runs_made_otherwise_do_not_share_a_table(tmp_path: Path) -> None:
     run(tmp_path / "a", "two")
     run(tmp_path / "b", "three", label="net_tiny row=three trainer.max_steps=9")

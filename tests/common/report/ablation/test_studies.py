@@ -177,6 +177,23 @@ def test_matrix_of_bd_rates(tmp_path: Path) -> None:
     assert by_name["JPEG", "ours"][3].startswith("−") and by_name["New", "ours"][1].startswith("+")
 
 
+def test_a_matrix_of_another_measure_against_a_codec_of_clips(tmp_path: Path) -> None:
+    """Where the paper prints nothing stands nothing, and conditions are no part of a classical codec's name."""
+    curves = {"H.265": {"baseline": "H.265 (x265)"}, "Hu": {}, "New": {"row": "axial"}}
+    matrix = MATRIX | {"curves": curves, "bd_rate": {"H.265": [0.0, None, -28.16]}, "metric": "ms-ssim-rgb"}
+    for lmbda in (2.0, 8.0):
+        run(tmp_path, "axial", lmbda, study=matrix)
+    points = [{"bpp": b, "psnr-rgb": 30.0 + b, "ms-ssim-rgb": m} for b, m in ((0.3, 0.93), (0.8, 0.97), (1.6, 0.99))]
+    head = {"name": "H.265 (x265) gop=10", "kind": "baseline", "protocol": "image", "dataset": DATASET}
+    write_json(tmp_path / "x265.baseline.json", head | {"results": results(points)})
+    (table,) = tables(tmp_path)
+    (ours, paper, *_) = (row[2:] for row in table.rows)
+    anchor, new = (c for name in ("H.265", "net") for c in collect([tmp_path]).curves if c.name.startswith(name))
+    saved = bd_rate(anchor, new, "ms-ssim-rgb").percent
+    assert saved is not None and ours[2].startswith(f"−{-saved:.1f} %") and paper == ["+0.00 %", "", "−28.16 %"]
+    assert any(note.startswith("Bits at equal MS-SSIM compared") for note in table.notes)
+
+
 def test_figures_stand_beside_claims_in_the_same_units(tmp_path: Path) -> None:
     rows = [{"row": "none", "cells": ["no", "–"], "ms_ssim": 0.99, "params_m": 1.5}]
     study = STUDY | {
@@ -193,6 +210,30 @@ def test_figures_stand_beside_claims_in_the_same_units(tmp_path: Path) -> None:
     assert (row["M param."], row["paper: parameters M"]) == ("1.50", "1.5"), "of the part that the paper counts"
     write_json(folder / "result.json", content)
     assert "M param." not in tables(tmp_path)[0].columns, "not known of a result of before"
+
+
+def test_what_a_paper_claims_of_a_codec_of_clips_has_our_figure_beside_it(tmp_path: Path) -> None:
+    claims = {"bpp_motion": "motion bpp", "motion_encoding_ms": "ms", "seconds": "s"}
+    rows = [{"row": "none", "cells": ["no", "–"], "bpp_motion": 0.031, "motion_encoding_ms": 31, "seconds": 0.826}]
+    folder = run(tmp_path, "none", 2.0, study=STUDY | {"claims": claims, "rows": rows})
+    content = json.loads((folder / "result.json").read_text())
+    clips = [clip | {"bpp_motion": bpp} for clip, bpp in zip(content.pop("images"), (0.02, 0.05))]
+    write_json(folder / "result.json", content | {"sequences": clips})
+    seconds = {"encoding_time": 0.1, "decoding_time": 0.2, "motion_encoding_time": 0.0123}
+    write_json(folder / "timing.json", seconds)
+    (table,) = tables(tmp_path)
+    (row,) = rows_of(table)
+    for heading, ours, claimed, printed in (
+        ("motion bpp", "0.0350", "paper: motion bpp", "0.031"),
+        ("motion enc. ms", "12.3", "paper: ms", "31"),
+        ("enc. + dec. s", "0.300", "paper: s", "0.826"),
+    ):
+        assert (row[heading], row[claimed]) == (ours, printed)
+        assert table.columns.index(claimed) == table.columns.index(heading) + 1, "beside each other"
+    write_json(folder / "result.json", content | {"sequences": [clips[0], clips[1] | {"bpp_motion": None}]})
+    write_json(folder / "timing.json", {"encoding_time": 0.1, "decoding_time": 0.2})
+    columns = tables(tmp_path)[0].columns
+    assert not {"motion bpp", "motion enc. ms"} & set(columns) and "enc. + dec. s" in columns, "as far as it is known"
 
 
 def test_a_stage_that_trains_a_part_only_is_no_row(tmp_path: Path) -> None:
