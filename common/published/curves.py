@@ -79,7 +79,8 @@ def _curve(key: str, entry: dict[str, Any], test_set: dict[str, Any], known: dic
     )
     curve = curve_of({"name": entry["name"], "results": entry["results"]}, path)
     said = [entry.get("description", ""), "" if origin.content else BY_NAME]
-    note = "; ".join([f"{curve.name}: {origin.source} ({origin.licence})", *filter(None, said)]) + "."
+    place = origin.source.removeprefix("https://")
+    note = "; ".join([f"{curve.name}: {place} ({origin.licence})", *filter(None, said)]) + "."
     points = tuple(replace(point, source=None) for point in curve.points)
     description = entry.get("description", "")
     return replace(curve, points=points, description=description, source=None, note=note, origin=origin)

@@ -24,7 +24,7 @@ from common.report.text_files import points_csv, report_json, report_md, scores_
 from common.report.words import told_apart
 from common.results.bd import DEFAULT, Method
 from common.results.collect import Failure, gathered, joined
-from common.results.curves import Curve, Group
+from common.results.curves import Group
 from common.results.groups import group, group_scores, unmatched
 from common.results.point_names import among_siblings
 
@@ -86,7 +86,7 @@ def write_report(
         places = ", ".join(str(folder) for folder in folders)
         raise LicError(f"No result.json and no *.baseline.json below {places}; is this the folder of a sweep?")
     left = unmatched_table(unmatched(groups, more), [*groups, *scores])
-    anchors = [None] * len(groups) if anchor is None else _places(groups, anchor, more, left)
+    anchors = [None] * len(groups) if anchor is None else _places(groups, anchor, left)
     make_folder(out)
     sections: list[Section | ScoreSection] = [
         *(rate_section(g, method, out, _suffix(i), at, latex) for i, (g, at) in enumerate(zip(groups, anchors))),
@@ -132,9 +132,9 @@ def _suffix(i: int) -> str:
     return f"-{i + 1}" if i else ""
 
 
-def _places(groups: Sequence[Group], anchor: str, published: Sequence[Curve], left: Table | None) -> list[int | None]:
+def _places(groups: Sequence[Group], anchor: str, left: Table | None) -> list[int | None]:
     """`anchor_places`, also by the names that published curves have on the command line."""
-    shown = {curve.origin.key: curve.name for curve in published if curve.origin}
+    shown = {curve.origin.key: curve.name for g in groups for curve in g.curves if curve.origin}
     try:
         return anchor_places(groups, shown.get(anchor, anchor))
     except LicError as error:

@@ -126,13 +126,14 @@ def distinctly_named(curves: Sequence[Curve]) -> list[Curve]:
     """Curves but runs that are called alike (CompressAI's of MSE and of MS-SSIM are) with their file, or its folder;
     those of the package as published."""
     names = [curve.name for curve in curves]
+    again = [curve.origin is not None and names.count(curve.name) > 1 for curve in curves]
+    curves = [replace(c, name=f"{c.name} (published)") if other else c for c, other in zip(curves, again)]
+    names = [curve.name for curve in curves]
     twice = [curve for curve in curves if names.count(curve.name) > 1 and curve.kind != "run"]
     named: dict[int, str] = {}
     for curve in twice:
         files = [other.source for other in twice if other.name == curve.name and other.source]
-        if curve.origin:
-            named[id(curve)] = f"{curve.name} (published)"
-        elif curve.source:
+        if curve.source:
             named[id(curve)] = f"{curve.name} ({_told_apart(curve.source, files)})"
     return [replace(curve, name=named.get(id(curve), curve.name)) for curve in curves]
 
