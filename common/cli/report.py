@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 DESCRIPTION = """\
 Collects every finished run below the given folders (result.json), the points that failed (failed.json) and
@@ -9,6 +10,18 @@ the classical codecs measured with `lic bench` (*.baseline.json), joins the poin
 writes report.html, report.md, report.json, the figures, points.csv of what has a rate and scores.csv of what
 has none (optical flow). Results of different protocols, pictures, clips or test sets never
 share a table."""
+
+
+class _ListPublished(argparse.Action):
+    """Like --help: what it shows needs no folder."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from shutil import get_terminal_size
+
+        from common.published.listing import listing
+
+        print(listing(get_terminal_size().columns))
+        parser.exit()
 
 
 def main(argv: list[str]) -> int:
@@ -22,10 +35,13 @@ def main(argv: list[str]) -> int:
         "--published",
         nargs="+",
         action="extend",
-        type=Path,
         default=[],
-        metavar="FILE",
-        help="curves in CompressAI's JSON layout, measured (by your word) on the same pictures or clips",
+        metavar="NAME|FILE",
+        help="published curves: names (vtm,elic; --list-published shows all), which join the results on their own test "
+        "set only, or files in CompressAI's JSON layout, which are taken to fit every table",
+    )
+    parser.add_argument(
+        "--list-published", nargs=0, action=_ListPublished, help="show the names of published curves, and end"
     )
     parser.add_argument(
         "--method",

@@ -27,7 +27,8 @@ def renamed(found: Collection, published: Sequence[Curve], labels: Sequence[str]
     """`found`, whose runs are not yet joined to curves, and `published` under the names that `labels` give.
 
     A label is RUN=TEXT. RUN is the folder of a run or of a sweep, all of whose runs are then called TEXT; or the file
-    of a curve; or a curve's name, with or without the overrides that all runs have. Runs of one TEXT are one curve.
+    of a curve; or a curve's name, with or without the overrides that all runs have, or as it was asked for.
+    Runs of one TEXT are one curve.
 
     Raises:
         LicError: RUN is none of these, or holds several curves, or TEXT is what another curve is called.
@@ -72,12 +73,17 @@ def _is_run(each: Named) -> bool:
     return isinstance(each, Score) or each.kind == "run"
 
 
+def _key(each: Named) -> str:
+    """What the command line calls a published curve."""
+    return each.origin.key if isinstance(each, Curve) and each.origin else ""
+
+
 def _matched(label: str, named: Sequence[Named], short: Sequence[str]) -> _Label:
     # Names of runs hold "=", and so may what they are to be called: the longest RUN that there is.
     cuts = [i for i, letter in enumerate(label) if letter == "="][::-1]
     for cut in cuts:
         run, text = label[:cut].strip(), plain(label[cut + 1 :])
-        called = [i for i, each in enumerate(named) if run in (each.name, short[i])]
+        called = [i for i, each in enumerate(named) if run in (each.name, short[i], _key(each))]
         place = Path(run).expanduser().resolve()
         below = [i for i, each in enumerate(named) if each.source and _holds(place, each)]
         if not (run and (called or below)):

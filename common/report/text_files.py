@@ -50,12 +50,15 @@ def text_of(name: str) -> str:
     return _SPECIAL.sub(lambda found: "\\" + found.group(), " ".join(name.split()))
 
 
-def report_json(title: str, sections: Sequence[Section | ScoreSection], failures: Sequence[Failure]) -> dict[str, Any]:
-    """All curves, figures and tables."""
+def report_json(
+    title: str, sections: Sequence[Section | ScoreSection], failures: Sequence[Failure], notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """All curves, figures and tables, and `notes` on the whole."""
     return {
         "title": title,
         "groups": [_of_scores(each) if isinstance(each, ScoreSection) else _of_rates(each) for each in sections],
         "failures": [{"folder": str(failure.folder), "reason": failure.reason} for failure in failures],
+        "notes": [*notes],
     }
 
 
@@ -123,7 +126,8 @@ def points_csv(groups: Sequence[Group]) -> str:
         for c in g.curves:
             for p in c.points:
                 figures = [p.bpp, p.psnr, p.ms_ssim, p.quality("ms-ssim-rgb"), *(p.extra.get(key) for key in extras)]
-                rows.append([g.protocol, g.dataset, c.name, c.kind, *figures, p.source])
+                source = c.origin.source if c.origin else p.source
+                rows.append([g.protocol, g.dataset, c.name, c.kind, *figures, source])
     return _csv(head, rows)
 
 

@@ -9,12 +9,14 @@ from rich.text import Text
 
 from common.errors import LicError
 from common.io import make_folder, write_json, write_text
+from common.published.curves import chosen
 from common.report.bd_table import anchor_places
 from common.report.figures.plot import VECTOR
 from common.report.html.page import page
 from common.report.html.training_part import runs_of, settings_table
 from common.report.labels import renamed
 from common.report.latex import to_latex
+from common.report.published import sentences, unmatched_table
 from common.report.sections import ScoreSection, Section, rate_section, score_section
 from common.report.tables import Table
 from common.report.terminal import to_rich
@@ -22,8 +24,8 @@ from common.report.text_files import points_csv, report_json, report_md, scores_
 from common.report.words import told_apart
 from common.results.bd import DEFAULT, Method
 from common.results.collect import Failure, gathered, joined
-from common.results.curves import load
-from common.results.groups import group, group_scores
+from common.results.curves import Group
+from common.results.groups import group, group_scores, unmatched
 from common.results.point_names import among_siblings
 
 
@@ -36,6 +38,7 @@ class Report:
     folder: Path
     sections: Sequence[Section | ScoreSection]
     failed: Table | None  # points without a result, and why
+    unmatched: Table | None = None  # published curves that join no table, and why
     files: list[Path] = field(default_factory=list)
 
     def suffixed(self) -> Iterator[tuple[Section | ScoreSection, str]]:
@@ -48,7 +51,7 @@ class Report:
 def write_report(
     folders: Sequence[Path],
     out: Path,
-    published: Sequence[Path] = (),
+    published: Sequence[str | Path] = (),
     baselines: Sequence[Path] = (),
     title: str = "Report",
     method: Method = DEFAULT,
@@ -61,7 +64,8 @@ def write_report(
     Args:
         folders: searched for `result.json`, `failed.json` and `*.baseline.json`.
         out: made where missing; files of an earlier report are replaced, each atomically.
-        published: files in CompressAI's layout, taken to be measured on the same pictures as the runs.
+        published: names of packaged curves, which join the results on their test set, and files in CompressAI's layout,
+            taken to be measured on the same pictures as the runs.
         baselines: more files or folders with `*.baseline.json`.
         method: interpolation of the BD-rates.
         anchor: name of the curve that they are against; see `common.report.bd_table`.
@@ -69,9 +73,10 @@ def write_report(
         latex: whether the tables are written as .tex files, too, and the curves as PDF and SVG.
 
     Raises:
-        LicError: nothing was found, a given file cannot be read, or there is no such anchor or RUN.
+        LicError: nothing was found, a given file cannot be read, or there is no such published curve, anchor or RUN.
     """
-    collection, more = gathered(folders, baselines), [load(path) for path in _once(published)]
+    more = chosen(published)
+    collection = gathered(folders, baselines)
     if labels:
         collection, more = renamed(collection, more, labels)
     collection = joined(collection)
@@ -80,7 +85,8 @@ def write_report(
     if not (groups or scores or collection.failures):
         places = ", ".join(str(folder) for folder in folders)
         raise LicError(f"No result.json and no *.baseline.json below {places}; is this the folder of a sweep?")
-    anchors = [None] * len(groups) if anchor is None else anchor_places(groups, anchor)
+    left = unmatched_table(unmatched(groups, more), [*groups, *scores])
+    anchors = [None] * len(groups) if anchor is None else _places(groups, anchor, left)
     make_folder(out)
     sections: list[Section | ScoreSection] = [
         *(rate_section(g, method, out, _suffix(i), at, latex) for i, (g, at) in enumerate(zip(groups, anchors))),
@@ -89,12 +95,12 @@ def write_report(
     headings = told_apart([section.heading for section in sections])
     sections = [section._replace(heading=heading) for section, heading in zip(sections, headings)]
     failed = failures_table(collection.failures)
-    report = Report(title, out, sections, failed)
+    report = Report(title, out, sections, failed, left)
     runs = runs_of(collection)
     settings = settings_table(runs)
-    closing = [table for table in (settings, failed) if table]
+    closing = [table for table in (settings, failed, left) if table]
     texts = {
-        "report.html": page(title, sections, runs, settings, failed, method),
+        "report.html": page(title, sections, runs, settings, failed, method, left),
         "report.md": report_md(title, sections, closing),
     }
     if groups or not scores:
@@ -105,7 +111,7 @@ def write_report(
         texts |= _as_latex(report)
     for name, text in texts.items():
         write_text(out / name, text)
-    write_json(out / "report.json", report_json(title, sections, collection.failures))
+    write_json(out / "report.json", report_json(title, sections, collection.failures, sentences(left)))
     report.files.extend(out / name for name in (*texts, "report.json"))
     pictures = [picture for section in sections for picture in (*section.figures, *section.closer[1])]
     drawn = [file for picture in pictures for kind in VECTOR if (file := picture.with_suffix(kind)).exists()]
@@ -126,12 +132,17 @@ def _suffix(i: int) -> str:
     return f"-{i + 1}" if i else ""
 
 
-def _once(files: Sequence[Path]) -> list[Path]:
-    return list({file.resolve(): file for file in files}.values())
+def _places(groups: Sequence[Group], anchor: str, left: Table | None) -> list[int | None]:
+    """`anchor_places`, also by the names that published curves have on the command line."""
+    shown = {curve.origin.key: curve.name for g in groups for curve in g.curves if curve.origin}
+    try:
+        return anchor_places(groups, shown.get(anchor, anchor))
+    except LicError as error:
+        raise LicError(" ".join([str(error), *sentences(left)])) from error
 
 
 def print_report(report: Report, console: Console) -> None:
-    """The short version for a terminal: studies, the runs' points or scores, BD-rates, failures, path.
+    """The short version for a terminal: studies, the runs' points or scores, BD-rates, failures, curves left out, path.
 
     A table wider than the terminal is shown in parts.
     """
@@ -144,6 +155,8 @@ def print_report(report: Report, console: Console) -> None:
                 console.print(Text(note, style="dim"))
     if report.failed:
         console.print(*to_rich(report.failed, console.width), sep="\n")
+    for sentence in sentences(report.unmatched):
+        console.print(Text(sentence))
     console.print(Text(f"Report: {report.folder / 'report.html'}"), soft_wrap=True)
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from common.errors import LicError
 from common.results.measures import STANDARD, Measure, own_measures
+from common.results.origin import Origin
 from common.results.points import decibel, plain
 from common.results.record import Modality, Part, Record, read_record
 
@@ -88,7 +89,7 @@ class Point:
 class Curve:
     """Points of one codec, by rising bpp, measured with one protocol on one data set (None: not said).
 
-    `note` is what tables say of it below.
+    `note` is what tables say of it below; `origin` tells where a published curve of the package comes from.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Curve:
     description: str = ""
     source: Path | None = None
     note: str = ""
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", tuple(sorted(self.points, key=lambda point: point.bpp)))
@@ -112,6 +114,8 @@ class Curve:
             columns[key] = [point.extra.get(key) for point in self.points]
         known = {key: values for key, values in columns.items() if any(value is not None for value in values)}
         head = {"name": self.name, "description": self.description, "kind": self.kind}
+        if self.origin:
+            head |= {"source": self.origin.source, "licence": self.origin.licence, "paper": self.origin.paper}
         own = {key: {**each._asdict()} for point in self.points for key, each in point.own.items()}
         said = {"protocol": self.protocol, "dataset": self.dataset, **({"metrics": own} if own else {})}
         return head | said | {"results": known}
@@ -146,7 +150,11 @@ def load(path: Path) -> Curve:
     Raises:
         LicError: the file is missing, not JSON, lacks keys, or its lists differ in length or hold no numbers.
     """
-    data = read_record(path).content
+    return curve_of(read_record(path).content, path)
+
+
+def curve_of(data: Any, path: Path) -> Curve:
+    """The curve in `data`, which `path` holds; see `load`."""
     results = data.get("results") if isinstance(data, dict) else None
     if not isinstance(results, dict):
         raise LicError(

@@ -9,25 +9,50 @@ from pathlib import Path
 from common.results.collect import content_of
 from common.results.curves import Curve, Group, Point
 from common.results.flow_results import Score, ScoreGroup
+from common.results.origin import Origin
 from common.results.point_names import distinct
 from common.results.record import read_record
 
 
 def group(curves: Sequence[Curve], published: Sequence[Curve] = ()) -> list[Group]:
-    """Curves by (protocol, pictures or clips), those with most runs first; `published` join every group.
+    """Curves by (protocol, pictures or clips), those with most runs first; `published` join the groups that they fit.
 
-    Published curves rarely say what they were measured on: that they fit is the word of who passes them. The
-    same pictures under another name ("kodak 24 pictures 5f2c91ab", "Kodak24 24 pictures 5f2c91ab") are the
-    same data set.
+    Files of published curves rarely say what they were measured on: that they fit every group is the word of who passes
+    them. Those of the package say it (`common.results.origin`). The same pictures under another name
+    ("kodak 24 pictures 5f2c91ab", "Kodak24 24 pictures 5f2c91ab") are the same data set.
     """
     groups: dict[tuple[str | None, str | None], list[Curve]] = {}
     for curve in curves:
         groups.setdefault((curve.protocol, content_of(curve.dataset)), []).append(curve)
     ordered = sorted(groups.values(), key=lambda members: -sum(curve.kind == "run" for curve in members))
-    if not ordered and published:
+    if not ordered and any(curve.origin is None for curve in published):
         ordered = [[]]
-    joined = [distinctly_named(each_once([*members, *published])) for members in ordered]
+    joined = [
+        distinctly_named(each_once([*members, *(curve for curve in published if fits(curve, members))]))
+        for members in ordered
+    ]
     return [Group(members[0].protocol, members[0].dataset, tuple(members)) for members in joined]
+
+
+def fits(published: Curve, members: Sequence[Curve]) -> bool:
+    """Whether a published curve may share a table with `members`, all of one protocol and set."""
+    origin = published.origin
+    if origin is None:
+        return True
+    measured = [curve for curve in members if curve.kind != "published"]
+    conditions = [read_record(curve.source).conditions if curve.source else None for curve in measured]
+    alike = all(origin.is_by(curve.protocol, each) for curve, each in zip(measured, conditions))
+    return alike and any(origin.is_of(curve.dataset) for curve in measured)
+
+
+def unmatched(groups: Sequence[Group], published: Sequence[Curve]) -> dict[str, list[Origin]]:
+    """The names of those packaged curves among `published` of which no curve joined one of `groups`, and their sets."""
+    joining = {curve.origin.key for curve in published if curve.origin and any(fits(curve, g.curves) for g in groups)}
+    left: dict[str, list[Origin]] = {}
+    for curve in published:
+        if curve.origin and curve.origin.key not in joining:
+            left.setdefault(curve.origin.key, []).append(curve.origin)
+    return left
 
 
 def group_scores(scores: Sequence[Score]) -> list[ScoreGroup]:
@@ -98,7 +123,11 @@ def _conditions(a: Curve, b: Curve) -> bool:
 
 
 def distinctly_named(curves: Sequence[Curve]) -> list[Curve]:
-    """Curves but runs that are called alike (CompressAI's of MSE and of MS-SSIM are) with their file, or its folder."""
+    """Curves but runs that are called alike (CompressAI's of MSE and of MS-SSIM are) with their file, or its folder;
+    those of the package as published."""
+    names = [curve.name for curve in curves]
+    again = [curve.origin is not None and names.count(curve.name) > 1 for curve in curves]
+    curves = [replace(c, name=f"{c.name} (published)") if other else c for c, other in zip(curves, again)]
     names = [curve.name for curve in curves]
     twice = [curve for curve in curves if names.count(curve.name) > 1 and curve.kind != "run"]
     named: dict[int, str] = {}

@@ -17,6 +17,8 @@ from omegaconf import DictConfig, open_dict, read_write
 from common.engine.hydra_faults import Refused, of_another
 from common.engine.outcome import run_job
 from common.engine.session import current
+from common.errors import LicError
+from common.published.curves import chosen
 from common.run.names import slug
 
 log = logging.getLogger(__name__)
@@ -36,8 +38,7 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Let the command line replace an experiment's own sweep; Hydra would run the product of the two."""
-        if absent := [file for file in config.report.published if not Path(file).is_file()]:
-            raise Refused(f"report.published: there is no file {absent[0]}.")
+        check_published(config)
         for part in ("launcher", "sweeper"):
             check_settings_of(part, config)
         HydraConfig.instance().set_config(config)  # the resolvers ask it, and Hydra sets it only for jobs
@@ -62,6 +63,14 @@ class Sweep(Callback):
         name = slug(config.hydra.overrides.task)
         out = place / ("report" if name == "default" else f"report-{name}")
         outcomes.append(run_job(lambda: sweep_report(folders, out, config), out))
+
+
+def check_published(config: DictConfig) -> None:
+    """Refuse a name in `report.published` that no curve and no file has, and a file that cannot be read."""
+    try:
+        chosen(config.report.published or ())
+    except LicError as error:
+        raise Refused(f"report.published: {error}") from error
 
 
 def check_settings_of(part: str, config: DictConfig) -> None:

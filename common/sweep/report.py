@@ -15,12 +15,11 @@ def sweep_report(folders: Sequence[Path], out: Path, config: DictConfig) -> Repo
     """Write the report on the runs in `folders` to `out` and print it.
 
     A run's `report.baselines` says which classical codecs are measured on its test set (kept under `runs/baselines`,
-    measured once), `config.report.published` which published curves are drawn beside them.
+    measured once), `config.report.published` which published curves are drawn beside them, by name or by file.
     """
     console = Console()
     measured = measure_baselines(folders, Path(config.runs) / "baselines", console)
-    published = [Path(file) for file in config.report.published]
-    report = write_report(list(folders), out, published, measured, title=str(config.name))
+    report = write_report(list(folders), out, config.report.published or (), measured, title=str(config.name))
     print_report(report, console)
     from common.tracking.tracker import track_report
 

@@ -42,6 +42,7 @@ def page(
     settings: Table | None,
     failed: Table | None,
     method: Method,
+    unmatched: Table | None = None,
 ) -> str:
     """The page of a report.
 
@@ -50,6 +51,7 @@ def page(
         settings: in which they differ, shown at the end.
         failed: shown at the end, and said at the top.
         method: interpolation of the BD-rates.
+        unmatched: published curves that join no table, shown at the end.
     """
     rated = [section for section in sections if isinstance(section, Section)]
     curves = [curve_part(number, section, method) for number, section in enumerate(rated)]
@@ -57,7 +59,8 @@ def page(
     scripts = _packed("data", _json({"sections": [data for data, _ in curves], "training": trained}).encode())
     if rated or trained:
         scripts += _packed("plotly", files("plotly").joinpath("package_data/plotly.min.js").read_bytes())
-    closing = [_closing(table, name) for table, name in ((settings, "settings"), (failed, "failed")) if table]
+    last = ((settings, "settings"), (failed, "failed"), (unmatched, "unmatched"))
+    closing = [_closing(table, name) for table, name in last if table]
 
     tables = [_tables(section) for section in sections]
     left = MAX_BYTES - SHELL - len(scripts) - sum(len(text.encode()) for text in (*chain(*tables), *closing))

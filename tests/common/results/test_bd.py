@@ -4,25 +4,15 @@ import numpy as np
 import pytest
 
 from common.errors import LicError
+from common.published.curves import chosen
 from common.results.bd import METHODS, BDQuality, BDRate, bd_matrix, bd_psnr, bd_rate, doubts
 from common.results.curves import Curve, Point
 
-# PSNR on UVG, bpp and dB: ZhihaoHu/PyTorchVideoCompression, Benchmark/draw_uvg.py at e9dafc2
+# PSNR on UVG, bpp and dB
 UVG = {
-    "H.264": (
-        [0.360398059, 0.148765645, 0.076027148, 0.044918456],
-        [38.17135327, 36.64284159, 35.23609537, 33.81775541],
-    ),
-    "DVC": (
-        [0.185334726, 0.108594607, 0.076628071, 0.06013501],
-        [37.69306179, 36.68785979, 35.52100014, 34.54747739],
-    ),
-    "FVC": ([0.150682, 0.089331, 0.061964, 0.04496], [38.029177, 37.062886, 36.041041, 34.854808]),
-    "SSF": ([0.047607, 0.067984, 0.114375, 0.222292], [34.412507, 35.861409, 36.950722, 38.39344]),
-    "DCVC": (
-        [0.02709702142196456, 0.04098199165086189, 0.06370908663667266, 0.10385984934969908],
-        [34.011881197066536, 35.20922313871838, 36.35551458086286, 37.444169357844764],
-    ),
+    curve.name: ([point.bpp for point in curve.points], [point.psnr or 0.0 for point in curve.points])
+    for curve in chosen(["h264", "dvc", "fvc", "ssf", "dcvc"])
+    if curve.origin and curve.origin.dataset == "uvg"
 }
 
 

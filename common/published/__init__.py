@@ -1,0 +1,1 @@
+"""Rate-distortion points that others published, by name, with the source of each; README.md tells of the data."""
