@@ -177,6 +177,24 @@ def test_groups_of_pictures_are_what_the_row_is_called(row: str, gop: int, struc
     assert (protocol.gop, protocol.structure, protocol.frames) == (gop, structure, 100)
 
 
+@pytest.mark.parametrize("size", ["tiny", "base"])
+@pytest.mark.parametrize("table", ["ofmc_figure52_flow_training", "ofmc_table710_modules", "ofmc_table711_channels"])
+def test_a_row_by_the_stages_of_the_recipe_has_each_lmbda_once(table: str, size: str) -> None:
+    stages = compose(f"ablation={table}", f"size={size}").hydra.sweeper.params.stage.split(",")
+    points = [compose(f"ablation={table}", f"size={size}", f"stage={stage}") for stage in stages]
+    assert [point.model.objective for point in points] == ["motion", *["all"] * (len(stages) - 1)]
+    found = [point.lmbda for point in points[1:]]
+    assert len(set(found)) == len(found) and {64, 128, 256, 512} <= set(found)
+    assert all(point.warm_start.stage in stages for point in points[1:])
+
+
+@pytest.mark.parametrize(("row", "frozen"), [("joint", False), ("frozen", True)])
+def test_the_flow_network_is_trained_as_the_row_is_called(row: str, frozen: bool) -> None:
+    table = "ofmc_figure52_flow_training"
+    part = compose(f"ablation={table}", f"ablation/{table}={row}").model.codec.motion_estimation
+    assert part.get("frozen", False) == frozen
+
+
 @pytest.mark.parametrize("root", ["train", "eval"])
 @pytest.mark.parametrize(
     ("clips", "distortion", "dvc"),

@@ -45,7 +45,7 @@ def test_what_is_no_number_is_no_figure() -> None:
     assert means(metrics, [{"inf": 1.0, "one": 1.0}, {"inf": None, "one": 2.0}]) == {"inf": None, "one": 1.5}
     with pytest.raises(LicError, match=r"the metric whole gives values of shape \(1, 3, 48, 64\)"):
         measured(checked({"whole": lambda x_hat, x: x_hat}), RGB, DECODED)
-    for name in ("bpp", "a b"):
+    for name in ("bpp", "bpp_motion", "a b"):
         with pytest.raises(LicError, match="cannot be called"):
             checked({name: bias})
 
