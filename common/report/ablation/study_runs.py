@@ -62,7 +62,7 @@ class Run(NamedTuple):
 
 @dataclass
 class Study:
-    """The runs that share a table: one study, one system and loss, and the same settings but for row, λ and seed.
+    """The runs that share a table: one study and loss, the same settings but for row, λ and seed (see `_of_systems`).
 
     Attributes:
         spec: `study` of the runs' configuration.
@@ -110,22 +110,48 @@ def find_studies(group: Group | ScoreGroup) -> list[Study]:
         runs, baselines = group.scores, []
     else:
         runs, baselines = [p for curve in group.of_kind("run") for p in curve.points], group.of_kind("baseline")
-    found: dict[tuple[str, ...], Study] = {}
+    found: dict[tuple[str, ...], list[_Found]] = {}
     for measured in runs:
         config = _config(measured.source)
         if not config.get("study") or (config.get("model") or {}).get("objective", "all") != "all":
             continue  # a stage that trains a part only, for the next to start from, is no row
-        spec = config["study"]
-        check_study(spec, str(measured.source and measured.source.parent))
-        key = (spec["title"], config["system"], _settings(config), str(config["distortion"]))
-        study = found.setdefault(key, Study(spec, _settings(config), config["distortion"], baselines=baselines))
+        check_study(config["study"], str(measured.source and measured.source.parent))
         run = _run(measured, config) if isinstance(measured, Point) else _scored(measured, config)
-        if run.identity not in {other.identity for other in study.runs}:
-            study.runs.append(run)
-    for (title, system, settings, _), study in found.items():
-        if any(other[0] == title and other[1] != system for other in found):
-            study.settings = f"{system} {settings}".strip()
-    return list(found.values())
+        key = (config["study"]["title"], _settings(config), str(config["distortion"]))
+        found.setdefault(key, []).append(_Found(config, run))
+    return [study for key, each in found.items() for study in _of_systems(each, key[1], baselines)]
+
+
+class _Found(NamedTuple):
+    """A run of a study and its configuration."""
+
+    config: Mapping[str, Any]
+    run: Run
+
+    @property
+    def system(self) -> str:
+        return str(self.config["system"])
+
+
+def _of_systems(found: Sequence[_Found], settings: str, baselines: Sequence[Curve]) -> list[Study]:
+    """One study, of rows that each name one system; one for each system, where a row was made with several of them.
+
+    A row that brings a model of its own, which the paper compares with, is in each.
+    """
+    systems: dict[str, dict[str, None]] = {}
+    for each in found:
+        systems.setdefault(each.run.row, {})[each.system] = None
+    swept = dict.fromkeys(system for names in systems.values() if len(names) > 1 for system in names)
+    studies = []
+    for system in swept or [""]:
+        spec, distortion = found[0].config["study"], found[0].config["distortion"]
+        study = Study(spec, f"{system} {settings}".strip(), distortion, baselines=baselines)
+        for each in found:
+            known = {other.identity for other in study.runs}
+            if (not swept or each.system == system or each.system not in swept) and each.run.identity not in known:
+                study.runs.append(each.run)
+        studies.append(study)
+    return studies
 
 
 def _config(result: Path | None) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def test_runs_made_otherwise_do_not_share_a_table(tmp_path: Path) -> None:
     run(tmp_path / "c", "two", label="large_tiny row=two", system="large")
     assert {table.title for table in tables(tmp_path)} == {
         "Pyramids, table 7 (net tiny)",
-        "Pyramids, table 7 (net tiny trainer.max_steps=9)",
+        "Pyramids, table 7 (tiny trainer.max_steps=9)",
         "Pyramids, table 7 (large tiny)",
     }
 

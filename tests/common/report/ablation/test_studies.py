@@ -100,6 +100,22 @@ def test_means_and_spread_over_seeds_beside_the_claims(tmp_path: Path) -> None:
     assert table.notes[-1] == "The paper is silent."
 
 
+def test_a_row_with_a_model_of_its_own_stands_in_the_same_table(tmp_path: Path) -> None:
+    """A codec that the paper compares with; swept over two systems, each has its table, and the row is in both."""
+    run(tmp_path, "none", 2.0)
+    run(tmp_path, "axial", 2.0, system="other", label="other_tiny row=axial")
+    (table,) = tables(tmp_path)
+    assert table.title == "Blocks, table 9 (tiny, trained for MSE)"
+    assert [row["bpp"] for row in rows_of(table)[:2]] == ["0.4000", "0.3600"]
+    run(tmp_path / "large", "none", 2.0, system="large", label="large_tiny row=none")
+    first, second = tables(tmp_path)
+    assert {first.title, second.title} == {
+        f"Blocks, table 9 ({each} tiny, trained for MSE)" for each in ("net", "large")
+    }
+    for table in (first, second):
+        assert [row["bpp"] for row in rows_of(table)[:2]] == ["0.4000", "0.3600"]
+
+
 def test_gain_at_equal_rate_is_that_of_the_mean_curves(tmp_path: Path) -> None:
     for row in ("none", "axial"):
         for lmbda in (2.0, 8.0):
