@@ -19,7 +19,7 @@ from common.results.origin import Origin
 DATA = Path(__file__).parent / "data"
 SOURCES = "sources.json"
 CLOSE = 6  # names that an error tells
-BY_NAME = "that the set is the same is told by its name alone, as its files are not known to lic"
+BY_NAME = "the test set is told by its name alone, as lic does not know its files"
 
 
 def chosen(words: str | Iterable[str | Path]) -> list[Curve]:
