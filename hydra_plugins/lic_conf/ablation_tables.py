@@ -6,6 +6,9 @@ In the file, a row is an entry of `study.rows` (of `study.curves` in a matrix of
       rows:
         - {row: aab, overrides: {attention: adjacent, mixture: 1}, cells: [✓, ×], psnr: 27.95}
 
+Keys are what a command line takes: groups, `scheduler@model.scheduler` among them, and settings. `experiment` is a
+recipe that is composed over the table's own.
+
 From it Hydra gets the option `ablation/TABLE=aab`, and from all of them the values that the table's sweep takes:
 the default row first, then the others in their order. A table that leaves some out says which it takes. What rows
 override is not part of the configuration of a run: the settings that it leads to are.
@@ -17,6 +20,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 GROUP = "ablation"
+RECIPE = "experiment"
 
 
 def parts(config_path: str) -> tuple[str | None, str | None]:
@@ -54,10 +58,16 @@ def with_sweep(table: str, config: Any) -> DictConfig:
 
 
 def row_config(row: str, config: Any, is_group: Callable[[str], bool]) -> DictConfig:
-    """The option `row` of the table in `config`: groups are chosen in its defaults, settings are below."""
+    """The option `row` of the table in `config`: groups are chosen in its defaults, settings are below.
+
+    The group of `scheduler@model.scheduler` is `scheduler`: the rest is the place that it is chosen for.
+    """
     overrides = rows_of(config)[row]
-    groups = sorted(str(key) for key in overrides if is_group(str(key)))
-    made = OmegaConf.create({"defaults": [{f"override /{key}": overrides[key]} for key in groups]})
+    groups = sorted(str(key) for key in overrides if is_group(str(key).partition("@")[0]))
+    chosen = [{f"override /{key}": overrides[key]} for key in groups if key != RECIPE]
+    # Included and not overridden: the recipe of the command line comes before the table's own, which would win.
+    recipe = [f"/{RECIPE}/{overrides[RECIPE]}"] if RECIPE in groups else []
+    made = OmegaConf.create({"defaults": [*recipe, *chosen]})
     for key, value in overrides.items():
         if key not in groups:
             OmegaConf.update(made, str(key), value)

@@ -6,15 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.plugins.config_source import ConfigLoadError
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from support import compose
+from torch.optim import Adam
 
 import conf
 from common.cli.report import main as report
 from common.run.study import MATRIX, ROWS
+from hydra_plugins.lic_conf.ablation_tables import row_config
 from hydra_plugins.lic_conf.source import ConfSource
 
 Lic = Callable[..., int]
@@ -175,6 +179,63 @@ def test_groups_of_pictures_are_what_the_row_is_called(row: str, gop: int, struc
     protocol = compose("ablation=ofmc_gop", f"ablation/ofmc_gop={row}", root=root).protocol
     assert (protocol._target_, protocol.name) == ("lic_video.evaluate.VideoProtocol", "dvc_gop")
     assert (protocol.gop, protocol.structure, protocol.frames) == (gop, structure, 100)
+
+
+@pytest.mark.parametrize(
+    ("table", "network", "resize"),
+    [
+        ("channel_postfilter_table1", "Cheng2020Attention", True),
+        ("channel_postfilter_table2_bd_rate", "Cheng2020Attention", True),
+        ("interleaved_table2_bd_rate", "Cheng2020Anchor", None),
+    ],
+)
+def test_a_codec_of_another_paper_trains_by_its_own_recipe(table: str, network: str, resize: bool | None) -> None:
+    cfg = compose(f"ablation={table}", f"ablation/{table}=cheng")
+    assert cfg.model.codec._target_.endswith(f".{network}")
+    assert (cfg.trainer.max_steps, cfg.data.batch_size, cfg.data.crop, cfg.data.resize) == (1_000_000, 8, 256, None)
+    assert cfg.name == table and cfg.data.train is None  # the table's data, not the recipe's
+    base = cfg.model.optimizer.lr
+    schedule = instantiate(cfg.model.scheduler)(Adam([torch.zeros(1)], lr=base), 1000)
+    rates = [base * schedule.lr_lambdas[0](step) for step in (0, 919, 920, 999)]
+    assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
+    recipe = compose("experiment=image/cheng2020")
+    assert all(cfg.model[part] == recipe.model[part] for part in ("optimizer", "scheduler"))
+    own = compose(f"ablation={table}")
+    assert own.trainer.max_steps != 1_000_000 and own.data.resize == resize
+
+
+@pytest.mark.parametrize(
+    ("distortion", "lmbda", "channels"),
+    [("mse", 0.0075, 128), ("mse", 0.015, 192), ("mse", 0.0067, 128), ("mse", 0.013, 192),
+     ("ms_ssim", 12, 128), ("ms_ssim", 40, 192)],
+)  # fmt: skip
+def test_cheng_has_the_channels_of_its_rate(distortion: str, lmbda: float, channels: int) -> None:
+    cfg = compose("experiment=image/cheng2020", f"distortion={distortion}", f"lmbda={lmbda}")
+    assert channels == cfg.model.codec.N
+
+
+def test_a_row_takes_any_key_that_the_command_line_takes() -> None:
+    """Groups with a place (`scheduler@model.scheduler`), groups without, recipes, and settings over all of them."""
+    said = {
+        "scheduler@model.scheduler": "constant",
+        "attention": "none",
+        "experiment": "image/cheng2020",
+        "model.optimizer.lr": 0.5,
+    }
+    made = row_config("mine", OmegaConf.create({"study": {"rows": [{"row": "mine", "overrides": said}]}}), is_group)
+    assert made == {
+        "defaults": [
+            "/experiment/image/cheng2020",
+            {"override /attention": "none"},
+            {"override /scheduler@model.scheduler": "constant"},
+        ],
+        "model": {"optimizer": {"lr": 0.5}},
+        "row": "mine",
+    }
+
+
+def is_group(name: str) -> bool:
+    return name in ("scheduler", "attention", "experiment")
 
 
 def test_the_loss_brings_its_own_lmbda() -> None:
