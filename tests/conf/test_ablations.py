@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from compressai.models import Cheng2020Attention
 from hydra import initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.plugins.config_source import ConfigLoadError
@@ -225,8 +226,8 @@ def test_a_row_takes_any_key_that_the_command_line_takes() -> None:
     made = row_config("mine", OmegaConf.create({"study": {"rows": [{"row": "mine", "overrides": said}]}}), is_group)
     assert made == {
         "defaults": [
-            "/experiment/image/cheng2020",
             {"override /attention": "none"},
+            {"override /experiment@_global_": "image/cheng2020"},
             {"override /scheduler@model.scheduler": "constant"},
         ],
         "model": {"optimizer": {"lr": 0.5}},
@@ -276,3 +277,47 @@ def test_a_sweep_of_rows_ends_in_the_papers_table(
     assert [bool(row[4]) for row in again["rows"]] == [True, False, True] + 6 * [False]
     measured = [json.loads(file.read_text()) for file in tmp_path.glob("runs/eval/*/result.json")]
     assert {(result["row"], result["seed"]) for result in measured} == {("baseline", 1), ("gmb", 1)}
+
+
+def test_a_recipe_of_a_row_leaves_nothing_of_the_tables_own() -> None:
+    """The recipe of a row says no schedule here: its network's is taken, and not that of the table's recipe."""
+    row = ["ablation=adjacent_table1_clic", "ablation/adjacent_table1_clic=balle", "distortion=mse"]
+    cfg = compose(*row)
+    data, model = cfg.data, cfg.model
+    recipe = compose("experiment=image/hyperprior", "lmbda=0.025", "data=image/samples")
+    assert cfg.hydra.runtime.choices["experiment@_global_"] == "image/hyperprior" and data == recipe.data
+    assert model == recipe.model and cfg.trainer == recipe.trainer
+    assert compose(row[0]).model.scheduler.fractions == [110, 35, 35]
+
+
+@pytest.mark.parametrize(("distortion", "lmbda"), [("ms_ssim", "8.31"), ("mse", "0.025")])
+def test_clic_is_measured_at_the_rate_of_the_paper(distortion: str, lmbda: str) -> None:
+    cfg = compose("ablation=adjacent_table1_clic", f"distortion={distortion}")
+    assert (cfg.lmbda, cfg.distortion, cfg.hydra.sweeper.params.lmbda) == (float(lmbda), distortion, lmbda)
+    assert cfg.model.codec._target_.endswith(".Adjacent")
+
+
+def test_published_weights_and_a_trained_run_are_rows_of_a_table(lic: Lic, tmp_path: Path, photographs: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(Cheng2020Attention(N=32).state_dict(), tmp_path / "cheng.pth.tar")
+    picture, table = f"data.test={photographs / 'two.png'}", "channel_postfilter_table1"
+    cheng = [f"ablation={table}", f"ablation/{table}=cheng", "weights=cheng.pth.tar", "size=tiny", picture]
+    assert lic("eval", *cheng, "lmbda=0.0018") == 0
+    assert study_of(tmp_path / "runs/eval", "paper: PSNR", "bpp") == [
+        ("32.33", False), ("33.10", False), ("31.81", False), ("32.28", True), ("32.28", False), ("32.08", False),
+    ]  # fmt: skip
+
+    assert (
+        lic("train", "experiment=image/adjacent", "data=image/folder", f"data.train={photographs}", "debug=step") == 0
+    )
+    (run,) = tmp_path.glob("runs/debug/*/")
+    assert lic("eval", "ablation=adjacent_table1_clic", f"run='{run}'", picture, "name=clic") == 0
+    assert study_of(tmp_path / "runs/clic", "paper: bpp", "bpp")[-2:] == [("0.63", False), ("0.58", True)]
+
+
+def study_of(runs: Path, claim: str, figure: str) -> list[tuple[str, bool]]:
+    """The paper's `claim` in every line of the table of `runs`, and whether `figure` of ours stands beside it."""
+    assert report([str(runs)]) == 0
+    study = json.loads((runs / "report/report.json").read_text())["groups"][0]["studies"][0]
+    table = [dict(zip(study["columns"], row)) for row in study["rows"]]
+    return [(row[claim], bool(row[figure])) for row in table]
