@@ -208,7 +208,7 @@ def test_a_codec_of_another_paper_trains_by_its_own_recipe(table: str, network: 
 @pytest.mark.parametrize(
     ("distortion", "lmbda", "channels"),
     [("mse", 0.0075, 128), ("mse", 0.015, 192), ("mse", 0.0067, 128), ("mse", 0.013, 192),
-     ("ms_ssim", 12, 128), ("ms_ssim", 40, 192)],
+     ("ms_ssim", 12, 128), ("ms_ssim", 40, 192), ("ms_ssim", 8.73, 128), ("ms_ssim", 16.64, 192)],
 )  # fmt: skip
 def test_cheng_has_the_channels_of_its_rate(distortion: str, lmbda: float, channels: int) -> None:
     cfg = compose("experiment=image/cheng2020", f"distortion={distortion}", f"lmbda={lmbda}")
