@@ -1,7 +1,7 @@
 """Photographs and procedural scenes for training image codecs."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,24 @@ from kornia.geometry.transform import hflip
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from common.data.folders import check_decodes, find_pictures, readable
+from common.data.folders import check_decodes, find_pictures, readable, resized
 from common.data.identity import dataset_identity
 from common.data.image_io import read_picture
 from common.data.module import Repeated, ResumableDataModule, check_crop
 from common.data.random_streams import Stream, generator
 from common.data.samples import held_out_photographs, train_photographs
 from common.data.shards import Shards
-from common.data.training import Files, Source, TrainingCrops
+from common.data.training import Files, Resized, Source, TrainingCrops
 from common.errors import LicError
 
 log = logging.getLogger(__name__)
 
 
-class CentreCrops(Dataset):
-    """The middle `size` x `size` pixels of every picture, for watching a training run."""
+class WatchedPictures(Dataset):
+    """`size` x `size` pixels of every picture, for watching a training run: those that `cut` makes of it."""
 
-    def __init__(self, files: Sequence[Path], size: int) -> None:
-        self.crops = [centre_crop(read_picture(file, background="white").rgb, size) for file in files]
+    def __init__(self, files: Sequence[Path], size: int, cut: Callable[[np.ndarray, int], np.ndarray]) -> None:
+        self.crops = [cut(read_picture(file, background="white").rgb, size) for file in files]
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -47,7 +47,7 @@ def centre_crop(rgb: np.ndarray, size: int) -> np.ndarray:
 
 
 class Photographs(ResumableDataModule):
-    """Random crops for training, whole photographs for testing.
+    """Random crops for training, or whole photographs resized; whole photographs for testing.
 
     Args:
         train: folders or files of photographs, None for those that published packages carry.
@@ -55,9 +55,13 @@ class Photographs(ResumableDataModule):
         name: what results call the test set.
         scenes: part of the training crops that are procedural scenes, 0 to 1.
         crop: side of a training crop, pixels.
+        resize: train on whole photographs, each resized to `crop` x `crop`, instead of crops of them. Procedural scenes
+            are rendered at that size either way.
+        val: folders or files of photographs that are watched during training, at `crop` x `crop`; None for the first
+            of the test photographs.
         seed: of everything random about the data.
         overfit: train on so many crops only, again and again; 0 for no end of them.
-        val_limit: at most so many test photographs are watched during training.
+        val_limit: at most so many photographs are watched during training.
         batch_size, num_workers: as in `ResumableDataModule`.
     """
 
@@ -73,12 +77,16 @@ class Photographs(ResumableDataModule):
         overfit: int = 0,
         val_limit: int = 4,
         num_workers: int = 0,
+        resize: bool | None = None,
+        val: str | Sequence[str] | None = None,
     ) -> None:
         super().__init__(batch_size, num_workers)
         self.train_paths = as_paths(train)
         self.test_paths = as_paths(test)
+        self.val_paths = as_paths(val)
         self.set_name = name  # LightningDataModule has a `name` of its own
         self.crop = crop
+        self.resize = bool(resize)
         self.scenes = scenes
         self.seed = seed
         self.overfit = overfit
@@ -87,9 +95,16 @@ class Photographs(ResumableDataModule):
     def setup(self, stage: str | None = None) -> None:
         if stage in (None, "fit") and not hasattr(self, "train_set"):
             photographs = self.training_photographs() if self.scenes < 1 else Files([])
+            if self.resize:
+                photographs = Resized(photographs, self.crop)
             crops = TrainingCrops(self.seed, self.crop, photographs, self.scenes)
             self.train_set = Repeated(crops, self.overfit) if self.overfit else crops
-            self.val_set = CentreCrops(self.test_files()[: self.val_limit], self.crop) if self.val_limit else None
+            self.val_set = self.watched() if self.val_limit else None
+
+    def watched(self) -> WatchedPictures:
+        """What is watched during training: pictures made as those of training are, but for the place of the crop."""
+        files = self.test_files() if self.val_paths is None else find_pictures(self.val_paths)
+        return WatchedPictures(files[: self.val_limit], self.crop, resized if self.resize else centre_crop)
 
     def check(self, network: nn.Module | None = None) -> None:
         if network is not None:
@@ -99,11 +114,13 @@ class Photographs(ResumableDataModule):
                     "data.crop is %d: its smallest latent has a single position, and training sees none beside it. On "
                     "whole photographs rates may be several times higher; take %d or more.", self.crop, 2 * self.crop
                 )  # fmt: skip
+        if self.resize and self.scenes == 1:
+            log.info("data.resize resizes nothing: all of the training pictures are scenes (data.scenes is 1).")
         check_decodes(self.test_files())
 
     def training_photographs(self) -> Source:
         files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
-        return Files(readable(files, self.crop)[0])
+        return Files(readable(files, 1 if self.resize else self.crop)[0])
 
     def test_files(self) -> list[Path]:
         """The photographs that an evaluation codes whole."""
@@ -162,5 +179,5 @@ def as_paths(value: str | Sequence[str] | None) -> list[Path] | None:
         return None
     paths = [Path(path) for path in ([value] if isinstance(value, str) else value)]
     if not paths:
-        raise LicError("data.train and data.test need at least one folder, or null for the sample photographs.")
+        raise LicError("data.train, data.val and data.test need at least one folder each, or null.")
     return paths

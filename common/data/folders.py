@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from common.data.image_io import SUFFIXES, check_header, missing, read_picture
 from common.errors import LicError, printable
@@ -150,3 +151,8 @@ def random_crop(rgb: NDArray[np.uint8], size: int | tuple[int, int], rng: np.ran
     if below or right:
         crop = np.pad(crop, ((below // 2, below - below // 2), (right // 2, right - right // 2), (0, 0)), "symmetric")
     return np.ascontiguousarray(crop)
+
+
+def resized(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The whole of ``rgb`` (H, W, 3) as (size, size, 3), by Lanczos' filter; the aspect ratio is not kept."""
+    return np.array(Image.fromarray(rgb).resize((size, size), Image.Resampling.LANCZOS))

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
-from common.data.folders import random_crop
+from common.data.folders import random_crop, resized
 from common.data.image_io import read_picture
 from common.data.random_streams import Stream, generator
 from common.data.scenes import still
@@ -55,6 +55,22 @@ class Files:
 
     def read(self, number: int) -> NDArray[np.uint8]:
         return read_picture(self.paths[number]).rgb
+
+
+class Resized:
+    """The photographs of ``source``, each whole, ``size`` x ``size``; a random crop of that side is all of it."""
+
+    def __init__(self, source: Source, size: int) -> None:
+        self.source, self.size = source, size
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def nth(self, seed: int, n: int) -> int:
+        return self.source.nth(seed, n)
+
+    def read(self, number: int) -> NDArray[np.uint8]:
+        return resized(self.source.read(number), self.size)
 
 
 class TrainingCrops(Dataset[dict[str, Any]]):

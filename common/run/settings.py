@@ -52,6 +52,7 @@ ROLES: dict[str, Role] = {
     "threads": R.NO_LABEL,
     "data": R.NO_LABEL,
     "data.test": R.NO_LABEL,
+    "data.val": R.NO_LABEL,
     "data.name": R.NO_LABEL,
     "run": R.NO_LABEL,
     "weights": R.NO_LABEL,

@@ -44,6 +44,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "model.aux_lr": (_positive, "a positive number, as in model.aux_lr=1e-3"),
     "data.batch_size": (_whole(1), "a whole number from 1 on"),
     "data.crop": (_whole(1), "a whole number of pixels from 1 on"),
+    "data.resize": (lambda value: isinstance(value, bool), "true or false; data.crop is the side"),
     "data.num_workers": (_whole(0), "a whole number from 0 on"),
     "data.val_limit": (_whole(0), "a whole number from 0 on"),
     "data.overfit": (_whole(0), "a whole number from 0 on"),

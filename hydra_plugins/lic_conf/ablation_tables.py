@@ -6,6 +6,9 @@ In the file, a row is an entry of `study.rows` (of `study.curves` in a matrix of
       rows:
         - {row: aab, overrides: {attention: adjacent, mixture: 1}, cells: [✓, ×], psnr: 27.95}
 
+Keys are what a command line takes: groups, `scheduler@model.scheduler` among them, and settings. `experiment` is a
+recipe that takes the place of the table's own, of which nothing remains.
+
 From it Hydra gets the option `ablation/TABLE=aab`, and from all of them the values that the table's sweep takes:
 the default row first, then the others in their order. A table that leaves some out says which it takes. What rows
 override is not part of the configuration of a run: the settings that it leads to are.
@@ -17,6 +20,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 GROUP = "ablation"
+RECIPE = "experiment"
+OF_TABLE = f"{RECIPE}@_global_"  # the table's, beside the one of the command line
 
 
 def parts(config_path: str) -> tuple[str | None, str | None]:
@@ -49,20 +54,31 @@ def with_sweep(table: str, config: Any) -> DictConfig:
         OmegaConf.update(config, f"hydra.sweeper.params.{group}", ",".join([first, *(r for r in rows if r != first)]))
     for _, entry in _entries(config):
         entry.pop("overrides", None)
+    config.defaults = [_replaceable(each) for each in config.defaults]
     assert isinstance(config, DictConfig)
     return config
 
 
 def row_config(row: str, config: Any, is_group: Callable[[str], bool]) -> DictConfig:
-    """The option `row` of the table in `config`: groups are chosen in its defaults, settings are below."""
+    """The option `row` of the table in `config`: groups are chosen in its defaults, settings are below.
+
+    The group of `scheduler@model.scheduler` is `scheduler`: the rest is the place that it is chosen for.
+    """
     overrides = rows_of(config)[row]
-    groups = sorted(str(key) for key in overrides if is_group(str(key)))
-    made = OmegaConf.create({"defaults": [{f"override /{key}": overrides[key]} for key in groups]})
+    groups = sorted(str(key) for key in overrides if is_group(str(key).partition("@")[0]))
+    chosen = [{f"override /{OF_TABLE if key == RECIPE else key}": overrides[key]} for key in groups]
+    made = OmegaConf.create({"defaults": chosen})
     for key, value in overrides.items():
         if key not in groups:
             OmegaConf.update(made, str(key), value)
     made.row = row
     return made
+
+
+def _replaceable(default: Any) -> Any:
+    """An entry of a table's defaults; a recipe that it names as a file becomes an option, which rows can override."""
+    recipe = default.removeprefix(f"/{RECIPE}/") if isinstance(default, str) else default
+    return default if recipe == default else {f"/{OF_TABLE}": recipe}
 
 
 def _entries(config: Any) -> Iterator[tuple[str, Any]]:

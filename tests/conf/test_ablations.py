@@ -6,15 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from compressai.models import Cheng2020Attention
 from hydra import initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.plugins.config_source import ConfigLoadError
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from support import compose
+from torch.optim import Adam
 
 import conf
 from common.cli.report import main as report
 from common.run.study import MATRIX, ROWS
+from hydra_plugins.lic_conf.ablation_tables import row_config
 from hydra_plugins.lic_conf.source import ConfSource
 
 Lic = Callable[..., int]
@@ -219,8 +224,8 @@ def test_printed_bd_rates_are_those_of_the_clips_and_of_the_loss(
     ("table", "trained", "measured", "ours", "claimed"),
     [
         (
-            "adjacent_table1_clic", ["model=image/swift", "lmbda=0.01"], [],
-            ("adjacent", "PSNR"), ("VTM 8.0", "paper: PSNR", "42.5"),
+            "adjacent_table1_clic", ["model=image/swift", "lmbda=0.01"], ["ablation/adjacent_table1_clic=adjacent"],
+            ("ours (AAB + GMB + DIRB)", "PSNR"), ("VTM 8.0", "paper: PSNR", "42.5"),
         ),
         (
             "deeppynet_table73_parameters", ["model=flow/deeppynet"], ["data.test_limit=1"],
@@ -239,13 +244,70 @@ def test_a_trained_run_is_measured_into_the_papers_table(
 ) -> None:  # fmt: skip
     assert lic("train", *trained, "debug=step", "name=own") == 0
     (run,) = tmp_path.glob("runs/own/*/result.json")
-    data = measured or [f"data.test={photographs}"]
-    assert lic("eval", "-m", f"ablation={table}", f"run='{run.parent}'", *data) == 0
+    data = [] if any(each.startswith("data.") for each in measured) else [f"data.test={photographs}"]
+    assert lic("eval", "-m", f"ablation={table}", f"run='{run.parent}'", *measured, *data) == 0
     (report,) = tmp_path.glob(f"runs/{table}/report*/report.json")
     study = json.loads(report.read_text())["groups"][0]["studies"][0]
     rows = [dict(zip(study["columns"], row)) for row in study["rows"]]
     assert [row["method"] for row in rows if row[ours[1]]] == [ours[0]], "the one that was measured"
     assert [row[claimed[1]] for row in rows if row["method"] == claimed[0]] == [claimed[2]], "and those in print"
+
+
+@pytest.mark.parametrize(
+    ("table", "network", "resize"),
+    [
+        ("channel_postfilter_table1", "Cheng2020Attention", True),
+        ("channel_postfilter_table2_bd_rate", "Cheng2020Attention", True),
+        ("interleaved_table2_bd_rate", "Cheng2020Anchor", None),
+    ],
+)
+def test_a_codec_of_another_paper_trains_by_its_own_recipe(table: str, network: str, resize: bool | None) -> None:
+    cfg = compose(f"ablation={table}", f"ablation/{table}=cheng")
+    assert cfg.model.codec._target_.endswith(f".{network}")
+    assert (cfg.trainer.max_steps, cfg.data.batch_size, cfg.data.crop, cfg.data.resize) == (1_000_000, 8, 256, None)
+    assert cfg.name == table and cfg.data.train is None  # the table's data, not the recipe's
+    base = cfg.model.optimizer.lr
+    schedule = instantiate(cfg.model.scheduler)(Adam([torch.zeros(1)], lr=base), 1000)
+    rates = [base * schedule.lr_lambdas[0](step) for step in (0, 919, 920, 999)]
+    assert rates == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
+    recipe = compose("experiment=image/cheng2020")
+    assert all(cfg.model[part] == recipe.model[part] for part in ("optimizer", "scheduler"))
+    own = compose(f"ablation={table}")
+    assert own.trainer.max_steps != 1_000_000 and own.data.resize == resize
+
+
+@pytest.mark.parametrize(
+    ("distortion", "lmbda", "channels"),
+    [("mse", 0.0075, 128), ("mse", 0.015, 192), ("mse", 0.0067, 128), ("mse", 0.013, 192),
+     ("ms_ssim", 12, 128), ("ms_ssim", 40, 192), ("ms_ssim", 8.73, 128), ("ms_ssim", 16.64, 192)],
+)  # fmt: skip
+def test_cheng_has_the_channels_of_its_rate(distortion: str, lmbda: float, channels: int) -> None:
+    cfg = compose("experiment=image/cheng2020", f"distortion={distortion}", f"lmbda={lmbda}")
+    assert channels == cfg.model.codec.N
+
+
+def test_a_row_takes_any_key_that_the_command_line_takes() -> None:
+    """Groups with a place (`scheduler@model.scheduler`), groups without, recipes, and settings over all of them."""
+    said = {
+        "scheduler@model.scheduler": "constant",
+        "attention": "none",
+        "experiment": "image/cheng2020",
+        "model.optimizer.lr": 0.5,
+    }
+    made = row_config("mine", OmegaConf.create({"study": {"rows": [{"row": "mine", "overrides": said}]}}), is_group)
+    assert made == {
+        "defaults": [
+            {"override /attention": "none"},
+            {"override /experiment@_global_": "image/cheng2020"},
+            {"override /scheduler@model.scheduler": "constant"},
+        ],
+        "model": {"optimizer": {"lr": 0.5}},
+        "row": "mine",
+    }
+
+
+def is_group(name: str) -> bool:
+    return name in ("scheduler", "attention", "experiment")
 
 
 def test_the_loss_brings_its_own_lmbda() -> None:
@@ -286,3 +348,47 @@ def test_a_sweep_of_rows_ends_in_the_papers_table(
     assert [bool(row[4]) for row in again["rows"]] == [True, False, True] + 6 * [False]
     measured = [json.loads(file.read_text()) for file in tmp_path.glob("runs/eval/*/result.json")]
     assert {(result["row"], result["seed"]) for result in measured} == {("baseline", 1), ("gmb", 1)}
+
+
+def test_a_recipe_of_a_row_leaves_nothing_of_the_tables_own() -> None:
+    """The recipe of a row says no schedule here: its network's is taken, and not that of the table's recipe."""
+    row = ["ablation=adjacent_table1_clic", "ablation/adjacent_table1_clic=balle", "distortion=mse"]
+    cfg = compose(*row)
+    data, model = cfg.data, cfg.model
+    recipe = compose("experiment=image/hyperprior", "lmbda=0.025", "data=image/samples")
+    assert cfg.hydra.runtime.choices["experiment@_global_"] == "image/hyperprior" and data == recipe.data
+    assert model == recipe.model and cfg.trainer == recipe.trainer
+    assert compose(row[0]).model.scheduler.fractions == [110, 35, 35]
+
+
+@pytest.mark.parametrize(("distortion", "lmbda"), [("ms_ssim", "8.31"), ("mse", "0.025")])
+def test_clic_is_measured_at_the_rate_of_the_paper(distortion: str, lmbda: str) -> None:
+    cfg = compose("ablation=adjacent_table1_clic", f"distortion={distortion}")
+    assert (cfg.lmbda, cfg.distortion, cfg.hydra.sweeper.params.lmbda) == (float(lmbda), distortion, lmbda)
+    assert cfg.model.codec._target_.endswith(".Adjacent")
+
+
+def test_published_weights_and_a_trained_run_are_rows_of_a_table(lic: Lic, tmp_path: Path, photographs: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(Cheng2020Attention(N=32).state_dict(), tmp_path / "cheng.pth.tar")
+    picture, table = f"data.test={photographs / 'two.png'}", "channel_postfilter_table1"
+    cheng = [f"ablation={table}", f"ablation/{table}=cheng", "weights=cheng.pth.tar", "size=tiny", picture]
+    assert lic("eval", *cheng, "lmbda=0.0018") == 0
+    assert study_of(tmp_path / "runs/eval", "paper: PSNR", "bpp") == [
+        ("32.33", False), ("33.10", False), ("31.81", False), ("32.28", True), ("32.28", False), ("32.08", False),
+    ]  # fmt: skip
+
+    assert (
+        lic("train", "experiment=image/adjacent", "data=image/folder", f"data.train={photographs}", "debug=step") == 0
+    )
+    (run,) = tmp_path.glob("runs/debug/*/")
+    assert lic("eval", "ablation=adjacent_table1_clic", f"run='{run}'", picture, "name=clic") == 0
+    assert study_of(tmp_path / "runs/clic", "paper: bpp", "bpp")[-2:] == [("0.63", False), ("0.58", True)]
+
+
+def study_of(runs: Path, claim: str, figure: str) -> list[tuple[str, bool]]:
+    """The paper's `claim` in every line of the table of `runs`, and whether `figure` of ours stands beside it."""
+    assert report([str(runs)]) == 0
+    study = json.loads((runs / "report/report.json").read_text())["groups"][0]["studies"][0]
+    table = [dict(zip(study["columns"], row)) for row in study["rows"]]
+    return [(row[claim], bool(row[figure])) for row in table]

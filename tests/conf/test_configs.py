@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from support import compose, options
 from support.flow_folders import fake_flyingchairs
+
+from common.run.settings import changed
 
 Lic = Callable[..., int]
 
@@ -160,6 +163,23 @@ def test_the_recipe_of_flow_is_as_printed_and_a_variant_is_not() -> None:
     assert (printed.model.delta, ours.model.delta) == (0.1, 0.8)
     assert printed.model.scheduler._target_.endswith(".unchanged") and printed.model.optimizer.lr == 1e-4
     assert ours.model.scheduler._target_.endswith(".cosine") and ours.trainer.max_steps == printed.trainer.max_steps
+
+
+def test_the_recipe_of_channel_postfilter_resizes_its_pictures_and_a_variant_crops_them() -> None:
+    printed, ours = (compose(f"experiment=image/channel_postfilter{variant}") for variant in ("", "_crops"))
+    assert (printed.data.resize, printed.data.crop, printed.data.val_limit) == (True, 256, 102)
+    assert ours.data.resize is None and ours.model == printed.model and ours.trainer == printed.trainer
+    schedule = {"_target_": "common.schedules.cosine", "_partial_": True, "warmup": 0.02, "final": 0.01}
+    assert printed.model.scheduler == schedule
+    assert changed(*(OmegaConf.to_container(each.data) for each in (printed, ours))) == ["resize"]
+
+
+def test_a_run_from_before_pictures_were_resized_goes_on() -> None:
+    cfg = compose("experiment=image/adjacent", "data.train=x", "data.test=y")
+    new = OmegaConf.to_container(cfg.data, resolve=True)
+    old = {key: value for key, value in new.items() if key not in ("resize", "val")}
+    assert len(old) == len(new) - 2 and changed({"data": old}, {"data": new}) == []
+    assert not instantiate(old).resize  # its results are measured again
 
 
 def test_recipes_carry_the_published_lists() -> None:

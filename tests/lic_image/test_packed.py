@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -30,8 +31,12 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def batches(packed: Path, photographs: Path, step: int, count: int, rank: int, world: int) -> list[torch.Tensor]:
-    settings: dict[str, Any] = {"test": str(photographs), "name": "test", "crop": 16, "batch_size": 4}
+def batches(
+    packed: Path, photographs: Path, step: int, count: int, rank: int, world: int, resize: bool = False
+) -> list[torch.Tensor]:
+    settings: dict[str, Any] = {
+        "test": str(photographs), "name": "test", "crop": 16, "batch_size": 4, "resize": resize
+    }  # fmt: skip
     module = PackedPhotographs(str(packed), window=2, **settings)
     module.setup("fit")
     module.trainer = SimpleNamespace(  # type: ignore[assignment]
@@ -45,6 +50,22 @@ def test_steps_are_the_same_on_any_number_of_ranks(packed: Path, photographs: Pa
     whole = batches(packed, photographs, 0, 5, 0, 1)
     ranks = [batches(packed, photographs, 1, 4, rank, 2) for rank in range(2)]
     assert all(torch.equal(a, torch.cat(parts)) for a, parts in zip(whole[1:], zip(*ranks), strict=True))
+
+
+def test_packed_photographs_are_resized_whole(packed: Path, photographs: Path) -> None:
+    undisturbed = batches(packed, photographs, 0, 7, 0, 1, resize=True)
+    ranks = [batches(packed, photographs, 3, 4, rank, 2, resize=True) for rank in range(2)]
+    assert all(torch.equal(a, torch.cat(parts)) for a, parts in zip(undisturbed[3:], zip(*ranks), strict=True))
+    wholes = [
+        Image.fromarray(textured(70 + k, 80, seed=k)).resize((16, 16), Image.Resampling.LANCZOS) for k in range(7)
+    ]
+    expected = [torch.from_numpy(np.array(each)).permute(2, 0, 1) / 255 for each in wholes]
+    seen = [
+        [k for k, e in enumerate(expected) if torch.equal(image, e) or torch.equal(image, e.flip(-1))]
+        for image in torch.cat(undisturbed)
+    ]
+    assert all(len(found) == 1 for found in seen)
+    assert [sorted(found[0] for found in seen[7 * n : 7 * n + 7]) for n in range(4)] == 4 * [list(range(7))]
 
 
 def test_a_run_interrupted_in_the_middle_of_a_pass_ends_like_an_undisturbed_one(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.data.folders import check_decodes, find_pictures, pictures_of, random_crop, readable
+from common.data.folders import check_decodes, find_pictures, pictures_of, random_crop, readable, resized
 from common.data.sequences import picture_folders
 from common.errors import LicError
 
@@ -118,3 +118,14 @@ def test_small_pictures_are_continued_by_reflection() -> None:
     assert crop.shape == (7, 7, 3) and crop.flags.c_contiguous
     np.testing.assert_array_equal(crop[..., 0], np.tile([2, 1, 1, 2, 3, 3, 2], (7, 1)))
     assert (random_crop(np.full((1, 1, 3), 9, np.uint8), 16, np.random.default_rng(0)) == 9).all()
+
+
+def test_a_resized_picture_is_whole_and_without_aliases() -> None:
+    stripes = np.zeros((60, 80, 3), np.uint8)
+    stripes[:, ::2] = 255  # one pixel on, one off: sampled without a filter they would stay black or white
+    stripes[:30, :, 2] = 0
+    small = resized(stripes, 10)
+    assert small.shape == (10, 10, 3) and small.dtype == np.uint8 and small.flags.writeable
+    assert abs(small[:, 2:8, 0].astype(int) - 128).max() < 12
+    assert small[:4, :, 2].max() < 12 and small[6:, 2:8, 2].min() > 116
+    assert (resized(small, 10) == small).all()

@@ -19,6 +19,7 @@ from common.run.validate import check_read, check_settings
         ("lmbda", float("nan"), "lmbda is nan"),
         ("lmbda", 0, "lmbda is 0"),
         ("seed", True, "seed is True"),
+        ("data.resize", 256, "data.resize is 256, which must be true or false; data.crop is the side"),
         ("seed", -1, "seed is -1, which must be a whole number from 0"),
         ("seed", 2**32, "to 4294967295"),
         ("trainer.max_steps", "many", "trainer.max_steps is 'many'"),
