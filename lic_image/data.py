@@ -114,8 +114,8 @@ class Photographs(ResumableDataModule):
                     "data.crop is %d: its smallest latent has a single position, and training sees none beside it. On "
                     "whole photographs rates may be several times higher; take %d or more.", self.crop, 2 * self.crop
                 )  # fmt: skip
-        if self.resize and self.scenes == 1:
-            log.info("data.resize resizes nothing: all of the training pictures are scenes (data.scenes is 1).")
+            if self.resize and self.scenes == 1:
+                log.info("data.resize resizes nothing: all of the training pictures are scenes (data.scenes is 1).")
         check_decodes(self.test_files())
 
     def training_photographs(self) -> Source:

@@ -108,9 +108,9 @@ def test_small_photographs_are_enlarged_where_all_are_resized(
         module.train_set[0]["image"], whole(photographs / "two.png", 64)
     )
     assert not [each for each in recwarn if "reflection" in str(each.message)]
-    module.check()
+    module.check(Factorized(4, 4))
     assert "resizes nothing" not in caplog.text
-    photographs_module(photographs, resize=True, scenes=1.0).check()
+    photographs_module(photographs, resize=True, scenes=1.0).check(Factorized(4, 4))
     assert "data.resize resizes nothing" in caplog.text
 
 
