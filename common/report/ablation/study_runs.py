@@ -111,15 +111,19 @@ def find_studies(group: Group | ScoreGroup) -> list[Study]:
     else:
         runs, baselines = [p for curve in group.of_kind("run") for p in curve.points], group.of_kind("baseline")
     found: dict[tuple[str, ...], list[_Found]] = {}
+    published: dict[tuple[str, ...], list[_Found]] = {}
     for measured in runs:
         config = _config(measured.source)
         if not config.get("study") or (config.get("model") or {}).get("objective", "all") != "all":
             continue  # a stage that trains a part only, for the next to start from, is no row
         check_study(config["study"], str(measured.source and measured.source.parent))
         run = _run(measured, config) if isinstance(measured, Point) else _scored(measured, config)
-        key = (config["study"]["title"], _settings(config), str(config["distortion"]))
-        found.setdefault(key, []).append(_Found(config, run))
-    return [study for key, each in found.items() for study in _of_systems(each, key[1], baselines)]
+        key = (config["study"]["title"], str(config["distortion"]), _settings(config))
+        (published if config.get("weights") else found).setdefault(key, []).append(_Found(config, run))
+    for own, each in published.items():  # trained elsewhere: beside whatever settings the others were made with
+        for host in [other for other in found if other[:2] == own[:2]] or [own]:
+            found.setdefault(host, []).extend(each)
+    return [study for key, each in found.items() for study in _of_systems(each, key[2], baselines)]
 
 
 class _Found(NamedTuple):

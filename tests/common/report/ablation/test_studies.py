@@ -116,6 +116,20 @@ def test_a_row_with_a_model_of_its_own_stands_in_the_same_table(tmp_path: Path) 
         assert [row["bpp"] for row in rows_of(table)[:2]] == ["0.4000", "0.3600"]
 
 
+def test_published_weights_stand_beside_whatever_was_trained(tmp_path: Path) -> None:
+    run(tmp_path, "axial", 2.0, system="other", label="other row=axial", weights="published.pth")
+    (table,) = tables(tmp_path)
+    assert [row["bpp"] for row in rows_of(table)[:2]] == ["", "0.3600"]
+    run(tmp_path, "none", 2.0)
+    run(tmp_path / "long", "none", 2.0, label="net_tiny row=none trainer.max_steps=9")
+    assert {table.title for table in tables(tmp_path)} == {
+        "Blocks, table 9 (tiny, trained for MSE)",
+        "Blocks, table 9 (tiny trainer.max_steps=9, trained for MSE)",
+    }
+    for table in tables(tmp_path):
+        assert [row["bpp"] for row in rows_of(table)[:2]] == ["0.4000", "0.3600"]
+
+
 def test_gain_at_equal_rate_is_that_of_the_mean_curves(tmp_path: Path) -> None:
     for row in ("none", "axial"):
         for lmbda in (2.0, 8.0):
