@@ -63,7 +63,19 @@ def prepared(cfg: DictConfig, folder: RunFolder) -> bool:
         if (called := read_json(folder.result).get("curve")) != cfg.label:
             log.info("Its curve is called '%s': lic report --label %s='%s' renames it.", called, folder.path, cfg.label)
         return False
+    if without_stage():
+        log.warning(
+            "stage=null: this recipe trains stage by stage, each from the weights of the one before. Now all of it is "
+            "trained at once, for %s steps; without stage=null it begins with its first stage.",
+            cfg.trainer.max_steps,
+        )
     return True
+
+
+def without_stage() -> bool:
+    """Whether a recipe of stages, whose sweep goes through them, was asked for none."""
+    hydra = HydraConfig.get()
+    return "stage" in (hydra.sweeper.get("params") or {}) and not hydra.runtime.choices.get("stage")
 
 
 def point(cfg: DictConfig) -> Outcome:

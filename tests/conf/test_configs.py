@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from support import compose, options
 from support.flow_folders import fake_flyingchairs
 
+from common.engine.train import without_stage
 from common.run.settings import changed
 
 Lic = Callable[..., int]
@@ -243,3 +244,19 @@ def test_any_schedule_can_be_chosen_for_any_recipe(recipe: str) -> None:
         chosen = compose(f"experiment={recipe}", f"scheduler@model.scheduler={name}").model.scheduler
         plain = compose("model=image/swift", f"scheduler@model.scheduler={name}").model.scheduler
         assert chosen.keys() == plain.keys() and chosen._target_ == plain._target_
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (["experiment=video/ofmc", "stage=[]"], True),  # as the command line hands stage=null on
+        (["experiment=flow/deeppynet", "stage=[]"], True),
+        (["experiment=video/ofmc"], False),
+        (["experiment=flow/deeppynet", "stage=things"], False),
+        (["ablation=deeppynet_table78_pyramids"], False),
+        (["model=image/swift"], False),
+    ],
+)
+def test_a_recipe_of_stages_without_one_is_told(chosen: list[str], said: bool) -> None:
+    compose(*chosen)
+    assert without_stage() == said
