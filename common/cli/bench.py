@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from common.cpus import granted
@@ -26,12 +27,14 @@ class Named(Protocol):
 
 Codec = TypeVar("Codec", bound=Named)
 DESCRIPTION = """\
-Encodes and decodes every picture with {codecs}
+Encodes and decodes every picture with
+{codecs}
 at a range of qualities, measures whole files and 8-bit pictures exactly as `lic eval` does, and writes one
 NAME.baseline.json per codec, in CompressAI's layout, for `lic report`. A file that already holds the measurement
 is kept.
 
-With --protocol the same of clips, video files and folders of frames, with {clip_codecs};
+With --protocol the same of clips, video files and folders of frames, with
+{clip_codecs};
 bits are those of the stream without its container, figures means over frames, then clips. The protocols, as
 `lic eval` has them:
 
@@ -48,12 +51,13 @@ def main(argv: list[str]) -> int:
 
     titles, clip_titles = ([codec.title for codec in module.CODECS] for module in (codecs, video_codecs))
     names, clip_names = (", ".join(codec.name for codec in module.CODECS) for module in (codecs, video_codecs))
-    slow = ", ".join(codec.name for codec in codecs.CODECS + video_codecs.CODECS if codec.slow)
+    every: list[Named] = [*codecs.CODECS, *video_codecs.CODECS]
+    slow = ", ".join(dict.fromkeys(codec.name for codec in every if codec.slow))
     protocols = "\n".join(f"  {name:<10} {conditions}" for name, conditions in video_protocols().items())
     parser = argparse.ArgumentParser(
         "lic bench",
         description=DESCRIPTION.format(
-            codecs=", ".join(titles), clip_codecs=", ".join(clip_titles), protocols=protocols
+            codecs=fill(", ".join(titles), 110), clip_codecs=fill(", ".join(clip_titles), 110), protocols=protocols
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
