@@ -51,6 +51,8 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 # What is read beside the keys and groups of the root configuration.
 READ = ("lmbda", "lmbdas", "files")
+# How constants of a recipe begin: a value that was typed may stand where they were referred to.
+RECIPE = "recipe_"
 # Trees in which any key may be.
 FREE_FORM = ("hydra", "parts", "study", "warm_start", "overrides")
 
@@ -89,7 +91,7 @@ def check_read(cfg: DictConfig, root: str) -> None:
         raise LicError("nothing reads the setting quantiser: this network codes nothing; leave it out.")
     relative = {name.rpartition(".")[2] for name in references if name.startswith(".")}
     for key in unread(tree):
-        if below(key, known) or below(key, references) or key.rpartition(".")[2] in relative:
+        if key.startswith(RECIPE) or below(key, known) or below(key, references) or key.rpartition(".")[2] in relative:
             continue
         if any(each.startswith(f"{key}.") for each in known):  # an empty mapping
             continue

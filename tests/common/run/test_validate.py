@@ -107,6 +107,8 @@ def test_every_setting_of_our_own_configurations_is_read(root: str) -> None:
     if root == "train":
         choices += [["experiment=image/adjacent"], ["experiment=video/ofmc", "stage=motion"], ["debug=profile"]]
         choices += [["ablation=ofmc_table710_modules"], ["callbacks=ema"], ["logger=wandb"]]
+        # what is typed takes the place of what referred to a constant of the recipe
+        choices += [["experiment=image/cheng2020", "model.codec.N=64"], ["experiment=image/adjacent", "lmbdas='1,2'"]]
     for overrides in choices:
         check_read(compose(*overrides, root=root), root)
 
