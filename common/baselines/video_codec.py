@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -24,6 +25,18 @@ from common.data.yuv import to_yuv420
 from common.errors import LicError
 
 Setting = int | str  # a number, or the letter that stands for it in a command line
+
+
+class Encoding(NamedTuple):
+    """How frames of `width` and `height` are encoded into the file `target`, which gets these `tags`."""
+
+    width: int
+    height: int
+    rate: Fraction
+    quality: int
+    gop: int
+    target: Path
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,17 +77,8 @@ class VideoCodec(ABC):
         """Why it cannot be used here, in a sentence; None when it can."""
 
     @abstractmethod
-    def write(
-        self,
-        frames: Iterator[av.VideoFrame],
-        size: tuple[int, int],
-        rate: Fraction,
-        quality: int,
-        gop: int,
-        target: Path,
-        tags: Mapping[str, str],
-    ) -> None:
-        """Encode frames of yuv420p, `size` (height, width), into the Matroska file `target` with these tags."""
+    def write(self, frames: Iterator[av.VideoFrame], task: "Encoding") -> None:
+        """Encode frames of yuv420p into the Matroska file that `task` names."""
 
     def encode(
         self,
@@ -102,7 +106,7 @@ class VideoCodec(ABC):
         tags = {"PICTURE_SIZE": f"{width}x{height}", "CONVERSION": conversion}
         pictures = (to_yuv420(_padded(rgb), conversion) for rgb in chain([first], frames))
         padded_height, padded_width, _ = _padded(first).shape
-        self.write(pictures, (padded_height, padded_width), rate, quality, gop, target, tags)
+        self.write(pictures, Encoding(padded_width, padded_height, rate, quality, gop, target, tags))
 
     def flags(self, quality: Setting, gop: Setting) -> dict[str, str]:
         """What the ffmpeg program is told of the encoder, by the names of its options."""

@@ -4,9 +4,8 @@ With the command lines of the published protocols, where they have one.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -14,7 +13,7 @@ from av.bitstream import BitStreamFilterContext
 
 from common import ffmpeg_program
 from common.baselines.ffmpeg import missing, missing_decoder, pyav_version
-from common.baselines.video_codec import Setting, VideoCodec
+from common.baselines.video_codec import Encoding, Setting, VideoCodec
 
 
 class PyavCodec(VideoCodec):
@@ -27,26 +26,17 @@ class PyavCodec(VideoCodec):
     def missing(self) -> str | None:
         return missing(self.title, self.encoder, self.decoder)
 
-    def write(
-        self,
-        frames: Iterator[av.VideoFrame],
-        size: tuple[int, int],
-        rate: Fraction,
-        quality: int,
-        gop: int,
-        target: Path,
-        tags: Mapping[str, str],
-    ) -> None:
+    def write(self, frames: Iterator[av.VideoFrame], task: Encoding) -> None:
         os.environ.setdefault("SVT_LOG", "1")  # libsvtav1 asks the environment how much to print: errors only
-        with av.open(str(target), "w", format="matroska") as container:
-            container.metadata.update(tags)
-            stream = container.add_stream(self.encoder, rate=rate)
+        with av.open(str(task.target), "w", format="matroska") as container:
+            container.metadata.update(task.tags)
+            stream = container.add_stream(self.encoder, rate=task.rate)
             assert isinstance(stream, av.VideoStream)
-            stream.height, stream.width = size
+            stream.height, stream.width = task.height, task.width
             stream.pix_fmt = "yuv420p"
             context = stream.codec_context
-            context.gop_size, context.thread_count = gop, 1
-            context.options = dict(self.options(quality, gop))
+            context.gop_size, context.thread_count = task.gop, 1
+            context.options = dict(self.options(task.quality, task.gop))
             container.start_encoding()
             strip = BitStreamFilterContext(self.bitstream_filter, stream) if self.bitstream_filter else None
 
@@ -57,7 +47,7 @@ class PyavCodec(VideoCodec):
                         container.mux(kept)
 
             for number, frame in enumerate(frames):
-                frame.pts, frame.time_base = number, 1 / Fraction(rate)
+                frame.pts, frame.time_base = number, 1 / Fraction(task.rate)
                 write(frame)
             write(None)
 
@@ -72,21 +62,13 @@ class ProgramCodec(VideoCodec):
     def missing(self) -> str | None:
         return ffmpeg_program.lacking(self.title, "encoder", self.encoder) or missing_decoder(self.title, self.decoder)
 
-    def write(
-        self,
-        frames: Iterator[av.VideoFrame],
-        size: tuple[int, int],
-        rate: Fraction,
-        quality: int,
-        gop: int,
-        target: Path,
-        tags: Mapping[str, str],
-    ) -> None:
-        height, width = size
-        source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{width}x{height}", "-r", str(rate), "-i", "pipe:0"]
-        encoding = [part for flag, value in self.flags(quality, gop).items() for part in (f"-{flag}", value)]
-        known = [part for key, value in tags.items() for part in ("-metadata", f"{key}={value}")]
-        with ffmpeg_program.Feed([*source, *encoding, *known, "-f", "matroska", str(target)]) as feed:
+    def write(self, frames: Iterator[av.VideoFrame], task: Encoding) -> None:
+        size = f"{task.width}x{task.height}"
+        source = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-r", str(task.rate), "-i", "pipe:0"]
+        flags = self.flags(task.quality, task.gop)
+        encoding = [part for flag, value in flags.items() for part in (f"-{flag}", value)]
+        known = [part for key, value in task.tags.items() for part in ("-metadata", f"{key}={value}")]
+        with ffmpeg_program.Feed([*source, *encoding, *known, "-f", "matroska", str(task.target)]) as feed:
             for frame in frames:
                 feed.write(frame.to_ndarray().tobytes())
             feed.finish()
