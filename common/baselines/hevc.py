@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from common.baselines.ffmpeg import missing, pyav_version
+from common.baselines.sides import MIN_SIDE
 
-MIN_SIDE = 16
 SIZE = struct.Struct("<HH")
 # info=0 leaves out 2 kB of text about the encoder
 X265 = "qp={}:keyint=1:pools=none:frame-threads=1:repeat-headers=1:info=0:log-level=none"

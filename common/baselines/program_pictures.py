@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from common import ffmpeg_program
-from common.baselines.hevc import MIN_SIDE, SIZE
+from common.baselines.hevc import SIZE
+from common.baselines.sides import coded_side, padded
 
 
 @dataclass(frozen=True)
@@ -49,25 +50,20 @@ class ProgramPicture:
 
     def encode(self, rgb: np.ndarray, quality: int) -> bytes:
         height, width = rgb.shape[:2]
-        padded = np.pad(rgb, [*((0, max(MIN_SIDE, s + s % 2) - s) for s in (height, width)), (0, 0)], mode="edge")
-        source = _raw(padded.shape[1], padded.shape[0])
-        stream = ffmpeg_program.run([*source, *self._encoding(quality), "pipe:1"], padded.tobytes())
+        size = f"{coded_side(width)}x{coded_side(height)}"
+        source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-i", "pipe:0"]
+        stream = ffmpeg_program.run([*source, *self._encoding(quality), "pipe:1"], padded(rgb).tobytes())
         return SIZE.pack(width, height) + stream
 
     def decode(self, data: bytes) -> np.ndarray:
         width, height = SIZE.unpack_from(data)
-        padded_height, padded_width = (max(MIN_SIDE, side + side % 2) for side in (height, width))
         reading = ["-f", self.container[1], "-i", "pipe:0", "-vf", self.from_codec]
         rgb = ffmpeg_program.run([*reading, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"], data[SIZE.size :])
-        return np.frombuffer(rgb, np.uint8).reshape(padded_height, padded_width, 3)[:height, :width]
+        return np.frombuffer(rgb, np.uint8).reshape(coded_side(height), coded_side(width), 3)[:height, :width]
 
     def _encoding(self, quality: int | str) -> list[str]:
         flags = {"vf": self.to_codec, "c:v": self.encoder, "threads": "1", **self.options(quality)}
         return [part for key, value in flags.items() for part in (f"-{key}", value)] + ["-f", self.container[0]]
-
-
-def _raw(width: int, height: int) -> list[str]:
-    return ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-i", "pipe:0"]
 
 
 def jpegxl_distance(quality: int | str) -> str:
@@ -82,8 +78,8 @@ JPEG_XL = ProgramPicture(
     "jpegxl",
     "JPEG XL",
     (11, 15, 20, 30, 40, 50, 60, 70, 80, 90),
-    "libjxl, effort 7, XYB; the quality is that of cjxl, from which the distance follows; tuned for the eye, as it is "
-    "not tuned for PSNR",
+    "libjxl, effort 7, XYB, tuned for the eye and not for PSNR; the quality is that of cjxl, from which the distance "
+    "follows",
     "libjxl",
     lambda quality: {"distance": jpegxl_distance(quality), "effort": "7", "frames:v": "1"},
     ("image2pipe", "jpegxl_pipe"),

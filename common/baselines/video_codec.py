@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from common.baselines.hevc import MIN_SIDE
+from common.baselines.sides import padded
 from common.data.clip_display import bits_of, to_rgb
 from common.data.yuv import to_yuv420
 from common.errors import LicError
@@ -104,8 +104,8 @@ class VideoCodec(ABC):
             raise LicError("There are no frames to encode.")
         height, width = first.shape[:2]
         tags = {"PICTURE_SIZE": f"{width}x{height}", "CONVERSION": conversion}
-        pictures = (to_yuv420(_padded(rgb), conversion) for rgb in chain([first], frames))
-        padded_height, padded_width, _ = _padded(first).shape
+        pictures = (to_yuv420(padded(rgb), conversion) for rgb in chain([first], frames))
+        padded_height, padded_width, _ = padded(first).shape
         self.write(pictures, Encoding(padded_width, padded_height, rate, quality, gop, target, tags))
 
     def flags(self, quality: Setting, gop: Setting) -> dict[str, str]:
@@ -151,12 +151,6 @@ class VideoCodec(ABC):
             for packet in container.demux(video=0):
                 found.update(bytes(packet))
         return found.hexdigest()
-
-
-def _padded(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Sides made even, and as long as the encoders want them, by repeating the last pixels."""
-    pad = [(0, max(MIN_SIDE, side + side % 2) - side) for side in rgb.shape[:2]]
-    return np.pad(rgb, [*pad, (0, 0)], mode="edge") if np.any(pad) else rgb
 
 
 def _eight_bits(frame: av.VideoFrame) -> av.VideoFrame:
