@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.entropy.container import CLIP, Header, Packet, pack, unpack, varint
+from common.entropy.container import CLIP, Level, Packet, pack, unpack, varint
 from common.entropy.video_container import FramePacket, read_header, read_packets
 
 SIDES = (1, 2, 63, 64, 65, 128, 129, 4096, 16384, 16385, 60000, 2**28, 2**28 + 1, 2**32 - 1)
@@ -78,30 +78,37 @@ def _version(data: bytes, others: list[bytes], random: np.random.Generator) -> b
 def _lying_sides(data: bytes, others: list[bytes], random: np.random.Generator) -> bytes:
     packet = unpack(data)
     sides: Any = {side: int(random.choice(SIDES)) for side in ("width", "height") if random.random() < 0.7}
-    return _packed(packet, packet.header._replace(**sides), packet.streams)
+    return _packed(packet._replace(header=packet.header._replace(**sides)))
 
 
-def _lying_rest(data: bytes, others: list[bytes], random: np.random.Generator) -> bytes:
-    """Another model, digest or checksum, other flags."""
+def _lying_rest(data: bytes, others: list[bytes], random: np.random.Generator) -> Mutated:
+    """Another model, digest or checksum, other flags, another setting or number of levels."""
     packet = unpack(data)
-    match int(random.integers(0, 5)):
+    header = packet.header
+    match int(random.integers(0, 7)):
         case 0:
-            header = packet.header._replace(model="x" * int(random.integers(0, 256)))
+            header = header._replace(model="x" * int(random.integers(0, 256)))
         case 1:
-            header = packet.header._replace(digest=random.bytes(8))
+            header = header._replace(digest=random.bytes(8))
         case 2:
-            header = packet.header._replace(exact=not packet.header.exact)
+            header = header._replace(exact=not header.exact)
         case 3:
-            header = packet.header._replace(grey=not packet.header.grey)
+            header = header._replace(grey=not header.grey)
+        case 4:
+            header = header._replace(setting=int(random.choice((0, 1, 500, 1001, 2**32 - 1))))
+        case 5:
+            header = header._replace(levels=len(packet.levels) + int(random.integers(0, 3)))
         case _:
-            packet, header = packet._replace(symbols=int(random.integers(0, 2**32))), packet.header
-    return _packed(packet, header, packet.streams)
+            at = int(random.integers(0, len(packet.levels)))
+            packet.levels[at] = packet.levels[at]._replace(symbols=int(random.integers(0, 2**32)))
+    return Mutated(_packed(packet._replace(header=header)), "lying header", other=header.setting is not None)
 
 
 def _streams(data: bytes, others: list[bytes], random: np.random.Generator) -> bytes:
     """Streams swapped, dropped, doubled, emptied, damaged, or another file's."""
     packet = unpack(data)
-    streams = list(packet.streams)
+    level = int(random.integers(0, len(packet.levels)))
+    streams = list(packet.levels[level].streams)
     at = int(random.integers(0, len(streams)))
     match int(random.integers(0, 8)):
         case 0:
@@ -117,22 +124,49 @@ def _streams(data: bytes, others: list[bytes], random: np.random.Generator) -> b
         case 5:
             streams[at] += random.bytes(4 * int(random.integers(1, 50)))
         case 6:
-            theirs = unpack(others[int(random.integers(0, len(others)))]).streams
+            theirs = unpack(others[int(random.integers(0, len(others)))]).levels[0].streams
             streams[at] = theirs[at % len(theirs)]
         case _:
             streams[at] = damaged(streams[at], random)
-    return _packed(packet, packet.header, streams)
+    return _packed(_with_streams(packet, level, streams))
+
+
+def _levels(data: bytes, others: list[bytes], random: np.random.Generator) -> Mutated:
+    """Levels swapped, doubled or dropped; a file that ends behind one of its levels is a whole one."""
+    packet = unpack(data)
+    at = int(random.integers(0, len(packet.levels)))
+    levels = list(packet.levels)
+    match int(random.integers(0, 3)):
+        case 0:
+            levels.reverse()
+        case 1:
+            levels.insert(at, levels[at])
+        case _ if len(levels) > 1:
+            del levels[at]
+    header = packet.header._replace(levels=max(len(levels), packet.header.levels or 1))
+    other = packet.header.levels is not None and levels == packet.levels[: len(levels)]
+    return Mutated(_packed(packet._replace(header=header, levels=levels)), "levels", other)
 
 
 def _noise(data: bytes, others: list[bytes], random: np.random.Generator) -> bytes:
     """Streams of random words, which decode to whatever symbols they are, escapes among them."""
     packet = unpack(data)
-    random_words = [random.bytes(4 * int(random.integers(2, 400))) for _ in packet.streams]
-    return _packed(packet, packet.header, [words[:7] + b"\1" + words[8:] for words in random_words])
+    level = int(random.integers(0, len(packet.levels)))
+    random_words = [random.bytes(4 * int(random.integers(2, 400))) for _ in packet.levels[level].streams]
+    return _packed(_with_streams(packet, level, [words[:7] + b"\1" + words[8:] for words in random_words]))
 
 
-def _packed(packet: Packet, header: Header, streams: list[bytes]) -> bytes:
-    whole = pack(header, streams, packet.symbols)
+def _with_streams(packet: Packet, level: int, streams: list[bytes]) -> Packet:
+    levels = list(packet.levels)
+    levels[level] = Level(streams, levels[level].symbols)
+    return packet._replace(levels=levels)
+
+
+def _packed(packet: Packet) -> bytes:
+    """The bytes of a file with all checks right, of the packet's version where that could hold it."""
+    whole = pack(packet.header, packet.levels)
+    if whole[3] == 4:
+        return whole
     return signed(whole[:3] + bytes([packet.version]) + whole[4:-4])
 
 
@@ -216,6 +250,7 @@ IMAGE_WAYS = {
     "lying header": _lying_rest,
     "streams changed": _streams,
     "streams of noise": _noise,
+    "levels": _levels,
 }
 CLIP_WAYS = {
     "damaged": _plain,

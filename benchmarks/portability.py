@@ -171,17 +171,17 @@ def batch_symbols(codes: Any, batch: Sequence[bytes]) -> int:
     from common.errors import StreamError
 
     packets = [unpack(data) for data in batch]
-    header, _, _, version = packets[0]
+    header, version = packets[0].header, packets[0].version
     step = codes.codec.downsampling
     shape = (-(-header.height // step), -(-header.width // step))
-    strings = [list(streams) for streams in zip(*(packet.streams for packet in packets))]
+    strings = [list(streams) for streams in zip(*(packet.levels[0].streams for packet in packets))]
     rules = coding_by(of_image(version, header.exact))
     with torch.inference_mode(), rules, symbol_checksum() as checksum:
         try:
             codes.codec.decompress(strings, shape)
         except StreamError:
             return sum(batch_symbols(codes, [data]) for data in batch) if len(batch) > 1 else 0
-    if checksum.value == sum(packet.symbols for packet in packets) & 0xFFFFFFFF:
+    if checksum.value == sum(packet.levels[0].symbols for packet in packets) & 0xFFFFFFFF:
         return len(batch)
     return sum(batch_symbols(codes, [data]) for data in batch) if len(batch) > 1 else 0
 

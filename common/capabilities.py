@@ -6,7 +6,9 @@ of its networks tell the coder's parameters (`parameter_networks`, see common/en
 have maps to be drawn (`Looking`; `lic_image.watch`, `lic_video.watch`).
 """
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -44,6 +46,52 @@ class CodesIntoPackets(Protocol):
 
     def read(self, size: tuple[int, int], packet: PacketReader) -> Tensor:
         """x_hat (1, 3, *size), taken from `packet`."""
+
+
+class Setting(NamedTuple):
+    """What chooses one of a codec's operating points: a whole number, which its files hold.
+
+    Attributes:
+        name: what it is called: `quality` is --quality of `lic compress`.
+        least, most: between them any number is one.
+        default: the one without a word.
+        curve: what protocol=image_levels measures, from the fewest bits to the most.
+        step: what 1 is where people type and read it: quality 37.5 is 375 with a step of 0.1.
+    """
+
+    name: str
+    least: int
+    most: int
+    default: int
+    curve: tuple[int, ...]
+    step: float = 1.0
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """One network of many operating points."""
+
+    setting: Setting
+
+    def at(self, value: int) -> AbstractContextManager[None]:
+        """Inside, forward, compress and decompress work at the operating point `value`."""
+
+
+@runtime_checkable
+class CodesInLevels(Protocol):
+    """Codes a picture in levels, each of which improves what those before it tell."""
+
+    levels: int
+
+    def compress_levels(self, x: Tensor) -> Iterator[list[bytes]]:
+        """x (1, 3, H, W) -> the streams of one level after the other."""
+
+    def decompress_levels(self, levels: Sequence[Sequence[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
+        """The streams of the first levels, of one or more -> {"x_hat": (1, 3, H, W)}; `shape` as of `decompress`."""
+
+    def forward_levels(self, x: Tensor) -> list[dict[str, Any]]:
+        """x (1, 3, H, W) -> of each level {"x_hat", "likelihoods"}: what is decoded of it and those before it, and the
+        likelihoods of all of them."""
 
 
 @runtime_checkable

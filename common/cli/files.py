@@ -6,6 +6,7 @@ are whose is what its `compress_file` and `decompress_file` take.
 
 import argparse
 import inspect
+import math
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -34,6 +35,18 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("target", type=Path, help="the .lic file to write, or of several the folder for them")
     one.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     one.add_argument("--background", metavar="COLOUR", help="what transparent pixels are put on, e.g. white, '#202020'")
+    rate = one.add_argument_group("of an image codec of several rates, one of")
+    rate.add_argument("--quality", type=float, metavar="Q", help="0 to 100, for a codec of rate=gains or rate=step")
+    rate.add_argument(
+        "--max-error", type=int, metavar="E", help="no channel of a pixel is off by more, for a near-lossless codec"
+    )
+    rate.add_argument(
+        "--levels", type=_count, metavar="N", help="only the first levels, for a codec that codes in levels"
+    )
+    rate.add_argument(
+        "--target-bpp", type=_positive, metavar="BPP", help="the best file of at most so many bits a pixel"
+    )
+    rate.add_argument("--target-psnr", type=_positive, metavar="DB", help="the smallest file of at least so many dB")
     one.add_argument("--size", type=_size, metavar="WxH", help="of the frames of a raw clip, e.g. 352x288")
     one.add_argument("--rate", type=_rate, metavar="FPS", help="frames a second, in place of what the clip says")
     one.add_argument(
@@ -56,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
     )
     two.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     two.add_argument("--max-pixels", type=int, help=f"refuse larger pictures, or frames (default {2**28})")
+    two.add_argument(
+        "--level", type=_count, metavar="N", help="of a file of levels at most the first N: a lower quality, sooner"
+    )
     two.add_argument("--frames", type=_span, metavar="A:B", help="only frames A to before B of a clip, counted from 0")
     two.add_argument(
         "--exact",
@@ -119,6 +135,7 @@ def _check_suffix(verb: str, target: Path) -> None:
         raise LicError(f"{target} does not end in .lic: name the output so that it is taken for what it is.")
 
 
+_OF_CLIPS = ("size", "rate", "format", "conversion", "ignore_damage", "frames")
 _COMMON = ("verb", "sources", "target", "checkpoint", "device", "overwrite")
 
 
@@ -126,9 +143,24 @@ def _taken(work: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, if `work` takes them all."""
     for name in options:
         if name not in inspect.signature(work).parameters:
-            whose = "pictures" if name == "background" else "clips"
+            whose = "clips" if name in _OF_CLIPS else "pictures"
             raise LicError(f"--{name.replace('_', '-')} is for {whose}, and the codec of --checkpoint codes none.")
     return options
+
+
+def _positive(text: str) -> float:
+    try:
+        if 0 < (value := float(text)) < math.inf:
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"give a number above 0, not '{text}'")
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(f"give a whole number from 1 on, not '{text}'")
+    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -116,5 +116,5 @@ def pixels_of(stream: Path) -> int:
     if data[4:5] == CLIP:
         clip = read_header(data)[0]
         return clip.width * clip.height * clip.frames
-    header = unpack(data, max_pixels=sys.maxsize)[0]
+    header = unpack(data, max_pixels=sys.maxsize).header
     return header.width * header.height

@@ -75,7 +75,7 @@ def _content(file: Path) -> dict[str, Any]:
 
 def describe_file(path: Path) -> None:
     """Print what is in the header of the .lic file `path`."""
-    from common.entropy.container import CLIP, unpack
+    from common.entropy.container import CLIP, pack, unpack
     from common.entropy.video_container import describe_clip
 
     try:
@@ -85,14 +85,23 @@ def describe_file(path: Path) -> None:
     if data[4:5] == CLIP:
         print(describe_clip(path, data))
         return
-    header, streams, _, version = unpack(data, max_pixels=sys.maxsize)
-    pixels = header.width * header.height
+    packet = unpack(data, max_pixels=sys.maxsize)
+    header, pixels = packet.header, packet.header.width * packet.header.height
+    payload = [stream for level in packet.levels for stream in level.streams]
     print(
         f"{path}: {header.width}x{header.height}{' grey' if header.grey else ''}, {len(data)} bytes, "
-        f"{8 * len(data) / pixels:.4f} bpp, format version {version}"
+        f"{8 * len(data) / pixels:.4f} bpp, format version {packet.version}"
     )
     print(f"  model    {header.model}, weights {header.digest.hex()}")
+    if header.setting is not None:
+        print(f"  setting  {header.setting}, the operating point of the codec")
     print(
-        f"  streams  {', '.join(str(len(stream)) for stream in streams)} bytes, "
-        f"{len(data) - sum(map(len, streams))} bytes of header and checksums"
+        f"  streams  {', '.join(str(len(stream)) for stream in payload)} bytes, "
+        f"{len(data) - sum(map(len, payload))} bytes of header and checksums"
     )
+    if header.levels is not None:
+        cut = f"; the file ends within level {len(packet.levels) + 1}" if packet.cut else ""
+        print(f"  levels   {len(packet.levels)} of {header.levels}{cut}")
+        for number in range(1, len(packet.levels) + 1):
+            size = len(pack(header, packet.levels[:number]))
+            print(f"  up to {number:<3} {size} bytes, {8 * size / pixels:.4f} bpp")

@@ -1,36 +1,47 @@
-"""The `.lic` file, format version 3. Changed bytes are a new version, and old versions stay readable.
+"""The `.lic` file, format versions 3 and 4. Changed bytes are a new version, and old versions stay readable.
 
-Versions 1 and 2 have the same layout, without the flag of exact arithmetic; how their streams differ is in
-`common.entropy.rules`.
+Versions 1 and 2 have the same layout as 3, without the flag of exact arithmetic; how their streams differ is in
+`common.entropy.rules`. Version 4 is written only where it is needed: by codecs of several rates.
 
 ========  ===========  =============================================================================
 bytes     name         meaning
 ========  ===========  =============================================================================
 3         magic        the letters LIC
-1         version      3
+1         version      3, or 4 where one of the flags is set that it brought
 1         kind         the letter I: one image (V: a clip, see `video_container`)
-1         flags        bit 0: greyscale; bit 1: exact arithmetic (`common.entropy.exact`); all others zero
+1         flags        bit 0: greyscale; bit 1: exact arithmetic (`common.entropy.exact`); version 4,
+                       bit 2: there is a setting; bit 3: the file is made of levels; all others zero
 varint    name length  in bytes, at most 255
           model        the configuration's name in UTF-8
 8         digest       of the model's weights, see `weights_digest`
 varint    width        in pixels, at least 1
 varint    height       in pixels, at least 1
-varint    streams      their number
-varint    lengths      in bytes, of every stream but the last, which takes what is left
-4         symbols      checksum of the symbols that the streams decode to, see `streams.symbol_checksum`
-          payload      the streams, one after the other
-4         check        CRC-32 of all bytes before
+varint    setting      with bit 2: at which of its operating points the codec worked
+varint    levels       with bit 3: how many the whole file has, at least 1
+          content      one block; with bit 3 one for each level, of which the last ones may be missing
 ========  ===========  =============================================================================
 
-Integers of fixed size are little-endian. A varint holds 7 bits a byte, low first, with the top bit set on all
-but its last byte; it has no more bytes than needed and is below 2^32.
+A block is
+
+========  ===========  =============================================================================
+varint    streams      their number
+varint    lengths      in bytes, of every stream but the last, which takes what is left; with bit 3
+                       of every stream
+4         symbols      checksum of the symbols that the streams decode to, see `streams.symbol_checksum`
+          payload      the streams, one after the other
+4         check        CRC-32 of all bytes of the file before
+========  ===========  =============================================================================
+
+So what ends behind a level is a whole file of a lower quality, and of a file that was cut elsewhere the levels before
+the cut are whole. Integers of fixed size are little-endian. A varint holds 7 bits a byte, low first, with the top bit
+set on all but its last byte; it has no more bytes than needed and is below 2^32.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -38,8 +49,10 @@ from torch import Tensor
 
 from common.errors import StreamError
 
-MAGIC, VERSION = b"LIC", 3
+MAGIC, VERSION = b"LIC", 4
+PLAIN_VERSION = 3  # of files of one level without a setting
 IMAGE, CLIP = b"I", b"V"
+GREY, EXACT, SETTING, LEVELS = 1, 2, 4, 8  # flags
 MAX_PIXELS = 2**28  # of a picture or frame, unless another limit is given
 _NOT_WEIGHTS = ("_quantized_cdf", "_cdf_length", "_offset", "_tables_digest")
 
@@ -54,36 +67,51 @@ class Header(NamedTuple):
     height: int
     grey: bool
     exact: bool = False  # whether the coder's parameters were computed in exact arithmetic
+    setting: int | None = None  # of a codec of several operating points (`common.capabilities.Adjustable`)
+    levels: int | None = None  # of the whole file, for a codec that writes levels (`CodesInLevels`)
+
+
+class Level(NamedTuple):
+    """What one level, or a file without levels, is made of."""
+
+    streams: list[bytes]
+    symbols: int  # the checksum of what they decode to
 
 
 class Packet(NamedTuple):
     """The content of a file."""
 
     header: Header
-    streams: list[bytes]
-    symbols: int  # the checksum of the decoded symbols
-    version: int = VERSION  # of the file
+    levels: list[Level]  # those that are whole; of a file without levels the only one
+    version: int = PLAIN_VERSION  # of the file
+    cut: bool = False  # whether the file ends within a level
 
 
-def pack(header: Header, streams: list[bytes], symbols: int) -> bytes:
+def pack(header: Header, levels: Sequence[Level]) -> bytes:
     """The bytes of a file; raises `ValueError` for what the format cannot hold."""
     name = header.model.encode()
     if header.kind != IMAGE or len(header.digest) != 8 or len(name) > 255:
         raise ValueError(f"cannot be written: {header}")
     if not (0 < header.width < 2**32 and 0 < header.height < 2**32):
         raise ValueError(f"an image of {header.width} x {header.height} pixels cannot be written")
-    numbers = [header.width, header.height, len(streams), *map(len, streams[:-1])]
-    parts = [
-        MAGIC,
-        bytes([VERSION]),
-        header.kind,
-        bytes([header.grey | header.exact << 1]),
-        varint(len(name)),
-        name,
-        header.digest,
-    ]
-    body = b"".join([*parts, *map(varint, numbers), symbols.to_bytes(4, "little"), *streams])
-    return body + zlib.crc32(body).to_bytes(4, "little")
+    if not 0 < len(levels) <= (header.levels or 1) < 2**32 or not 0 <= (header.setting or 0) < 2**32:
+        raise ValueError(f"{len(levels)} levels cannot be written under {header}")
+    later = [number for number in (header.setting, header.levels) if number is not None]
+    flags = GREY * header.grey | EXACT * header.exact
+    flags |= SETTING * (header.setting is not None) | LEVELS * (header.levels is not None)
+    version = VERSION if later else PLAIN_VERSION
+    parts = [MAGIC, bytes([version]), header.kind, bytes([flags]), varint(len(name)), name, header.digest]
+    data = b"".join([*parts, *map(varint, (header.width, header.height, *later))])
+    for level in levels:
+        told = level.streams if header.levels is not None else level.streams[:-1]
+        numbers = b"".join(map(varint, (len(level.streams), *map(len, told))))
+        data += numbers + level.symbols.to_bytes(4, "little") + b"".join(level.streams)
+        data += _check(data)
+    return data
+
+
+def _check(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "little")
 
 
 def check_pixels(width: int, height: int, most: int, what: str) -> None:
@@ -95,22 +123,71 @@ def check_pixels(width: int, height: int, most: int, what: str) -> None:
         )
 
 
-def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
-    """What is in a file; raises `StreamError` for anything but an intact file of at most `max_pixels`."""
+def unpack(data: bytes, max_pixels: int = MAX_PIXELS, levels: int | None = None) -> Packet:
+    """What is in a file.
+
+    Args:
+        max_pixels: a picture of more is refused.
+        levels: read so many at most.
+
+    Raises:
+        StreamError: the file is not intact. One that ends within a level other than the first is read up to there.
+    """
+    version = _version(data)
+    if version < 4 or not data[5:6] or not data[5] & LEVELS:
+        if _check(data[:-4]) != data[-4:]:
+            raise StreamError(DAMAGED)
+        fields = Fields(data[:-4], 4)
+        header = _header(fields, version)
+        check_pixels(header.width, header.height, max_pixels, "an image")
+        return Packet(header, [_last_block(fields)], version)
+    fields = Fields(data, 4)
+    try:
+        header = _header(fields, version)
+        found = [_block(data, fields)]
+    except StreamError:
+        raise StreamError(DAMAGED) from None
+    check_pixels(header.width, header.height, max_pixels, "an image")
+    cut, most = False, min(levels or len(data), header.levels or 1)
+    while fields.left and len(found) < most:
+        try:
+            found.append(_block(data, fields))
+        except _Damaged:
+            raise StreamError(
+                f"Level {len(found) + 1} of the file is damaged: copy or download it again, or decode the levels "
+                f"before it with --level {len(found)}."
+            ) from None
+        except StreamError:
+            cut = True
+            break
+    if not cut and len(found) == header.levels and fields.left:
+        raise StreamError(INCONSISTENT)
+    return Packet(header, found, version, cut)
+
+
+DAMAGED = "The file is damaged: its check sum does not fit its content. Copy or download it again."
+INCONSISTENT = "The file contradicts itself: it was not written by this program."
+
+
+class _Damaged(StreamError):
+    """A block is there and does not fit its check."""
+
+
+def _version(data: bytes) -> int:
     if data[:3] != MAGIC or len(data) < 4:
         raise StreamError("This is not a .lic file: it does not begin with the letters LIC and a version.")
-    version = data[3]
     if data[4:5] == CLIP:
         raise StreamError("The file holds a clip, not an image: decode it with the video codec that wrote it.")
-    if not 0 < version <= VERSION:
+    if not 0 < (version := data[3]) <= VERSION:
         raise StreamError(
             f"This file has format version {version}, and this program reads up to {VERSION}: update the program."
         )
-    if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
-        raise StreamError("The file is damaged: its check sum does not fit its content. Copy or download it again.")
-    fields = Fields(data[:-4], 4)
+    return version
+
+
+def _header(fields: Fields, version: int) -> Header:
     kind, flags = fields.take(1), fields.take(1)[0]
-    if kind != IMAGE or flags > (3 if version >= 3 else 1):
+    if kind != IMAGE or flags > {1: 1, 2: 1, 3: 3}.get(version, 15):
         raise StreamError("The file holds something else than an image: update the program.")
     try:
         model = fields.take(fields.varint()).decode()
@@ -118,12 +195,16 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
         raise StreamError(INCONSISTENT) from None
     digest = fields.take(8)
     width, height = fields.varint(), fields.varint()
-    if width < 1 or height < 1:
+    setting = fields.varint() if flags & SETTING else None
+    levels = fields.varint() if flags & LEVELS else None
+    if width < 1 or height < 1 or levels == 0:
         raise StreamError(INCONSISTENT)
-    check_pixels(width, height, max_pixels, "an image")
-    count = fields.varint()
-    if count > len(data):
-        raise StreamError(INCONSISTENT)
+    return Header(kind, model, digest, width, height, bool(flags & GREY), bool(flags & EXACT), setting, levels)
+
+
+def _last_block(fields: Fields) -> Level:
+    """A block without its check, whose last stream takes what is left."""
+    count = fields.count()
     lengths = [fields.varint() for _ in range(count - 1)]
     symbols = int.from_bytes(fields.take(4), "little")
     streams = [fields.take(length) for length in lengths]
@@ -132,8 +213,17 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS) -> Packet:
         streams.append(rest)
     elif rest:
         raise StreamError(INCONSISTENT)
-    header = Header(kind, model, digest, width, height, bool(flags & 1), bool(flags & 2))
-    return Packet(header, streams, symbols, version)
+    return Level(streams, symbols)
+
+
+def _block(data: bytes, fields: Fields) -> Level:
+    """The next block of several."""
+    lengths = [fields.varint() for _ in range(fields.count())]
+    symbols = int.from_bytes(fields.take(4), "little")
+    streams = [fields.take(length) for length in lengths]
+    if _check(data[: fields.at]) != fields.take(4):
+        raise _Damaged(DAMAGED)
+    return Level(streams, symbols)
 
 
 def weights_digest(state_dict: Mapping[str, Tensor]) -> bytes:
@@ -151,9 +241,6 @@ def weights_digest(state_dict: Mapping[str, Tensor]) -> bytes:
         if tensor.numel():
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.digest()
-
-
-INCONSISTENT = "The file contradicts itself: it was not written by this program."
 
 
 def varint(value: int) -> bytes:
@@ -180,6 +267,12 @@ class Fields:
             raise StreamError(INCONSISTENT)
         self.at += size
         return self._data[self.at - size : self.at]
+
+    def count(self) -> int:
+        """A number of streams, no more than there are bytes."""
+        if (count := self.varint()) > len(self._data):
+            raise StreamError(INCONSISTENT)
+        return count
 
     def varint(self) -> int:
         value = 0

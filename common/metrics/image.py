@@ -40,10 +40,15 @@ def psnr(x: Tensor, x_hat: Tensor) -> Tensor:
     return 10 * torch.log10(peak**2 / mse)
 
 
+def psnr_of_pictures(rgb: np.ndarray, decoded: np.ndarray) -> float:
+    """PSNR of 8-bit pictures (H, W, 3), dB."""
+    x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (rgb, decoded))
+    return psnr(x, x_hat).item()
+
+
 def decibels(decoded: np.ndarray, rgb: np.ndarray) -> str:
     """PSNR of 8-bit pictures (H, W, 3), in words."""
-    x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (rgb, decoded))
-    value = psnr(x, x_hat).item()
+    value = psnr_of_pictures(rgb, decoded)
     return f"{value:.2f} dB" if math.isfinite(value) else "lossless"
 
 

@@ -16,7 +16,7 @@ from support import textured
 
 from common.cli.files import open_files
 from common.coding.codec_files import to_input, to_picture
-from common.entropy.container import Header, pack
+from common.entropy.container import Header, Level, pack
 from common.entropy.rules import coding_by, of_image
 from common.run.folder import RunFolder
 from common.run.weights import save_weights, trained_network
@@ -153,7 +153,7 @@ def test_a_claim_of_sixty_thousand_squared(
     run_folder: Path, tmp_path: Path, lic: Lic, capsys: pytest.CaptureFixture
 ) -> None:
     digest = compose_digest(run_folder)
-    huge = pack(Header(b"I", "swift", digest, 60_000, 60_000, False), [b"\0" * 8, b"\0" * 8], 0)
+    huge = pack(Header(b"I", "swift", digest, 60_000, 60_000, False), [Level([b"\0" * 8, b"\0" * 8], 0)])
     assert "--max-pixels" in refused(lic, run_folder, tmp_path, huge, capsys)
 
 

@@ -8,11 +8,16 @@ import pytest
 import torch
 
 from common.entropy import container, mixture, rans
-from common.entropy.container import VERSION, Header, pack, unpack, weights_digest
+from common.entropy.container import PLAIN_VERSION, VERSION, Header, Level, Packet, pack, unpack, weights_digest
 from common.entropy.streams import symbol_checksum
 from common.errors import StreamError
 
 HEADER = Header(b"I", "swift", bytes(range(8)), 768, 512, False)
+
+
+TWO = Level([b"one stream", b"another"], 12345)
+SET = HEADER._replace(setting=300)
+LEVELLED = SET._replace(levels=3)
 
 
 def tables() -> rans.Tables:
@@ -54,38 +59,45 @@ def write_golden() -> bytes:
             rans.encode(*golden_symbols(), tables()),
             mixture.encode(np.array([0, -4, 100_031, -900, 6]), *golden_mixture()),
         ]
-    return pack(HEADER, streams, checksum.value)
+    return pack(HEADER, [Level(streams, checksum.value)])
 
 
-@pytest.mark.parametrize("version", [1, 2, VERSION])
+@pytest.mark.parametrize("version", [1, 2, PLAIN_VERSION])
 def test_every_version_decodes_for_ever(version: int) -> None:
     packet = unpack(in_version(version))
     assert packet.header == HEADER and packet.version == version
+    ((streams, expected),) = packet.levels
     symbols, indexes = golden_symbols()
     with symbol_checksum() as checksum:
-        assert rans.decode(packet.streams[0], indexes, tables()).tolist() == symbols.tolist()
-        assert mixture.decode(packet.streams[1], *golden_mixture()).tolist() == [0, -4, 100_031, -900, 6]
-    assert checksum.value == packet.symbols
+        assert rans.decode(streams[0], indexes, tables()).tolist() == symbols.tolist()
+        assert mixture.decode(streams[1], *golden_mixture()).tolist() == [0, -4, 100_031, -900, 6]
+    assert checksum.value == expected
 
 
 def test_the_present_version_is_what_is_written() -> None:
     """A difference here is a new format version."""
-    assert write_golden() == in_version(VERSION)
+    assert write_golden() == in_version(PLAIN_VERSION)
 
 
 @pytest.mark.parametrize("streams", [[], [b""], [b"abc"], [b"", b""], [b"x" * 1000, b"", b"yz"]])
 @pytest.mark.parametrize("grey", [False, True])
 def test_round_trip(streams: list[bytes], grey: bool) -> None:
     header = HEADER._replace(grey=grey, model="compressai/größe", width=1, height=2**20)
-    assert unpack(pack(header, streams, 2**32 - 1)) == (header, streams, 2**32 - 1, VERSION)
+    level = Level(streams, 2**32 - 1)
+    assert unpack(pack(header, [level])) == Packet(header, [level])
+    set_ = header._replace(setting=1000)
+    assert unpack(pack(set_, [level])) == Packet(set_, [level], VERSION)
+    both = header._replace(setting=0, levels=3)
+    assert unpack(pack(both, [level, level])) == Packet(both, [level, level], VERSION)
 
 
 def test_overhead() -> None:
-    assert len(pack(HEADER, [bytes(3000), bytes(300)], 0)) - 3300 <= 36
+    assert len(pack(HEADER, [Level([bytes(3000), bytes(300)], 0)])) - 3300 <= 36
 
 
-def test_every_flipped_bit_and_every_cut() -> None:
-    data = pack(HEADER, [b"one stream", b"another"], 12345)
+@pytest.mark.parametrize("header", [HEADER, SET, LEVELLED])
+def test_every_flipped_bit_and_every_cut(header: Header) -> None:
+    data = pack(header, [TWO])
     for bit in range(8 * len(data)):
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
@@ -95,13 +107,41 @@ def test_every_flipped_bit_and_every_cut() -> None:
         with pytest.raises(StreamError):
             unpack(data[:size])
     for more in (b"\0", data, b"garbage"):
+        if header.levels:
+            assert unpack(data + more).cut and unpack(data + more).levels == [TWO]
+            continue
         with pytest.raises(StreamError):
             unpack(data + more)
 
 
+def test_what_ends_behind_a_level_is_a_whole_file() -> None:
+    levels = [TWO, Level([], 7), Level([b"", b"x" * 300], 8)]
+    whole = pack(LEVELLED, levels)
+    ends = [len(pack(LEVELLED, levels[: n + 1])) for n in range(3)]
+    for end in ends:
+        assert whole[:end] == pack(LEVELLED, levels[: ends.index(end) + 1])
+    for size in range(ends[0], len(whole) + 1):
+        found = unpack(whole[:size])
+        complete = sum(end <= size for end in ends)
+        assert found.levels == levels[:complete] and found.cut == (size not in ends)
+
+
+def test_a_damaged_level_is_named_and_those_before_it_are_read() -> None:
+    levels = [TWO, Level([b"second"], 7), Level([b"third"], 8)]
+    whole, begin = pack(LEVELLED, levels), len(pack(LEVELLED, levels[:2]))
+    damaged = bytearray(whole)
+    damaged[begin - 5] ^= 1  # in the stream of the second level
+    with pytest.raises(StreamError, match=r"Level 2.*--level 1"):
+        unpack(bytes(damaged))
+    assert unpack(bytes(damaged), levels=1).levels == levels[:1]
+    with pytest.raises(StreamError):
+        unpack(whole + b"more")
+    assert unpack(whole, levels=2).levels == levels[:2]
+
+
 def test_hostile_files_with_a_right_check_sum() -> None:
     """Cut, lengthened or with any byte replaced before signing: never anything but StreamError, or a sane packet."""
-    body = pack(HEADER, [b"one stream", b"another"], 12345)[:-4]
+    body = pack(HEADER, [TWO])[:-4]
     for size in range(len(body) - len(b"another")):
         with pytest.raises(StreamError):
             unpack(signed(body[:size]))
@@ -111,12 +151,12 @@ def test_hostile_files_with_a_right_check_sum() -> None:
                 packet = unpack(signed(body[:place] + bytes([value]) + body[place + 1 :]))
             except StreamError:
                 continue
-            assert sum(map(len, packet.streams)) <= len(body)
+            assert sum(map(len, packet.levels[0].streams)) <= len(body)
             assert packet.header.width * packet.header.height <= 2**28
 
 
 def test_giants_are_refused_and_the_way_out_is_named() -> None:
-    data = pack(HEADER._replace(width=60_000, height=60_000), [b""], 0)
+    data = pack(HEADER._replace(width=60_000, height=60_000), [Level([b""], 0)])
     with pytest.raises(StreamError, match=r"60000 x 60000.*--max-pixels"):
         unpack(data)
     assert unpack(data, max_pixels=60_000**2).header.width == 60_000
@@ -127,10 +167,10 @@ def test_messages() -> None:
         unpack(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(StreamError, match=r"not a \.lic file"):
         unpack(b"")
-    with pytest.raises(StreamError, match=r"version 4.*up to 3"):
-        unpack(signed(b"LIC\x04" + bytes(40)))
+    with pytest.raises(StreamError, match=r"version 5.*up to 4"):
+        unpack(signed(b"LIC\x05" + bytes(40)))
     with pytest.raises(StreamError, match="damaged"):
-        unpack(pack(HEADER, [b"abc"], 0)[:-1])
+        unpack(pack(HEADER, [Level([b"abc"], 0)])[:-1])
 
 
 @pytest.mark.parametrize(
@@ -141,11 +181,14 @@ def test_messages() -> None:
         HEADER._replace(digest=b"short"),
         HEADER._replace(model="x" * 256),
         HEADER._replace(kind=b"V"),
+        HEADER._replace(setting=-1),
     ],
 )
 def test_what_cannot_be_written(header: Header) -> None:
     with pytest.raises(ValueError):
-        pack(header, [], 0)
+        pack(header, [TWO])
+    with pytest.raises(ValueError):
+        pack(HEADER, [TWO, TWO])
 
 
 def test_weights_digest() -> None:

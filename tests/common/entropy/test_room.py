@@ -8,7 +8,7 @@ import torch
 from support import shaken
 
 from common.entropy import rans
-from common.entropy.container import Header, pack
+from common.entropy.container import Header, Level, pack
 from common.entropy.models import EntropyBottleneck
 from common.entropy.packet import PacketReader, PacketWriter, stack
 from common.entropy.room import check_room
@@ -55,7 +55,7 @@ def test_a_file_of_hundred_bytes_asks_for_no_gigabytes() -> None:
     """16384x16384 pixels, within the limit: 126 million symbols, of which not one is made room for."""
     files = ImageFiles(Factorized(4, 120), "x")
     header = Header(b"I", "x", files.digest, 16384, 16384, False)
-    data = pack(header, [bytes(7) + b"\1" + bytes(80)], 0)
+    data = pack(header, [Level([bytes(7) + b"\1" + bytes(80)], 0)])
     refused = pytest.raises(StreamError, match="more than its 88 bytes can hold")
     with patch.object(np, "empty", side_effect=AssertionError("memory is asked for")), refused:
         files.decode(data)

@@ -1,0 +1,157 @@
+"""Which of its operating points a codec of several rates is to code a photograph at: as it is told, or by a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from common.capabilities import Adjustable, CodesInLevels, Setting
+from common.entropy.container import pack, unpack
+from common.errors import LicError
+
+if TYPE_CHECKING:
+    from lic_image.files import ImageFiles
+
+
+class Wish(NamedTuple):
+    """What was asked for; None is no wish.
+
+    Attributes:
+        settings: value by the name of a setting, as people write it.
+        levels: the number of levels to write.
+        target_bpp: bits per pixel at most.
+        target_psnr: dB at least.
+    """
+
+    settings: Mapping[str, float | None]
+    levels: int | None = None
+    target_bpp: float | None = None
+    target_psnr: float | None = None
+
+
+def coded(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[bytes, str]:
+    """The bytes of a file as `wish` has it, and how it came to be, in words to be put behind its size.
+
+    Raises:
+        LicError: the codec cannot do what is wished, or no operating point of it reaches the target.
+    """
+    given = {name: value for name, value in wish.settings.items() if value is not None}
+    told = [*given, *(["levels"] if wish.levels is not None else [])]
+    targets = [name for name in ("target_bpp", "target_psnr") if getattr(wish, name) is not None]
+    if len(told) + len(targets) > 1:
+        raise LicError(f"give one of {' and '.join(map(_option, [*told, *targets]))}: each of them chooses the rate.")
+    if given:
+        value = _value(files, *next(iter(given.items())))
+        return files.encode(rgb, grey, value), ""
+    if wish.levels is not None:
+        return _cut(files.encode(rgb, grey), _levels(files, wish.levels)), ""
+    if not targets:
+        return files.encode(rgb, grey), ""
+    if isinstance(files.codec, Adjustable):
+        return _searched_setting(files, rgb, grey, wish, files.codec.setting)
+    if isinstance(files.codec, CodesInLevels):
+        return _searched_level(files, rgb, grey, wish)
+    raise LicError(f"{_option(targets[0])} needs a codec of several rates, and '{files.model}' has one: {_SEVERAL}")
+
+
+_SEVERAL = "train one with rate=gains, or take a model that codes in levels."
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _value(files: ImageFiles, name: str, typed: float) -> int:
+    """What a file is to hold for the operating point that was typed."""
+    setting = files.codec.setting if isinstance(files.codec, Adjustable) else None
+    if setting is None or setting.name != name:
+        other = f"its operating point is {_option(setting.name)}." if setting else f"it has one rate: {_SEVERAL}"
+        raise LicError(f"{_option(name)} is not for '{files.model}': {other}")
+    value = round(typed / setting.step)
+    if not setting.least <= value <= setting.most or abs(value * setting.step - typed) > 1e-9:
+        raise LicError(
+            f"{_option(name)} {typed:g} is not between {shown(setting, setting.least)} and "
+            f"{shown(setting, setting.most)} in steps of {setting.step:g}."
+        )
+    return value
+
+
+def shown(setting: Setting, value: int) -> str:
+    """As people write it."""
+    return f"{value * setting.step:g}"
+
+
+def _levels(files: ImageFiles, count: int) -> int:
+    if not isinstance(files.codec, CodesInLevels):
+        raise LicError(f"--levels is not for '{files.model}', which does not code in levels.")
+    if not 1 <= count <= files.codec.levels:
+        raise LicError(f"--levels is 1 to {files.codec.levels} for '{files.model}', not {count}.")
+    return count
+
+
+def _cut(data: bytes, levels: int) -> bytes:
+    """The file of the first `levels` levels."""
+    packet = unpack(data, max_pixels=2**62, levels=levels)
+    return pack(packet.header, packet.levels)
+
+
+def first_levels(data: bytes) -> list[bytes]:
+    """Of a file of levels: the files of the first one, the first two, …, all."""
+    packet = unpack(data, max_pixels=2**62)
+    return [pack(packet.header, packet.levels[: n + 1]) for n in range(len(packet.levels))]
+
+
+def _searched_setting(
+    files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish, setting: Setting
+) -> tuple[bytes, str]:
+    """By bisection, as more bits mean more quality."""
+    rising = setting.curve[-1] >= setting.curve[0]
+    values = range(setting.least, setting.most + 1)[:: 1 if rising else -1]
+    made: dict[int, bytes] = {}
+
+    def file(place: int) -> bytes:
+        if place not in made:
+            made[place] = files.encode(rgb, grey, values[place])
+        return made[place]
+
+    place = _searched(len(values), file, files, rgb, wish)
+    said = f", {setting.name.replace('_', ' ')} {shown(setting, values[place])}"
+    return file(place), f"{said}, found in {len(made)} encodings"
+
+
+def _searched_level(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[bytes, str]:
+    cuts = first_levels(files.encode(rgb, grey))
+    place = _searched(len(cuts), cuts.__getitem__, files, rgb, wish)
+    return cuts[place], f", level {place + 1} of {len(cuts)}"
+
+
+def _searched(count: int, file: Callable[[int], bytes], files: ImageFiles, rgb: np.ndarray, wish: Wish) -> int:
+    """Which of `count` files, from the fewest bits to the most, is the best within the target."""
+    from common.metrics.image import psnr_of_pictures  # starts slowly, and plain coding does without
+
+    pixels = rgb.shape[0] * rgb.shape[1]
+    if wish.target_bpp is not None:
+        most = wish.target_bpp
+        last = _last(count, lambda n: 8 * len(file(n)) / pixels <= most)
+        if last < 0:
+            least = 8 * len(file(0)) / pixels
+            raise LicError(f"--target-bpp {most:g} is not reached: the smallest file has {least:.4f} bpp.")
+        return last
+    assert wish.target_psnr is not None
+    least_db = wish.target_psnr
+    first = _last(count, lambda n: psnr_of_pictures(rgb, files.decode(file(n)).rgb) < least_db) + 1
+    if first == count:
+        best = psnr_of_pictures(rgb, files.decode(file(count - 1)).rgb)
+        raise LicError(f"--target-psnr {least_db:g} is not reached: the largest file has {best:.2f} dB.")
+    return first
+
+
+def _last(count: int, holds: Callable[[int], bool]) -> int:
+    """The last of 0 … `count` - 1 of which `holds` is true, where it is true of the first ones only; -1 for none."""
+    low, high = -1, count
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
