@@ -158,7 +158,7 @@ def measure(options: argparse.Namespace, folder: Path, temporary: Path) -> None:
 
     def step() -> None:
         optimizer.zero_grad()
-        terms = module.losses(x)
+        terms = module.losses({"image": x})
         module.checked(terms["loss"] + codec.aux_loss()).backward()
         module.configure_gradient_clipping(optimizer, 1.0)
         optimizer.step()

@@ -39,7 +39,7 @@ def pictures(arguments: argparse.Namespace) -> torch.Tensor:
 
 
 def image_loss(module: Any, x: torch.Tensor) -> torch.Tensor:
-    loss: torch.Tensor = module.losses(x)["loss"]
+    loss: torch.Tensor = module.losses({"image": x})["loss"]
     return loss
 
 

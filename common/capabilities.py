@@ -3,7 +3,8 @@
 None is needed. A codec of your own that has one of these methods is asked for it by training and by video codecs.
 Beside these, a codec may say in which order its latent is coded (`common.entropy.walks.WalkedLatents.walk`) and which
 of its networks tell the coder's parameters (`parameter_networks`, see common/entropy/exact/README.md); its blocks may
-have maps to be drawn (`Looking`; `lic_image.watch`, `lic_video.watch`).
+have maps to be drawn (`Looking`; `lic_image.watch`, `lic_video.watch`). What works with any codec
+(rate=gains, --refine) finds its latents by the names of modules: `lic_image.latents`.
 """
 
 from collections.abc import Iterator, Sequence

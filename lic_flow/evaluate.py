@@ -89,7 +89,7 @@ class FlowProtocol:
         if records:
             write_csv(out / "pairs.csv", records)
         details = {**described(self.metrics), "gmacs": multiply_accumulates(network), "pairs": records}
-        return Evaluation(results, details, {"pair_time": float(np.mean(seconds))})
+        return Evaluation([results], details, {"pair_time": float(np.mean(seconds))})
 
 
 def alone() -> FlowMetrics:

@@ -2,11 +2,13 @@
 
 Every photograph is coded into a .lic file and decoded from those bytes. PSNR (RGB) and MS-SSIM are those of the
 decoded 8-bit picture, bpp is the whole file's; both are averaged over photographs, as for Kodak in the papers.
+
+Protocol `image_levels` does the same at every operating point of a codec of many rates: one run gives a curve, which
+shares tables with the points of protocol `image`.
 """
 
 import logging
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,10 @@ import torch
 from compressai.models import CompressionModel
 from rich.progress import track
 
-from common.coding.codec_files import repeatable_convolutions, to_input, to_picture
+from common.capabilities import Adjustable, CodesInLevels
+from common.coding.codec_files import to_picture
 from common.data.image_io import MOST_BITS, read_picture, write_picture
-from common.data.naming import distinct_names, located
-from common.entropy.rules import coding_by
+from common.data.naming import distinct_names, located, picture_name
 from common.errors import LicError
 from common.io import write_atomically, write_csv
 from common.metrics.complexity import gmacs
@@ -26,9 +28,11 @@ from common.metrics.image import ms_ssim, psnr, rate
 from common.metrics.own import Given, checked, described, means, measured
 from common.results.points import Evaluation, aggregate, finite
 from lic_image.data import Photographs
+from lic_image.distortions.contract import Distortion
 from lic_image.figures import attention_picture, bit_picture, refinement_picture
 from lic_image.files import ImageFiles
-from lic_image.watch import Seen, watching
+from lic_image.operating_points import Coded, operating_points
+from lic_image.watch import Seen
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +47,21 @@ class ImageProtocol:
         keep_pictures: write reconstructions to `pictures/` and files to `streams/` of the run folder, where the bits
             went to `bits/`, and of the first photographs what the codec's blocks do to `attention/` and `refinement/`.
         metrics: measures beside PSNR and MS-SSIM, by name.
+        distortion: what training minimised, to be measured on the 8-bit pictures, where PSNR or MS-SSIM do not tell it.
+        levels: measure at every operating point of the codec.
     """
 
-    def __init__(self, name: str = "image", keep_pictures: bool = True, metrics: Given = None) -> None:
+    def __init__(
+        self,
+        name: str = "image",
+        keep_pictures: bool = True,
+        metrics: Given = None,
+        distortion: Distortion | None = None,
+        levels: bool = False,
+    ) -> None:
         self.name = name
+        self.distortion = distortion
+        self.levels = levels
         self.keep_pictures = keep_pictures
         self.metrics = checked(metrics)
 
@@ -55,11 +70,14 @@ class ImageProtocol:
         sources = data.test_files()
         names = distinct_names(sources)
         files = ImageFiles(codec, model)
+        self.check(files)
         files.decode(files.encode(np.zeros((1, 1, 3), np.uint8)))  # the coder compiles on first use: not to be timed
         records: list[dict[str, Any]] = []
-        for source, name in track(list(zip(sources, names)), description=f"coding {len(sources)} photographs"):
-            records.append(self.measure(files, source, name, out, len(records) < MAX_FIGURES))
-        different = [record["file"] for record in records if not record.pop("identical")]
+        for number, (source, name) in enumerate(
+            track(list(zip(sources, names)), description=f"coding {len(sources)} photographs")
+        ):
+            records += self.measure(files, source, name, out, number < MAX_FIGURES)
+        different = [picture_name(record) for record in records if not record.pop("identical")]
         if different:
             raise LicError(
                 f"{len(different)} of {len(records)} photographs decode to other pixels than the forward pass gives "
@@ -68,49 +86,81 @@ class ImageProtocol:
         write_csv(out / "images.csv", records)
         times = {key: [record.pop(key) for record in records] for key in ("encoding_time", "decoding_time")}
         timing = {key: sum(values) / len(values) for key, values in times.items()}
+        qualities = dict.fromkeys(record.get("quality") for record in records)
+        points = [self.point([r for r in records if r.get("quality") == q], q) for q in qualities]
         details = {**described(self.metrics), "gmacs": gmacs(codec), "images": records}
-        return Evaluation(aggregate(records) | means(self.metrics, records), details, timing)
+        return Evaluation(points, details, timing)
+
+    def check(self, files: ImageFiles) -> None:
+        """Raises `LicError` where the codec has one rate and several are to be measured."""
+        if self.levels and not isinstance(files.codec, (Adjustable, CodesInLevels)):
+            raise LicError(
+                f"protocol=image_levels is for codecs of many rates, and '{files.model}' has one: take protocol=image."
+            )
+
+    def point(self, records: list[dict[str, Any]], quality: float | None) -> dict[str, float | None]:
+        """Means over photographs, of one operating point."""
+        said = {} if quality is None else {"quality": quality}
+        return aggregate(records) | means(self.metrics, records) | said
 
     @torch.inference_mode()
-    def measure(self, files: ImageFiles, source: Path, name: str, out: Path, figures: bool) -> dict[str, Any]:
+    def measure(self, files: ImageFiles, source: Path, name: str, out: Path, figures: bool) -> list[dict[str, Any]]:
+        """The records of a photograph, one for each operating point that is measured."""
         picture = read_picture(source, background="white")
-        height, width = picture.rgb.shape[:2]
-        started = time.perf_counter()
-        stream = files.encode(picture.rgb, picture.grey)
-        encoded = time.perf_counter()
-        decoded = files.decode(stream).rgb
-        finished = time.perf_counter()
         figures = figures and self.keep_pictures
-        looking = watching(files.codec) if figures else nullcontext(Seen())
-        with coding_by(files.rules), repeatable_convolutions(), looking as seen:
-            forward = files.codec(to_input(picture.rgb, files.codec.downsampling, files.device))
+        found = []
+        for coded in operating_points(files, picture.rgb, picture.grey, self.levels, figures):
+            started = time.perf_counter()
+            decoded = files.decode(coded.stream).rgb
+            finished = time.perf_counter()
+            record = {
+                "file": name,
+                "source": str(located(source)),
+                **({} if coded.quality is None else {"quality": coded.quality}),
+                **({} if coded.lmbda is None else {"lmbda": coded.lmbda}),
+                **self.judged(coded, picture.rgb, decoded),
+                "encoding_time": coded.seconds,
+                "decoding_time": finished - started,
+            }
+            if self.keep_pictures:
+                write_pictures(coded, decoded, picture_name(record), out)
+                write_figures(coded.seen, picture.rgb, coded.forward["x_hat"].shape[-2:], picture_name(record), out)
+            found.append(record)
+        return found
+
+    def judged(self, coded: Coded, rgb: np.ndarray, decoded: np.ndarray) -> dict[str, Any]:
+        height, width = rgb.shape[:2]
         # Single precision sums and logarithms differ in the last place with where memory lies; a result must not.
-        exact = {name: p.double() for name, p in forward["likelihoods"].items()}
-        estimated = round(rate(exact, width * height).item(), 6)
-        if self.keep_pictures:
-            for kind in ("pictures", "bits", "streams"):
-                (out / kind).mkdir(exist_ok=True)
-            write_picture(out / "pictures" / f"{name}.png", decoded)
-            bits, most = bit_picture(forward, height, width)
-            write_picture(out / "bits" / f"{name}.png", bits, text={MOST_BITS: f"{most:.3g}"})
-            write_atomically(out / "streams" / f"{name}.lic", stream)
-            write_figures(seen, picture.rgb, forward["x_hat"].shape[-2:], name, out)
-        x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture.rgb, decoded))
+        exact = {name: p.double() for name, p in coded.forward["likelihoods"].items()}
+        x, x_hat = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (rgb, decoded))
         return {
-            "file": name,
-            "source": str(located(source)),
             "width": width,
             "height": height,
-            "bytes": len(stream),
-            "bpp": 8 * len(stream) / (width * height),
-            "bpp_estimated": estimated,
+            "bytes": len(coded.stream),
+            "bpp": 8 * len(coded.stream) / (width * height),
+            "bpp_estimated": round(rate(exact, width * height).item(), 6),
             "psnr": finite(psnr(x, x_hat).item()),  # None where nothing was lost
             "ms_ssim": finite(ms_ssim(x, x_hat).item()),  # None for small pictures
-            **measured(self.metrics, picture.rgb, decoded),
-            "encoding_time": encoded - started,
-            "decoding_time": finished - encoded,
-            "identical": bool((to_picture(forward["x_hat"], height, width) == decoded).all()),
+            **({} if self.distortion is None else {"distortion": self._distorted(x_hat, x)}),
+            **measured(self.metrics, rgb, decoded),
+            "identical": bool((to_picture(coded.forward["x_hat"], height, width) == decoded).all()),
         }
+
+    def _distorted(self, x_hat: torch.Tensor, x: torch.Tensor) -> float | None:
+        assert self.distortion is not None
+        if min(x.shape[-2:]) < self.distortion.least_side:
+            return None
+        return finite(self.distortion(x_hat.float() / 255, x.float() / 255, {}).item())
+
+
+def write_pictures(coded: Coded, decoded: np.ndarray, name: str, out: Path) -> None:
+    """Write pictures/NAME.png, bits/NAME.png and streams/NAME.lic."""
+    for kind in ("pictures", "bits", "streams"):
+        (out / kind).mkdir(exist_ok=True)
+    write_picture(out / "pictures" / f"{name}.png", decoded)
+    bits, most = bit_picture(coded.forward, *decoded.shape[:2])
+    write_picture(out / "bits" / f"{name}.png", bits, text={MOST_BITS: f"{most:.3g}"})
+    write_atomically(out / "streams" / f"{name}.lic", coded.stream)
 
 
 def write_figures(seen: Seen, rgb: np.ndarray, padded: tuple[int, int], name: str, out: Path) -> None:

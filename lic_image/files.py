@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from compressai.entropy_models import EntropyModel
 from compressai.models import CompressionModel
+from torch import Tensor
 
 from common.capabilities import Adjustable, CodesInLevels
 from common.coding.codec_files import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
@@ -22,6 +23,7 @@ from common.entropy.tables import TableModel
 from common.errors import LicError, StreamError
 from common.io import write_atomically
 from lic_image.codecs.compressai_zoo import adopted
+from lic_image.latents import latent
 from lic_image.operating_points import Wish, coded
 
 
@@ -73,17 +75,19 @@ class ImageFiles(CodecFiles):
         return True
 
     @torch.inference_mode()
-    def encode(self, rgb: np.ndarray, grey: bool = False, setting: int | None = None) -> bytes:
+    def encode(self, rgb: np.ndarray, grey: bool = False, setting: int | None = None, y: Tensor | None = None) -> bytes:
         """uint8 (H, W, 3) -> the bytes of a .lic file.
 
         Args:
             setting: the operating point of an `Adjustable` codec; None for its default.
+            y: the latent in place of the codec's own (`lic_image.refine`).
         """
         height, width = rgb.shape[:2]
         adjustable, in_levels = isinstance(self.codec, Adjustable), isinstance(self.codec, CodesInLevels)
         if adjustable and setting is None:
             setting = self.codec.setting.default
-        with self.at(setting), coding_by(self.rules), repeatable_convolutions():
+        by = nullcontext() if y is None else latent(self.codec, y)
+        with self.at(setting), coding_by(self.rules), repeatable_convolutions(), by:
             x = to_input(rgb, self.codec.downsampling, self.device)
             levels = [*self._coded(self.codec.compress_levels(x) if in_levels else self._in_one(x))]
         many = self.codec.levels if in_levels else None
@@ -94,7 +98,7 @@ class ImageFiles(CodecFiles):
         """Inside, the codec works at the operating point `setting`; None for a codec that has no other."""
         return nullcontext() if setting is None else self.codec.at(setting)
 
-    def _in_one(self, x: torch.Tensor) -> Iterator[list[bytes]]:
+    def _in_one(self, x: Tensor) -> Iterator[list[bytes]]:
         yield [strings[0] for strings in self.codec.compress(x)["strings"]]
 
     @staticmethod
@@ -138,7 +142,7 @@ class ImageFiles(CodecFiles):
         decoded = Decoded(to_picture(x_hat, header.height, header.width), header.grey)
         return decoded if header.levels is None else decoded._replace(level=len(levels), levels=header.levels, cut=cut)
 
-    def _decompress(self, header: Header, levels: Sequence[Level], shape: tuple[int, int]) -> dict[str, torch.Tensor]:
+    def _decompress(self, header: Header, levels: Sequence[Level], shape: tuple[int, int]) -> dict[str, Tensor]:
         if header.levels is not None:
             return self.codec.decompress_levels([level.streams for level in levels], shape)
         return self.codec.decompress([[stream] for stream in levels[0].streams], shape)
@@ -165,6 +169,7 @@ class ImageFiles(CodecFiles):
         levels: int | None = None,
         target_bpp: float | None = None,
         target_psnr: float | None = None,
+        refine: int | None = None,
     ) -> list[str]:
         """Write `target`; returns sentences on what was done to the picture before coding, and on the file.
 
@@ -174,9 +179,10 @@ class ImageFiles(CodecFiles):
             levels: write the first so many levels, for a codec that writes levels.
             target_bpp, target_psnr: look for the operating point, or the number of levels, with at most so many bits
                 per pixel, or with at least so many dB.
+            refine: look for a better latent of this photograph in so many steps (`lic_image.refine`).
         """
         picture = read_picture(source, background)
-        wish = Wish({"quality": quality, "max_error": max_error}, levels, target_bpp, target_psnr)
+        wish = Wish({"quality": quality, "max_error": max_error}, levels, target_bpp, target_psnr, refine)
         data, said = coded(self, picture.rgb, picture.grey, wish)
         write_atomically(target, data)
         height, width = picture.rgb.shape[:2]

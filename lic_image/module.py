@@ -1,6 +1,7 @@
 """Training of any image codec: one loss, one optimiser, everything else is Lightning's."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -12,9 +13,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from common.entropy.quantisers import Quantiser
 from common.errors import LicError
 from common.layers.memory_format import in_memory_format
-from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, MSSSIM, PSNR, ms_ssim, rate
+from common.metrics.image import MS_SSIM_MIN_SIDE, MSSSIM, PSNR, rate
 from common.module import GuardedModule, codec_optimizer
 from lic_image.codecs.compressai_zoo import adopted
+from lic_image.distortions import usual
+from lic_image.distortions.contract import Distortion
+from lic_image.rate import Gains
 
 
 class OwnLoss(NamedTuple):
@@ -27,17 +31,20 @@ class OwnLoss(NamedTuple):
 class ImageCodec(GuardedModule):
     """Trains `codec` on rate + λ·distortion.
 
-    Loss: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM), on x in [0, 1]; plus whatever the codec returns under
-    "losses", times its weight; plus the auxiliary loss of its entropy bottlenecks, whose quantiles are a parameter
-    group of their own.
+    Loss: bpp + λ·distortion, such as 255²·MSE or 1 - MS-SSIM on x in [0, 1] (`lic_image.distortions`); plus whatever
+    the codec returns under "losses", times its weight; plus the auxiliary loss of its entropy bottlenecks, whose
+    quantiles are a parameter group of their own.
 
     Args:
         codec: an image codec with CompressAI's conventions; entropy models of CompressAI's become ours.
         lmbda: the Lagrangian λ, in the units of `distortion`.
+        distortion: of `lic_image.distortions`, or the name of one of the usual two.
         optimizer: partial of a torch optimiser.
         aux_lr: learning rate of the quantiles, constant over the run.
         scheduler: partial called with (optimizer, total_steps) for the main group's rate.
         quantiser: what stands for rounding in training; None for the codec's own.
+        rate: makes the codec one of many rates (`lic_image.rate`); each picture is trained at a λ of its own then, and
+            validated at `lmbda`.
         losses: the weight of the codec's `own_losses`, by name, and until which part of training, from 0 to 1, they
             count, as in {"enhancement": {"weight": 1, "until": 1 / 3}}. Those that are not named count throughout.
         channels_last: memory format of weights and inputs.
@@ -48,11 +55,12 @@ class ImageCodec(GuardedModule):
         self,
         codec: CompressionModel,
         lmbda: float,
-        distortion: Literal["mse", "ms_ssim"],
+        distortion: Distortion | Literal["mse", "ms_ssim"],
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
         scheduler: Callable[[Optimizer, int], LambdaLR],
         aux_lr: float = 1e-3,
         quantiser: Quantiser | None = None,
+        rate: Callable[[CompressionModel], CompressionModel] | None = None,
         losses: Mapping[str, Mapping[str, float]] | None = None,
         channels_last: bool = False,
         compile: bool = False,
@@ -60,14 +68,14 @@ class ImageCodec(GuardedModule):
         super().__init__()
         if lmbda <= 0:
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
-        self.codec = adopted(codec)
+        self.codec = adopted(codec if rate is None else rate(codec))
         self.quantise_by(quantiser)
         self.own_losses = {name: OwnLoss(**said) for name, said in (losses or {}).items()}
         if unknown := self.own_losses.keys() - set(getattr(codec, "own_losses", ())):
             raise LicError(f"{type(codec).__name__} has no loss {', '.join(sorted(unknown))}, as model.losses has it.")
         self.val_psnr, self.val_ms_ssim = PSNR(), MSSSIM()
         self.lmbda = lmbda
-        self.distortion = distortion
+        self.distortion = usual(distortion) if isinstance(distortion, str) else distortion
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.aux_lr = aux_lr
@@ -79,25 +87,37 @@ class ImageCodec(GuardedModule):
     @property
     def mse_equivalent_lmbda(self) -> float:
         """λ in the units of the squared error, for starting values that depend on the operating point."""
-        return self.lmbda if self.distortion == "mse" else self.lmbda / MS_SSIM_PER_MSE
+        return self.lmbda / self.distortion.in_mse
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         return self.codec(x.contiguous(memory_format=self.memory_format))
 
-    def losses(self, x: Tensor) -> dict[str, Tensor]:
-        """`x` (B, 3, H, W) -> scalars: bpp, distortion, psnr (dB), loss (what is minimised but for the quantiles)."""
-        out = self(x)
+    def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """ "image" (B, 3, H, W) of `batch` -> scalars: bpp, distortion, psnr (dB), loss (what is minimised but for the
+        quantiles)."""
+        x = batch["image"]
+        if min(x.shape[-2:]) < self.distortion.least_side:
+            raise LicError(
+                f"the distortion {self.distortion.unit} needs crops of {self.distortion.least_side} pixels or more: "
+                "set data.crop."
+            )
+        with self.lmbdas(x) as lmbda:
+            out = self(x)
         bpp = rate(out["likelihoods"], x.shape[0] * x.shape[2] * x.shape[3])
         x_hat = out["x_hat"].float()
-        mse = nn.functional.mse_loss(x_hat, x)
-        if self.distortion == "mse":
-            distortion = 255**2 * mse
-        elif min(x.shape[-2:]) < MS_SSIM_MIN_SIDE:
-            raise LicError(f"distortion=ms_ssim needs crops of {MS_SSIM_MIN_SIDE} pixels or more: set data.crop.")
-        else:
-            distortion = 1 - ms_ssim(x, x_hat).mean()
-        loss = bpp + self.lmbda * distortion + sum(self.weighed(out.get("losses", {})), start=torch.zeros_like(bpp))
-        return {"bpp": bpp, "distortion": distortion, "psnr": -10 * mse.detach().log10(), "loss": loss}
+        with torch.autocast(x.device.type, enabled=False):  # small differences of large numbers
+            distortion = self.distortion(x_hat, x, {**batch, **out})
+        loss = bpp + (lmbda * distortion).mean()
+        loss = loss + sum(self.weighed(out.get("losses", {})), start=torch.zeros_like(bpp))
+        psnr = -10 * nn.functional.mse_loss(x_hat.detach(), x).log10()
+        return {"bpp": bpp, "distortion": distortion.mean(), "psnr": psnr, "loss": loss}
+
+    def lmbdas(self, x: Tensor) -> AbstractContextManager[Tensor | float]:
+        """Within which the codec is trained at the λ that it gives: one for all, or of each of `x` its own, (B,)."""
+        gains = getattr(self.codec, "gains", None)
+        if isinstance(gains, Gains) and self.training:
+            return gains.drawn(len(x), x.device)
+        return nullcontext(self.lmbda)
 
     def weighed(self, losses: dict[str, Tensor]) -> list[Tensor]:
         """The codec's own losses that count at this step, times their weights."""
@@ -106,7 +126,7 @@ class ImageCodec(GuardedModule):
         return [own.weight * value for own, value in told if done < own.until]
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        terms = self.losses(batch["image"])
+        terms = self.losses(batch)
         aux = self.codec.aux_loss()
         loss = self.checked(terms["loss"] + aux)
         self.show({**terms, "aux": aux})
@@ -114,7 +134,7 @@ class ImageCodec(GuardedModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         x = batch["image"]
-        shown = {f"val/{name}": value for name, value in self.losses(x).items() if name != "psnr"}
+        shown = {f"val/{name}": value for name, value in self.losses(batch).items() if name != "psnr"}
         self.log_dict(shown, batch_size=len(x), sync_dist=True)
         x_hat = self(x)["x_hat"].float().clamp(0, 1)
         self.val_psnr.update(x, x_hat)

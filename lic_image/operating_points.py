@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from common.capabilities import Adjustable, CodesInLevels, Setting
+from common.coding.codec_files import repeatable_convolutions, to_input
 from common.entropy.container import pack, unpack
+from common.entropy.rules import coding_by
 from common.errors import LicError
+from lic_image.watch import Seen, watching
 
 if TYPE_CHECKING:
     from lic_image.files import ImageFiles
@@ -23,12 +28,14 @@ class Wish(NamedTuple):
         levels: the number of levels to write.
         target_bpp: bits per pixel at most.
         target_psnr: dB at least.
+        refine: steps of improving the latent at the operating point that is chosen.
     """
 
     settings: Mapping[str, float | None]
     levels: int | None = None
     target_bpp: float | None = None
     target_psnr: float | None = None
+    refine: int | None = None
 
 
 def coded(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[bytes, str]:
@@ -37,6 +44,16 @@ def coded(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[b
     Raises:
         LicError: the codec cannot do what is wished, or no operating point of it reaches the target.
     """
+    data, said = _chosen(files, rgb, grey, wish)
+    if wish.refine is None:
+        return data, said
+    from lic_image.refined_files import refined_file
+
+    better, gained = refined_file(files, rgb, grey, data, wish.refine)
+    return better, said + gained
+
+
+def _chosen(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[bytes, str]:
     given = {name: value for name, value in wish.settings.items() if value is not None}
     told = [*given, *(["levels"] if wish.levels is not None else [])]
     targets = [name for name in ("target_bpp", "target_psnr") if getattr(wish, name) is not None]
@@ -155,3 +172,58 @@ def _last(count: int, holds: Callable[[int], bool]) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low
+
+
+class Coded(NamedTuple):
+    """A photograph's file at one operating point.
+
+    Attributes:
+        stream: the file.
+        seconds: that coding took.
+        forward: the evaluation's forward pass, {"x_hat", "likelihoods"}.
+        quality: the operating point: of an `Adjustable` codec its setting as people write it, of a `CodesInLevels` one
+            the number of levels; None where only one is looked at.
+        lmbda: λ of the operating point, where it has one of its own.
+        seen: what the codec's blocks did in the forward pass.
+    """
+
+    stream: bytes
+    seconds: float
+    forward: dict[str, Any]
+    quality: float | None
+    lmbda: float | None
+    seen: Seen
+
+
+def operating_points(files: ImageFiles, rgb: np.ndarray, grey: bool, all_: bool, watched: bool) -> Iterator[Coded]:
+    """The photograph at each of the codec's operating points, or only as it is coded without a word.
+
+    Args:
+        watched: look at what the codec's blocks do.
+    """
+    codec: Any = files.codec
+    if all_ and isinstance(codec, CodesInLevels):
+        started = time.perf_counter()
+        cuts = first_levels(files.encode(rgb, grey))
+        seconds = time.perf_counter() - started
+        with _forward(files, None, watched) as seen:
+            forwards = codec.forward_levels(to_input(rgb, files.codec.downsampling, files.device))
+        for number, (stream, forward) in enumerate(zip(cuts, forwards), 1):
+            yield Coded(stream, seconds, forward, number, None, seen)
+        return
+    for value in codec.setting.curve if all_ else [None]:
+        started = time.perf_counter()
+        stream = files.encode(rgb, grey, value)
+        seconds = time.perf_counter() - started
+        with _forward(files, value, watched) as seen:
+            forward = codec(to_input(rgb, codec.downsampling, files.device))
+        quality = None if value is None else value * codec.setting.step
+        lmbda = codec.gains.lmbda_of(value) if value is not None and hasattr(codec, "gains") else None
+        yield Coded(stream, seconds, forward, quality, lmbda, seen)
+
+
+@contextmanager
+def _forward(files: ImageFiles, value: int | None, watched: bool) -> Iterator[Seen]:
+    looking = watching(files.codec) if watched else nullcontext(Seen())
+    with files.at(value), coding_by(files.rules), repeatable_convolutions(), looking as seen:
+        yield seen

@@ -100,7 +100,7 @@ class VideoProtocol:
             "sequences": records,
         }
         results = aggregate(records) | means(self.metrics, records)
-        return Evaluation(results, {**described(self.metrics), **details}, times)
+        return Evaluation([results], {**described(self.metrics), **details}, times)
 
     def measure(
         self, files: VideoFiles, sequence: VideoSequence, out: Path

@@ -47,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
         "--target-bpp", type=_positive, metavar="BPP", help="the best file of at most so many bits a pixel"
     )
     rate.add_argument("--target-psnr", type=_positive, metavar="DB", help="the smallest file of at least so many dB")
+    one.add_argument(
+        "--refine",
+        type=_count,
+        metavar="N",
+        help="spend N steps of gradient descent on a better latent of this picture; any decoder reads the file",
+    )
     one.add_argument("--size", type=_size, metavar="WxH", help="of the frames of a raw clip, e.g. 352x288")
     one.add_argument("--rate", type=_rate, metavar="FPS", help="frames a second, in place of what the clip says")
     one.add_argument(
@@ -193,4 +199,6 @@ def open_files(checkpoint: str | Path, device: str = "cpu") -> Any:
     codec, cfg = trained_network(checkpoint, device)
     if "files" not in cfg:
         raise LicError(f"{checkpoint} is a run of {cfg.system}, which codes nothing: give a codec's run.")
-    return instantiate_harmless(cfg.files, codec=codec, model=cfg.system)
+    files = instantiate_harmless(cfg.files, codec=codec, model=cfg.system)
+    files.run = cfg
+    return files

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -58,7 +59,12 @@ class CodecFiles:
     Args:
         codec: is put into evaluation mode.
         model: the configuration's name, written into every file.
+
+    Attributes:
+        run: the configuration of the run that trained the codec, where it is known.
     """
+
+    run: DictConfig | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -37,8 +37,11 @@ def describe_run(path: str | Path) -> list[str]:
         return lines
     result = _content(folder.result)
     for key, values in result["results"].items():
-        if values[0] is not None:
-            lines.append(_line(key, f"{values[0]:.4f} {UNITS.get(key, '')}".rstrip()))
+        shown = " ".join(
+            "-" if value is None else f"{value:.4g}" if len(values) > 1 else f"{value:.4f}" for value in values
+        )
+        if any(value is not None for value in values):
+            lines.append(_line(key, f"{shown} {UNITS.get(key, '')}".rstrip()))
     if (parameters := result.get("parameters")) is not None:
         lines.append(_line("parameters", f"{parameters / 1e6:.2f} million"))
     if (gmacs := result.get("gmacs")) is not None:

@@ -10,9 +10,10 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from common.data.image_io import SUFFIXES
 
@@ -104,3 +105,9 @@ def _free(name: str, taken: set[str]) -> str:
 def _key(name: str) -> str:
     """Equal for names that some file system takes for one."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def picture_name(record: Mapping[str, Any]) -> str:
+    """What a run calls its pictures of a photograph; of a network of many rates, with the operating point."""
+    name, quality = str(record["file"]), record.get("quality")
+    return name if quality is None else f"{name}@{quality:g}"

@@ -28,6 +28,7 @@ TRAINED = (
     "system",
     "lmbda",
     "distortion",
+    "loss",
     "seed",
 )  # what an evaluation has from the run that it measures
 
@@ -40,14 +41,19 @@ def evaluate_run(folder: RunFolder, loggers: "Sequence[Logger]") -> None:
 
 def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: "Sequence[Logger]") -> None:
     """Measure the network that `cfg` describes, tell `loggers`, and write result.json and timing.json into `folder`."""
-    from common.run.targets import instantiate_harmless
+    from omegaconf import OmegaConf
+
+    from common.results.points import results
+    from common.run.targets import instantiate_harmless, network_of
     from common.run.weights import load_weights, network_name
     from common.tracking.tracker import track_result
 
-    data, protocol = instantiate_harmless(cfg.data), instantiate_harmless(cfg.protocol)
+    loss = cfg.model.get("distortion")
+    own = {"distortion": loss} if OmegaConf.is_config(loss) else {}  # what PSNR and MS-SSIM do not tell
+    data, protocol = instantiate_harmless(cfg.data), instantiate_harmless(cfg.protocol, **own)
     check_kind(protocol, data)
     data.check()
-    network = instantiate_harmless(cfg.model[network_name(cfg.model)])
+    network = network_of(cfg, network_name(cfg.model))
     if weights is not None:
         load_weights(network, weights, cfg)
     network.to(device(cfg))
@@ -55,7 +61,7 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: 
     result = {
         "name": cfg.label,
         "description": cfg.system if cfg.lmbda is None else f"{cfg.system}, lambda {cfg.lmbda:g} ({cfg.distortion})",
-        "results": {key: [value] for key, value in measured.results.items()},
+        "results": results(measured.points),
         "protocol": cfg.protocol.name,
         "dataset": data.identity(),
         "curve": cfg.label,
@@ -68,7 +74,8 @@ def evaluate(cfg: DictConfig, weights: Path | None, folder: RunFolder, loggers: 
     }
     track_result(loggers, cfg, folder, result, weights)  # first: a finished run is not looked at again
     folder.finish(result, measured.timing)
-    log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in measured.results.items() if v is not None))
+    for point in measured.points:
+        log.info("%s: %s", folder.path, ", ".join(f"{k} {v:.4f}" for k, v in point.items() if v is not None))
 
 
 def check_kind(protocol: Any, data: Any) -> None:
@@ -103,7 +110,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
             raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
         if cfg.run is not None:
             trained = RunFolder(cfg.run).config()
-            if vain := overrides(*TRAINED, "label"):
+            if vain := overrides(*TRAINED, "label", "quantiser", "rate"):
                 raise LicError(f"{vain[0]} has no effect beside run=: the network and its name are that run's.")
             with open_dict(cfg):
                 for key in TRAINED:

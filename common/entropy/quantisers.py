@@ -12,6 +12,7 @@ with the gradient of y ("straight through"):
     `Mixed`              y + u               r                   D. Minnen, S. Singh, ICIP 2020, section 3.3
     `Stochastic`         y, up or down       the same            L. Theis et al., ICLR 2017; G. Toderici et al., 2016
     `SoftRounding`       s(y) + u            its expected y      E. Agustsson, L. Theis, NeurIPS 2020
+    `Annealed`           up or down, soft    the same            Y. Yang, R. Bamler, S. Mandt, NeurIPS 2020
     `ErrorCompensation`  c(y) + u            c⁻(c(y) + u)        "Interleaved block-based learned image compression …"
     ===================  ==================  ==================  ====================================================
 """
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 
 from common.errors import LicError
-from common.randomness import uniform_noise
+from common.randomness import rand_for_batch, uniform_noise
 
 
 class Quantiser(ABC):
@@ -78,6 +79,31 @@ class Stochastic(Quantiser):
         centred = y if means is None else y - means
         chosen = (centred + uniform_noise(y)).round()
         y_hat = straight_through(y, chosen if means is None else chosen + means)
+        return y_hat, y_hat
+
+
+class Annealed(Quantiser):
+    """Stochastic Gumbel annealing: between the values below and above y, drawn softly, ever more surely to the nearer.
+
+    "Improving inference for neural image compression", equations 8 and 9: the two have logits -atanh(distance) / τ, and
+    a Gumbel softmax of temperature τ draws how much each counts. τ = min(1/2, exp(-2 (progress - 0.35))), the paper's
+    annealing of 2000 steps. It is for choosing the latent of one picture (`lic compress --refine`); to train a network
+    by it would be another method than the paper's.
+    """
+
+    tau = 0.5
+
+    def at(self, progress: float) -> None:
+        self.tau = min(0.5, math.exp(-2 * (progress - 0.35)))
+
+    def __call__(self, y: Tensor, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        centred = y if means is None else y - means
+        below = centred.detach().floor()
+        distance = (centred - below).clamp(1e-5, 1 - 1e-5)
+        logits = torch.stack([-torch.atanh(distance), -torch.atanh(1 - distance)]) / self.tau
+        gumbel = -torch.log(-torch.log(rand_for_batch(logits.shape, y.device).clamp(1e-9, 1 - 1e-7)))
+        soft = below + torch.softmax((logits + gumbel) / self.tau, 0)[1]
+        y_hat = soft if means is None else soft + means
         return y_hat, y_hat
 
 

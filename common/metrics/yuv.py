@@ -24,7 +24,7 @@ def psnr_plane(x_hat: Tensor, x: Tensor, plane: Plane, chroma: Chroma = "444") -
         x_hat, x: RGB (1, 3, H, W) in 0 to 1.
         chroma: "420" compares Cb and Cr as means of 2x2 pixels.
     """
-    return _psnr(_plane(x_hat, plane, chroma), _plane(x, plane, chroma))
+    return _psnr(plane_of(x_hat, plane, chroma), plane_of(x, plane, chroma))
 
 
 def psnr_yuv(x_hat: Tensor, x: Tensor, chroma: Chroma = "444") -> Tensor:
@@ -33,7 +33,8 @@ def psnr_yuv(x_hat: Tensor, x: Tensor, chroma: Chroma = "444") -> Tensor:
     return torch.stack(planes).sum() / sum(WEIGHTS.values())
 
 
-def _plane(rgb: Tensor, plane: Plane, chroma: Chroma) -> Tensor:
+def plane_of(rgb: Tensor, plane: Plane, chroma: Chroma = "444") -> Tensor:
+    """RGB (B, 3, H, W) -> one of its planes, (B, H, W); chroma is centred at 0."""
     red, green, blue = rgb.unbind(1)
     luma = _RED * red + (1 - _RED - _BLUE) * green + _BLUE * blue
     if plane == "y":

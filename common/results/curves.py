@@ -5,7 +5,8 @@ CompressAI's layout is `{"name", "description", "results": {"bpp": […], "psnr-
 and may lack PSNR). Ours adds top-level keys:
 
 - a run's `result.json`: "protocol", "dataset", "curve" (the label under which a sweep's points join),
-  "lmbda", "seed", and "images" or, of a video codec, "conditions" and "sequences"; beside it `timing.json` may lie,
+  "lmbda", "seed", and "images" or, of a video codec, "conditions" and "sequences"; of a network of many rates it has
+  several points, told apart by "quality"; beside it `timing.json` may lie,
   apart because `result.json` is reproducible to the bit;
 - a baseline's `NAME.baseline.json`: "kind": "baseline", "protocol", "dataset", likewise.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from common.data.naming import picture_name
 from common.errors import LicError
 from common.results.measures import STANDARD, Measure, own_measures
 from common.results.origin import Origin
@@ -63,6 +65,10 @@ class Point:
         """
         record = self.record
         return record.at(self.extra.get("quality")) if record and record.kind is kind else []
+
+    def picture(self, part: Part, kind: str = "pictures") -> Path | None:
+        """Where a run has left the photograph `part` of this point, decoded, or what else `kind` names."""
+        return None if self.source is None else self.source.parent / kind / f"{picture_name(part.record)}.png"
 
     @property
     def setting(self) -> str:
@@ -172,6 +178,8 @@ def curve_of(data: Any, path: Path) -> Curve:
     _check_numbers(path, columns)
 
     shared = {key: data[key] for key in ("lmbda", "seed") if data.get(key) is not None}
+    if "quality" in columns:  # of a network of many rates: λ is not what tells its points apart
+        shared.pop("lmbda", None)
     rows = [{key: values[i] for key, values in columns.items()} for i in range(len(bpp))]
     kind: Kind = "baseline" if data.get("kind") == "baseline" else "run" if "protocol" in data else "published"
     return Curve(

@@ -13,10 +13,15 @@ RESULT_KEYS = {"bpp": "bpp", "bpp_estimated": "bpp_estimated", "psnr": "psnr-rgb
 
 
 class Evaluation(NamedTuple):
-    """What a protocol found out about a trained network: a figure under each name, what else result.json is to hold,
-    and seconds, which differ from run to run."""
+    """What a protocol found out about a trained network.
 
-    results: Mapping[str, float | None]
+    Attributes:
+        points: a figure under each name, of each of the network's operating points; most networks have one.
+        details: what else result.json is to hold.
+        timing: seconds, which differ from run to run.
+    """
+
+    points: Sequence[Mapping[str, float | None]]
     details: Mapping[str, Any]
     timing: Mapping[str, float]
 
@@ -96,21 +101,29 @@ def results(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float 
 
 
 def rd_cost(images: Sequence[Mapping[str, Any]], lmbda: float, distortion: str) -> float | None:
-    """What training minimises, on whole pictures in 8 bit: bpp + λ·255²·MSE, or bpp + λ·(1 - MS-SSIM).
+    """What training minimises, on whole pictures in 8 bit: bpp + λ·255²·MSE, bpp + λ·(1 - MS-SSIM), or bpp + λ·another
+    distortion.
 
     Args:
-        images: "bpp" of each picture and "psnr" (dB, None where nothing was lost) or "ms_ssim" (None for small ones).
+        images: "bpp" of each picture and "psnr" (dB, None where nothing was lost) or "ms_ssim" (None for small ones);
+            of other distortions "distortion". A picture of a codec of many rates has a "lmbda" of its own.
 
     Returns:
-        The mean over the pictures, each counting the same; None where a picture's MS-SSIM is not defined.
+        The mean over the pictures, each counting the same; None where a picture's distortion is not known.
     """
-    if distortion == "mse":
-        lost = [255**2 * (0.0 if image["psnr"] is None else 10 ** (-image["psnr"] / 10)) for image in images]
-    elif any(image["ms_ssim"] is None for image in images):
+    lost = [_lost(image, distortion) for image in images]
+    if None in lost or not images:
         return None
-    else:
-        lost = [1 - image["ms_ssim"] for image in images]
-    return sum(image["bpp"] + lmbda * d for image, d in zip(images, lost)) / len(images) if images else None
+    costs = [image["bpp"] + image.get("lmbda", lmbda) * d for image, d in zip(images, lost)]
+    return sum(costs) / len(costs)
+
+
+def _lost(image: Mapping[str, Any], distortion: str) -> float | None:
+    if distortion == "mse":
+        return 255**2 * (0.0 if image["psnr"] is None else 10 ** (-image["psnr"] / 10))
+    if distortion == "ms_ssim":
+        return None if image["ms_ssim"] is None else 1 - image["ms_ssim"]
+    return image.get("distortion")
 
 
 def cost(result: Mapping[str, Any], distortion: str) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from statistics import mean, stdev
 from typing import NamedTuple, TypeVar
 
-from common.results.curves import Curve, Point
+from common.results.curves import SETTINGS, Curve, Point
 
 R = TypeVar("R")
 
@@ -48,7 +48,7 @@ def averaged(runs: Sequence[R], identity: Callable[[R], tuple[object, ...]]) -> 
 
 
 def mean_over_seeds(curve: Curve) -> Curve:
-    """`curve` with one point for each λ: means of bpp, of PSNR and MS-SSIM in dB, and of every other figure.
+    """`curve` with one point for each λ, or operating point of a network: means of bpp, PSNR, MS-SSIM in dB, ….
 
     A point of several seeds carries their number as "seeds" in place of "seed", the points themselves as `of_seeds`,
     and the file of the first, whose pictures stand for it. One run measured twice counts once. Points stay as they are
@@ -56,8 +56,8 @@ def mean_over_seeds(curve: Curve) -> Curve:
     """
     groups: dict[object, list[Point]] = {}
     for point in curve.points:
-        said = point.extra.get("lmbda") is not None and point.extra.get("seed") is not None
-        groups.setdefault(point.extra["lmbda"] if said else id(point), []).append(point)
+        said = point.setting_key and point.extra.get("seed") is not None
+        groups.setdefault(tuple(map(point.extra.get, SETTINGS)) if said else id(point), []).append(point)
     runs = [run for points in groups.values() for run in averaged(points, _identity)]
     return replace(curve, points=tuple(_mean_point(points) for points in runs))
 
@@ -80,9 +80,9 @@ def _mean_point(points: list[Point]) -> Point:
         return points[0]
     points = sorted(points, key=lambda point: point.extra["seed"])
     decibels = _mean([point.quality("ms-ssim-rgb") for point in points])
-    known = [key for key in points[0].extra if key not in ("lmbda", "seed")]
+    known = [key for key in points[0].extra if key not in (*SETTINGS, "seed")]
     figures = {key: _mean([point.extra.get(key) for point in points]) for key in known}
-    extra = {"lmbda": points[0].extra["lmbda"], "seeds": len(points), **figures}
+    extra = {**{key: points[0].extra.get(key) for key in SETTINGS}, "seeds": len(points), **figures}
     return Point(
         bpp=mean(point.bpp for point in points),
         psnr=_mean([point.psnr for point in points]),

@@ -33,6 +33,7 @@ ROLES: dict[str, Role] = {
     "overrides": R.FREE | R.NO_COLUMN,
     "study": R.FREE | R.NO_COLUMN,
     "lmbdas": R.NO_COLUMN,
+    "loss": R.FREE | R.NO_COLUMN,  # an image codec's model.distortion repeats it
     "callbacks.progress": R.NO_FOLDER | R.FREE | R.NO_COLUMN,
     "callbacks.checkpoint": R.EXTENDS,
     "callbacks.checkpoint.dirpath": R.FREE | R.NO_COLUMN,

@@ -50,6 +50,16 @@ def instantiate_harmless(config: Any, **arguments: Any) -> Any:
     return instantiate(config, **arguments)
 
 
+def network_of(cfg: Any, name: str) -> Any:
+    """The network that a run's `cfg` describes, without weights; `name` is what its module calls it.
+
+    With rate= it is made adjustable.
+    """
+    network = instantiate_harmless(cfg.model[name])
+    rate = instantiate_harmless(cfg.model.get("rate"))
+    return network if rate is None else rate(network)
+
+
 def _named(tree: Any, at: str = "") -> Iterator[tuple[str, str]]:
     """Of every `_target_` in `tree`, where it is and what it names; of look-ups, what they look up."""
     if isinstance(tree, list):

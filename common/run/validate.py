@@ -50,7 +50,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data.overfit": (_whole(0), "a whole number from 0 on"),
 }
 # What is read beside the keys and groups of the root configuration.
-READ = ("lmbda", "lmbdas", "files")
+READ = ("lmbda", "lmbdas", "loss", "files")
 # How constants of a recipe begin: a value that was typed may stand where they were referred to.
 RECIPE = "recipe_"
 # Trees in which any key may be.
@@ -87,8 +87,9 @@ def check_read(cfg: DictConfig, root: str) -> None:
     known = [*root_keys(root), *(key for key in root_keys("eval" if root == "train" else "train") if key not in typed)]
     whole = HydraConfig.instance().cfg  # its sweeper may refer to settings, too
     references = {*_references(tree), *(_references(OmegaConf.to_container(whole, resolve=False)) if whole else ())}
-    if (tree.get("quantiser") or {}).get("rule") and "quantiser.rule" not in _references(tree.get("model")):
-        raise LicError("nothing reads the setting quantiser: this network codes nothing; leave it out.")
+    for group, key in (("quantiser", "rule"), ("rate", "control")):
+        if (tree.get(group) or {}).get(key) and f"{group}.{key}" not in _references(tree.get("model")):
+            raise LicError(f"nothing reads the setting {group}: it is not for this network; leave it out.")
     relative = {name.rpartition(".")[2] for name in references if name.startswith(".")}
     for key in unread(tree):
         if key.startswith(RECIPE) or below(key, known) or below(key, references) or key.rpartition(".")[2] in relative:

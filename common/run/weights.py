@@ -14,7 +14,7 @@ from common.run.checkpoints import load_whole, save_whole
 from common.run.folder import RunFolder
 from common.run.names import slug
 from common.run.states import read_state
-from common.run.targets import instantiate_harmless
+from common.run.targets import network_of
 from common.run.widths import fitting, misfit
 from common.spelling import nearest
 from common.warning_filters import quiet
@@ -86,7 +86,7 @@ def trained_network(checkpoint: str | Path, device: str = "cpu") -> tuple[nn.Mod
     if not checkpoint.exists():
         raise LicError(missing(checkpoint, "the folder of a finished run, or a weights.ckpt inside one"))
     cfg = run_of(checkpoint).config()
-    network: nn.Module = instantiate_harmless(cfg.model[network_name(cfg.model)])
+    network: nn.Module = network_of(cfg, network_name(cfg.model))
     load_weights(network, weights_file(checkpoint))
     return network.to(device).eval(), cfg
 

@@ -44,7 +44,9 @@ def value(folder: Path, name: str) -> float | None:
     if name != "cost":
         if name not in result["results"]:
             raise LicError(f"results have no {name!r}: choose cost, bd_rate or one of {', '.join(result['results'])}.")
-        return result["results"][name][0]
+        if len(values := result["results"][name]) > 1:
+            raise LicError(f"this network has {len(values)} rates: choose the objective cost or bd_rate, not {name}.")
+        return values[0]
     if not (result.get("images") or result.get("sequences")):
         raise LicError("objective=cost is of codecs; for a flow network take a result: hydra.sweeper.objective=epe.")
     return cost(result, run.config().distortion)

@@ -5,12 +5,13 @@ holds it all.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from common.data.naming import picture_name
 from common.io import write_json
 from common.results.points import cost
 from common.run.configs import TRACKED
@@ -50,7 +51,7 @@ def track_result(
     from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
     _keep_address(folder)
-    figures = {f"test/{key}": value for key, (value,) in result["results"].items() if value is not None}
+    figures = dict(_figures(result["results"]))
     if (lagrangian := cost(result, cfg.distortion)) is not None:
         figures["test/cost"] = lagrangian
     settings = _settings(cfg, result["parameters"])
@@ -66,6 +67,15 @@ def track_result(
         elif isinstance(logger, TensorBoardLogger):
             logger.log_hyperparams(settings, figures, step)
             _draw(logger, folder, result, step)
+
+
+def _figures(results: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Any]]:
+    """`test/psnr-rgb`, or of a network of many rates `test/psnr-rgb@QUALITY`."""
+    qualities = results.get("quality")
+    for key, values in results.items():
+        for place, value in enumerate(values):
+            if value is not None and key != "quality":
+                yield f"test/{key}@{qualities[place]:g}" if qualities else f"test/{key}", value
 
 
 def track_report(config: DictConfig, report: "Report") -> None:
@@ -140,8 +150,9 @@ def _settings(cfg: DictConfig, parameters: int) -> dict[str, Any]:
     return {**kept, "parameters": parameters}
 
 
-def _pictures(folder: RunFolder, name: str) -> dict[str, Path]:
+def _pictures(folder: RunFolder, image: Mapping[str, Any]) -> dict[str, Path]:
     """What the protocol has drawn of a photograph: its reconstruction, where the bits went, what blocks did."""
+    name = picture_name(image)
     kinds = {"reconstruction": "pictures", **{kind: kind for kind in FIGURES}}
     files = {kind: folder.path / place / f"{name}.png" for kind, place in kinds.items()}
     return {kind: file for kind, file in files.items() if file.exists()}
@@ -163,11 +174,11 @@ def _photographs(folder: RunFolder, images: list[dict[str, Any]]) -> dict[str, A
     rows: list[list[Any]] = []
     for image in images:
         shown: dict[str, Any] = {}
-        if len(rows) < MAX_PICTURES and (files := _pictures(folder, image["file"])):
+        if len(rows) < MAX_PICTURES and (files := _pictures(folder, image)):
             quality = "lossless" if image["psnr"] is None else f"{image['psnr']:.2f} dB"
-            caption = f"{image['file']}: {image['bpp']:.3f} bpp, {quality}"
+            caption = f"{picture_name(image)}: {image['bpp']:.3f} bpp, {quality}"
             shown = {kind: wandb.Image(str(file), caption=caption) for kind, file in files.items()}
-            panels |= {f"{kind}/{image['file']}": picture for kind, picture in shown.items()}
+            panels |= {f"{kind}/{picture_name(image)}": picture for kind, picture in shown.items()}
             shown["original"] = wandb.Image(read_picture(Path(image["source"]), background="white").rgb)
         rows.append([*(image[key] for key in columns), *(shown.get(kind) for kind in drawn)])
     return {"photographs": wandb.Table(columns=[*columns, *drawn], data=rows), **panels}
@@ -201,7 +212,7 @@ def _panels(folder: RunFolder, result: dict[str, Any]) -> dict[str, Any]:
 def _draw(logger: "TensorBoardLogger", folder: RunFolder, result: dict[str, Any], step: int) -> None:
     from common.data.image_io import read_picture
 
-    names = [image["file"] for image in result.get("images", [])[:MAX_PICTURES]]
-    shown = {f"{kind}/{name}": file for name in names for kind, file in _pictures(folder, name).items()}
+    images = result.get("images", [])[:MAX_PICTURES]
+    shown = {f"{kind}/{picture_name(each)}": file for each in images for kind, file in _pictures(folder, each).items()}
     for tag, file in (shown or _sheets(folder, result)).items():
         logger.experiment.add_image(tag, read_picture(file).rgb, step, dataformats="HWC")

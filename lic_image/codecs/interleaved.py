@@ -54,6 +54,8 @@ class Interleaved(WalkedCodec):
 
     own_losses = ("enhancement",)
     g_a: nn.Sequential
+    latent_modules = ("g_a.1", "g_s.0")  # the backbone's
+    side_modules = ("backbone.h_a", "backbone.h_s")
     g_s: nn.Sequential
 
     def __init__(

@@ -45,6 +45,7 @@ class Swift(WalkedCodec):
     """
 
     downsampling = 4 * BLOCK
+    latent_modules = ("blocks_a", "blocks_s")  # g_a and g_s are methods, and log_gain multiplies beside these
 
     def __init__(
         self, M: int = 96, N: int = 48, Z: int = 16, blocks: int = 2, slices: tuple[int, ...] = (3, 9, 27)

@@ -37,7 +37,7 @@ def test_loss_written_out() -> None:
     out = m.codec(x)
     bits = sum(-p.log2().sum() for p in out["likelihoods"].values()) / (2 * 64 * 64)
     expected = bits + 0.01 * 255**2 * ((out["x_hat"] - x) ** 2).mean()
-    assert m.losses(x)["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert m.losses({"image": x})["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_quantiser_is_every_entropy_models_and_knows_how_far_training_is() -> None:
@@ -71,7 +71,7 @@ def test_a_codecs_own_loss_counts_as_long_as_it_is_told_to(losses: Any, step: in
         m = module(codec=codec, losses=losses if isinstance(codec, WithLoss) else None).eval()
         m.codec.load_state_dict(state)
         m.trainer = Mock(max_steps=10, global_step=step)
-        found.append(m.losses(x)["loss"].item())
+        found.append(m.losses({"image": x})["loss"].item())
     assert found[1] - found[0] == pytest.approx(added, abs=1e-3)
 
 
@@ -86,7 +86,7 @@ def test_ms_ssim_loss_written_out() -> None:
     out = m.codec(x)
     bits = sum(-p.log2().sum() for p in out["likelihoods"].values()) / (192 * 192)
     expected = bits + 10 * (1 - ms_ssim(out["x_hat"], x, data_range=1.0))
-    assert m.losses(x)["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert m.losses({"image": x})["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 class Noisy(CompressionModel):
@@ -102,14 +102,14 @@ class Noisy(CompressionModel):
 def test_ms_ssim_loss_is_exact_in_mixed_precision() -> None:
     m = module(distortion="ms_ssim", codec=Noisy())
     x = torch.rand(1, 3, 192, 192)
-    exact = m.losses(x)["distortion"].item()
+    exact = m.losses({"image": x})["distortion"].item()
     with torch.autocast("cpu", torch.bfloat16):
-        assert m.losses(x)["distortion"].item() == pytest.approx(exact, rel=1e-4)
+        assert m.losses({"image": x})["distortion"].item() == pytest.approx(exact, rel=1e-4)
 
 
 def test_ms_ssim_needs_larger_crops() -> None:
     with pytest.raises(LicError, match="161 pixels"):
-        module(distortion="ms_ssim").losses(torch.rand(1, 3, 128, 128))
+        module(distortion="ms_ssim").losses({"image": torch.rand(1, 3, 128, 128)})
 
 
 def test_quantiles_are_a_group_of_their_own_at_a_constant_rate() -> None:

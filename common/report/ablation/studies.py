@@ -31,7 +31,8 @@ CLAIMED = {
     "motion_encoding_ms": milliseconds("motion enc. ms", "motion_encoding_time", ".1f"),
     "seconds": Column("enc. + dec. s", "coding_time", ".3f", deviation=False),
 }
-LOSSES = {"mse": "bpp + λ·255²·MSE (of clips bpp + λ·MSE, pixels in [0, 1])", "ms_ssim": "bpp + λ·(1 − MS-SSIM)"}
+MSE = "255²·MSE (of clips bpp + λ·MSE, pixels in [0, 1])"
+DISTORTIONS = {"mse": MSE, "ms_ssim": "(1 − MS-SSIM)"}  # others go by their names
 METRICS = {"psnr-rgb": "PSNR", "ms-ssim-rgb": "MS-SSIM"}
 QUALITY = (
     Column("bpp", "bpp", ".4f"),
@@ -84,9 +85,10 @@ def _gains(study: Study, method: Method) -> dict[str, dict[str, BDQuality]]:
 
 
 def _notes(study: Study, gains: bool) -> list[str]:
+    lost = DISTORTIONS.get(str(study.distortion), study.distortion)
     notes = [
-        f"RD cost: {LOSSES[str(study.distortion)]} of whole pictures, less is better. Training minimises it, so rows "
-        "of one λ compare by it though their bpp differ."
+        f"RD cost: bpp + λ·{lost} of whole pictures, less is better. Training minimises it, so rows of one λ compare "
+        "by it though their bpp differ."
     ]
     if gains:
         notes.append(f"BD: dB gained over {study.spec['reference']} at equal rate, over all λ of a row.")

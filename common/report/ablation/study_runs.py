@@ -67,7 +67,7 @@ class Study:
     Attributes:
         spec: `study` of the runs' configuration.
         settings: what all runs were made with, as labels say it: "tiny trainer.max_steps=4000".
-        distortion: "mse" or "ms_ssim", what was trained for; None without a rate.
+        distortion: what was trained for, "mse", "ms_ssim" or another; None without a rate.
         baselines: classical codecs on the same pictures.
     """
 
@@ -80,7 +80,8 @@ class Study:
     @property
     def title(self) -> str:
         """What is compared, and under which settings."""
-        loss = {"mse": "trained for MSE", "ms_ssim": "trained for MS-SSIM", None: ""}[self.distortion]
+        name = {"mse": "MSE", "ms_ssim": "MS-SSIM"}.get(str(self.distortion), self.distortion)
+        loss = f"trained for {name}" if name else ""
         said = ", ".join(part for part in (self.settings, loss) if part)
         return f"{self.spec['title']} ({said})" if said else str(self.spec["title"])
 

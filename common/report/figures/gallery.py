@@ -62,9 +62,10 @@ def gallery_rows(runs: Sequence[Curve]) -> list[Row]:
                 and (rgb := _read(Path(source))) is not None
             ):
                 originals[source] = (name, rgb)
-            if source not in originals or point.source is None:
+            picture = point.picture(part)
+            if source not in originals or picture is None:
                 continue
-            decoded = _read(point.source.parent / "pictures" / f"{name}.png")
+            decoded = _read(picture)
             if decoded is not None and decoded.shape == originals[source][1].shape:
                 label = f"{curve.name} · " if len(runs) > 1 else ""
                 shown.setdefault(source, []).append(Reconstruction(label + _caption(point, part), decoded))

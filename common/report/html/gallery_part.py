@@ -109,10 +109,9 @@ def photographs(curves: Sequence[Curve]) -> list[Photograph]:
                         gone.add(source)
                     else:
                         found[source] = Photograph(name, Path(source), size, [])
-                if source in found and point.source is not None:
-                    picture, bits = (point.source.parent / kind / f"{name}.png" for kind in ("pictures", "bits"))
-                    if picture.is_file():
-                        found[source].shots.append(Shot(rank, number, place, part.bpp, picture, bits))
+                picture, bits = point.picture(part), point.picture(part, "bits")
+                if source in found and picture is not None and bits is not None and picture.is_file():
+                    found[source].shots.append(Shot(rank, number, place, part.bpp, picture, bits))
     return [each._replace(shots=sorted(each.shots)) for each in found.values() if each.shots]
 
 

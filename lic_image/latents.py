@@ -1,0 +1,74 @@
+"""Where a codec's latents leave its networks and come back: what works with any codec takes hold of them there.
+
+y comes out of `g_a` and goes into `g_s`, z out of `h_a` and into `h_s`, as in CompressAI. A codec whose modules are
+others names them: `latent_modules = ("blocks_a", "blocks_s")`, `side_modules`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from compressai.models import CompressionModel
+from torch import Tensor, nn
+
+from common.errors import LicError
+
+POINTS = ("g_a", "g_s")
+SIDE_POINTS = ("h_a", "h_s")
+
+
+def latent_modules(codec: Any) -> list[nn.Module] | None:
+    """What y comes out of, and what y_hat goes into; None where the codec has no such modules."""
+    return _modules(codec, getattr(codec, "latent_modules", POINTS))
+
+
+def side_modules(codec: Any) -> list[nn.Module] | None:
+    """Likewise of z."""
+    return _modules(codec, getattr(codec, "side_modules", SIDE_POINTS))
+
+
+def _modules(codec: nn.Module, names: Sequence[str]) -> list[nn.Module] | None:
+    try:
+        return [codec.get_submodule(name) for name in names]
+    except AttributeError:
+        return None
+
+
+def latent(codec: CompressionModel, y: Tensor) -> AbstractContextManager[None]:
+    """Inside, `y` stands for whatever the codec's analysis gives, which is not computed."""
+    return _analysed_by(codec, lambda *given: y)
+
+
+def analysed(codec: CompressionModel, x: Tensor) -> Tensor:
+    """x (1, 3, H, W) -> what the codec's analysis gives, (1, M, h, w)."""
+    found: list[Tensor] = []
+    own = _analysis(codec).forward
+
+    def watched(*given: Any) -> Tensor:
+        found.append(own(*given))
+        return found[-1]
+
+    with _analysed_by(codec, watched):
+        codec(x)
+    return found[0]
+
+
+@contextmanager
+def _analysed_by(codec: CompressionModel, forward: Callable[..., Tensor]) -> Iterator[None]:
+    module = _analysis(codec)
+    before = vars(module).get("forward")
+    module.forward = forward
+    try:
+        yield
+    finally:
+        if before is None:
+            del module.forward
+        else:
+            module.forward = before
+
+
+def _analysis(codec: CompressionModel) -> nn.Module:
+    found = latent_modules(codec)
+    if found is None:
+        raise LicError(f"{type(codec).__name__} has no module {POINTS[0]}, whose output is its latent.")
+    return found[0]
