@@ -16,9 +16,11 @@ from common.data.identity import dataset_identity
 from common.data.image_io import read_picture
 from common.data.module import Repeated, ResumableDataModule, check_crop
 from common.data.random_streams import Stream, generator
+from common.data.regions import read_region, region_file, salient
+from common.data.saliency import spectral_residual
 from common.data.samples import held_out_photographs, train_photographs
 from common.data.shards import Shards
-from common.data.training import Files, Resized, Source, TrainingCrops
+from common.data.training import Files, Resized, Source, TrainingCrops, WithRegions
 from common.errors import LicError
 
 log = logging.getLogger(__name__)
@@ -27,14 +29,22 @@ log = logging.getLogger(__name__)
 class WatchedPictures(Dataset):
     """`size` x `size` pixels of every picture, for watching a training run: those that `cut` makes of it."""
 
-    def __init__(self, files: Sequence[Path], size: int, cut: Callable[[np.ndarray, int], np.ndarray]) -> None:
-        self.crops = [cut(read_picture(file, background="white").rgb, size) for file in files]
+    def __init__(
+        self, files: Sequence[Path], size: int, cut: Callable[[np.ndarray, int], np.ndarray], regions: bool = False
+    ) -> None:
+        self.crops = [cut(self._read(file, regions), size) for file in files]
+
+    @staticmethod
+    def _read(file: Path, regions: bool) -> np.ndarray:
+        rgb = read_picture(file, background="white").rgb
+        return np.dstack([rgb, read_region(region_file(file), rgb.shape[:2])]) if regions else rgb
 
     def __len__(self) -> int:
         return len(self.crops)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {"image": torch.from_numpy(self.crops[index]).permute(2, 0, 1)}
+        planes = torch.from_numpy(self.crops[index]).permute(2, 0, 1)
+        return {"image": planes[:3], **({"roi": planes[3:]} if len(planes) > 3 else {})}
 
 
 def centre_crop(rgb: np.ndarray, size: int) -> np.ndarray:
@@ -57,6 +67,8 @@ class Photographs(ResumableDataModule):
         crop: side of a training crop, pixels.
         resize: train on whole photographs, each resized to `crop` x `crop`, instead of crops of them. Procedural scenes
             are rendered at that size either way.
+        roi: regions of interest, for distortion=roi and for PSNR inside and outside of them: "sidecar", files beside
+            the photographs (`common.data.regions`), or "saliency", estimated (`common.data.saliency`); None for none.
         val: folders or files of photographs that are watched during training, at `crop` x `crop`; None for the first
             of the test photographs.
         seed: of everything random about the data.
@@ -79,6 +91,7 @@ class Photographs(ResumableDataModule):
         num_workers: int = 0,
         resize: bool | None = None,
         val: str | Sequence[str] | None = None,
+        roi: str | None = None,
     ) -> None:
         super().__init__(batch_size, num_workers)
         self.train_paths = as_paths(train)
@@ -91,6 +104,11 @@ class Photographs(ResumableDataModule):
         self.seed = seed
         self.overfit = overfit
         self.val_limit = val_limit
+        if roi not in (None, "sidecar", "saliency"):
+            raise LicError(f"data.roi is sidecar, saliency or null, not {roi}.")
+        if roi == "sidecar" and scenes:
+            raise LicError("data.roi=sidecar needs data.scenes=0: procedural scenes have no files beside them.")
+        self.roi = roi
 
     def setup(self, stage: str | None = None) -> None:
         if stage in (None, "fit") and not hasattr(self, "train_set"):
@@ -104,7 +122,9 @@ class Photographs(ResumableDataModule):
     def watched(self) -> WatchedPictures:
         """What is watched during training: pictures made as those of training are, but for the place of the crop."""
         files = self.test_files() if self.val_paths is None else find_pictures(self.val_paths)
-        return WatchedPictures(files[: self.val_limit], self.crop, resized if self.resize else centre_crop)
+        return WatchedPictures(
+            files[: self.val_limit], self.crop, resized if self.resize else centre_crop, self.roi == "sidecar"
+        )
 
     def check(self, network: nn.Module | None = None) -> None:
         if network is not None:
@@ -120,7 +140,8 @@ class Photographs(ResumableDataModule):
 
     def training_photographs(self) -> Source:
         files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
-        return Files(readable(files, 1 if self.resize else self.crop)[0])
+        kind = WithRegions if self.roi == "sidecar" else Files
+        return kind(readable(files, 1 if self.resize else self.crop)[0])
 
     def test_files(self) -> list[Path]:
         """The photographs that an evaluation codes whole."""
@@ -142,11 +163,20 @@ class Photographs(ResumableDataModule):
         return batch
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
-        """uint8 -> [0, 1] and the flips, on the device."""
-        image = batch["image"].float() / 255
+        """uint8 -> [0, 1] and the flips, on the device; regions of interest, where they are estimated."""
+        found = {str(name): batch[name].float() / 255 for name in ("image", "roi") if name in batch}
         if "flip" in batch:
-            image = torch.where(batch["flip"][:, None, None, None], hflip(image), image)
-        return {"image": image}
+            flip = batch["flip"][:, None, None, None]
+            found = {name: torch.where(flip, hflip(value), value) for name, value in found.items()}
+        if self.roi == "saliency":
+            found["roi"] = spectral_residual(found["image"])
+        return found
+
+    def region(self, source: Path, rgb: np.ndarray) -> np.ndarray | None:
+        """The region of interest of a test photograph, uint8 (H, W); None where there is none."""
+        if self.roi is None:
+            return None
+        return salient(rgb) if self.roi == "saliency" else read_region(region_file(source), rgb.shape[:2])
 
 
 class PackedPhotographs(Photographs):
@@ -171,6 +201,8 @@ class PackedPhotographs(Photographs):
         self.packed = {"root": train, "window": window, "cache": cache, "cache_limit": cache_limit}
 
     def training_photographs(self) -> Source:
+        if self.roi == "sidecar":
+            raise LicError("data.roi=sidecar is not for packed photographs: shards hold no files beside them.")
         return Shards(**self.packed)  # type: ignore[arg-type]
 
 

@@ -25,7 +25,8 @@ from common.errors import LicError
 from common.io import write_atomically, write_csv
 from common.metrics.complexity import gmacs
 from common.metrics.image import ms_ssim, psnr, rate
-from common.metrics.own import Given, checked, described, means, measured
+from common.metrics.own import Given, OwnMetrics, checked, described, means, measured
+from common.metrics.regions import IN_RESULTS, psnr_inside_and_outside
 from common.results.points import Evaluation, aggregate, finite
 from lic_image.data import Photographs
 from lic_image.distortions.contract import Distortion
@@ -76,7 +77,7 @@ class ImageProtocol:
         for number, (source, name) in enumerate(
             track(list(zip(sources, names)), description=f"coding {len(sources)} photographs")
         ):
-            records += self.measure(files, source, name, out, number < MAX_FIGURES)
+            records += self.measure(files, source, name, data, out, number < MAX_FIGURES)
         different = [picture_name(record) for record in records if not record.pop("identical")]
         if different:
             raise LicError(
@@ -87,8 +88,9 @@ class ImageProtocol:
         times = {key: [record.pop(key) for record in records] for key in ("encoding_time", "decoding_time")}
         timing = {key: sum(values) / len(values) for key, values in times.items()}
         qualities = dict.fromkeys(record.get("quality") for record in records)
-        points = [self.point([r for r in records if r.get("quality") == q], q) for q in qualities]
-        details = {**described(self.metrics), "gmacs": gmacs(codec), "images": records}
+        own = {**self.metrics, **(IN_RESULTS if data.roi else {})}
+        points = [point([r for r in records if r.get("quality") == q], own, q) for q in qualities]
+        details = {**described(own), "gmacs": gmacs(codec), "images": records}
         return Evaluation(points, details, timing)
 
     def check(self, files: ImageFiles) -> None:
@@ -98,16 +100,13 @@ class ImageProtocol:
                 f"protocol=image_levels is for codecs of many rates, and '{files.model}' has one: take protocol=image."
             )
 
-    def point(self, records: list[dict[str, Any]], quality: float | None) -> dict[str, float | None]:
-        """Means over photographs, of one operating point."""
-        said = {} if quality is None else {"quality": quality}
-        return aggregate(records) | means(self.metrics, records) | said
-
     @torch.inference_mode()
-    def measure(self, files: ImageFiles, source: Path, name: str, out: Path, figures: bool) -> list[dict[str, Any]]:
+    def measure(
+        self, files: ImageFiles, source: Path, name: str, data: Photographs, out: Path, figures: bool
+    ) -> list[dict[str, Any]]:
         """The records of a photograph, one for each operating point that is measured."""
         picture = read_picture(source, background="white")
-        figures = figures and self.keep_pictures
+        figures, region = figures and self.keep_pictures, data.region(source, picture.rgb)
         found = []
         for coded in operating_points(files, picture.rgb, picture.grey, self.levels, figures):
             started = time.perf_counter()
@@ -118,7 +117,7 @@ class ImageProtocol:
                 "source": str(located(source)),
                 **({} if coded.quality is None else {"quality": coded.quality}),
                 **({} if coded.lmbda is None else {"lmbda": coded.lmbda}),
-                **self.judged(coded, picture.rgb, decoded),
+                **self.judged(coded, picture.rgb, decoded, region),
                 "encoding_time": coded.seconds,
                 "decoding_time": finished - started,
             }
@@ -128,7 +127,7 @@ class ImageProtocol:
             found.append(record)
         return found
 
-    def judged(self, coded: Coded, rgb: np.ndarray, decoded: np.ndarray) -> dict[str, Any]:
+    def judged(self, coded: Coded, rgb: np.ndarray, decoded: np.ndarray, region: np.ndarray | None) -> dict[str, Any]:
         height, width = rgb.shape[:2]
         # Single precision sums and logarithms differ in the last place with where memory lies; a result must not.
         exact = {name: p.double() for name, p in coded.forward["likelihoods"].items()}
@@ -141,16 +140,28 @@ class ImageProtocol:
             "bpp_estimated": round(rate(exact, width * height).item(), 6),
             "psnr": finite(psnr(x, x_hat).item()),  # None where nothing was lost
             "ms_ssim": finite(ms_ssim(x, x_hat).item()),  # None for small pictures
-            **({} if self.distortion is None else {"distortion": self._distorted(x_hat, x)}),
+            **({} if self.distortion is None else {"distortion": self._distorted(x_hat, x, region)}),
             **measured(self.metrics, rgb, decoded),
+            **({} if region is None else _inside_and_outside(rgb, decoded, region)),
             "identical": bool((to_picture(coded.forward["x_hat"], height, width) == decoded).all()),
         }
 
-    def _distorted(self, x_hat: torch.Tensor, x: torch.Tensor) -> float | None:
+    def _distorted(self, x_hat: torch.Tensor, x: torch.Tensor, region: np.ndarray | None) -> float | None:
         assert self.distortion is not None
         if min(x.shape[-2:]) < self.distortion.least_side:
             return None
-        return finite(self.distortion(x_hat.float() / 255, x.float() / 255, {}).item())
+        context = {} if region is None else {"roi": torch.from_numpy(region.copy())[None, None] / 255}
+        return finite(self.distortion(x_hat.float() / 255, x.float() / 255, context).item())
+
+
+def point(records: list[dict[str, Any]], metrics: OwnMetrics, quality: float | None) -> dict[str, float | None]:
+    """Means over photographs, of one operating point."""
+    said = {} if quality is None else {"quality": quality}
+    return aggregate(records) | means(metrics, records) | said
+
+
+def _inside_and_outside(rgb: np.ndarray, decoded: np.ndarray, region: np.ndarray) -> dict[str, float | None]:
+    return {name: finite(value) for name, value in zip(IN_RESULTS, psnr_inside_and_outside(rgb, decoded, region))}
 
 
 def write_pictures(coded: Coded, decoded: np.ndarray, name: str, out: Path) -> None:

@@ -29,6 +29,7 @@ DIRECTIONS = {
     "horizontal": "attention along rows",
     "neighbours": "attention among neighbours",
     "mask": "mask",
+    "importance": "importance",
 }
 AXES, LOOKERS = "of its column or its row", {"neighbours": "whose windows it is in"}
 GAINS = (1, 2, 5, 10, 20, 50, 100)

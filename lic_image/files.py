@@ -15,6 +15,7 @@ from torch import Tensor
 from common.capabilities import Adjustable, CodesInLevels
 from common.coding.codec_files import CodecFiles, arithmetic, repeatable_convolutions, to_input, to_picture
 from common.data.image_io import read_picture, write_picture
+from common.data.regions import typed
 from common.entropy.container import IMAGE, INCONSISTENT, MAX_PIXELS, Header, Level, pack, unpack
 from common.entropy.exact import NotExactError
 from common.entropy.rules import PRESENT, coding_by, of_image
@@ -23,6 +24,7 @@ from common.entropy.tables import TableModel
 from common.errors import LicError, StreamError
 from common.io import write_atomically
 from lic_image.codecs.compressai_zoo import adopted
+from lic_image.focus import Focus
 from lic_image.latents import latent
 from lic_image.operating_points import Wish, coded
 
@@ -170,6 +172,8 @@ class ImageFiles(CodecFiles):
         target_bpp: float | None = None,
         target_psnr: float | None = None,
         refine: int | None = None,
+        roi: Sequence[str] | None = None,
+        outside: float | None = None,
     ) -> list[str]:
         """Write `target`; returns sentences on what was done to the picture before coding, and on the file.
 
@@ -180,9 +184,14 @@ class ImageFiles(CodecFiles):
             target_bpp, target_psnr: look for the operating point, or the number of levels, with at most so many bits
                 per pixel, or with at least so many dB.
             refine: look for a better latent of this photograph in so many steps (`lic_image.refine`).
+            roi: regions of interest, as `common.data.regions.typed` has them.
+            outside: what counts outside of them, 0.1 without a word.
         """
         picture = read_picture(source, background)
-        wish = Wish({"quality": quality, "max_error": max_error}, levels, target_bpp, target_psnr, refine)
+        if outside is not None and not roi:
+            raise LicError("--outside is what counts outside of a region: give the region by --roi.")
+        focus = Focus(typed(roi, picture.rgb), 0.1 if outside is None else outside) if roi else None
+        wish = Wish({"quality": quality, "max_error": max_error}, levels, target_bpp, target_psnr, refine, focus)
         data, said = coded(self, picture.rgb, picture.grey, wish)
         write_atomically(target, data)
         height, width = picture.rgb.shape[:2]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
@@ -25,6 +26,23 @@ def latent_modules(codec: Any) -> list[nn.Module] | None:
 def side_modules(codec: Any) -> list[nn.Module] | None:
     """Likewise of z."""
     return _modules(codec, getattr(codec, "side_modules", SIDE_POINTS))
+
+
+@torch.no_grad()
+def channels_of(codec: Any, modules: Sequence[nn.Module]) -> list[int]:
+    """How many channels come out of `modules`."""
+    seen: dict[nn.Module, int] = {}
+    hooks = [m.register_forward_hook(lambda module, _, out: seen.__setitem__(module, out.shape[1])) for m in modules]
+    training = codec.training
+    try:
+        codec.eval()(torch.zeros(1, 3, 2 * codec.downsampling, 2 * codec.downsampling))
+    finally:
+        codec.train(training)
+        for hook in hooks:
+            hook.remove()
+    if len(seen) != len(modules):
+        raise LicError(f"the forward pass of {type(codec).__name__} does not call its modules {' and '.join(POINTS)}.")
+    return [seen[module] for module in modules]
 
 
 def _modules(codec: nn.Module, names: Sequence[str]) -> list[nn.Module] | None:

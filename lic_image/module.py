@@ -43,6 +43,7 @@ class ImageCodec(GuardedModule):
         aux_lr: learning rate of the quantiles, constant over the run.
         scheduler: partial called with (optimizer, total_steps) for the main group's rate.
         quantiser: what stands for rounding in training; None for the codec's own.
+        importance: puts an importance map on the codec's latent (`lic_image.importance`).
         rate: makes the codec one of many rates (`lic_image.rate`); each picture is trained at a λ of its own then, and
             validated at `lmbda`.
         losses: the weight of the codec's `own_losses`, by name, and until which part of training, from 0 to 1, they
@@ -60,6 +61,7 @@ class ImageCodec(GuardedModule):
         scheduler: Callable[[Optimizer, int], LambdaLR],
         aux_lr: float = 1e-3,
         quantiser: Quantiser | None = None,
+        importance: Callable[[CompressionModel], CompressionModel] | None = None,
         rate: Callable[[CompressionModel], CompressionModel] | None = None,
         losses: Mapping[str, Mapping[str, float]] | None = None,
         channels_last: bool = False,
@@ -68,7 +70,9 @@ class ImageCodec(GuardedModule):
         super().__init__()
         if lmbda <= 0:
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
-        self.codec = adopted(codec if rate is None else rate(codec))
+        for put in (importance, rate):
+            codec = codec if put is None else put(codec)
+        self.codec = adopted(codec)
         self.quantise_by(quantiser)
         self.own_losses = {name: OwnLoss(**said) for name, said in (losses or {}).items()}
         if unknown := self.own_losses.keys() - set(getattr(codec, "own_losses", ())):

@@ -14,6 +14,7 @@ from common.coding.codec_files import repeatable_convolutions, to_input
 from common.entropy.container import pack, unpack
 from common.entropy.rules import coding_by
 from common.errors import LicError
+from lic_image.focus import Focus, check, focused
 from lic_image.watch import Seen, watching
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Wish(NamedTuple):
         target_bpp: bits per pixel at most.
         target_psnr: dB at least.
         refine: steps of improving the latent at the operating point that is chosen.
+        focus: a region that is worth more bits.
     """
 
     settings: Mapping[str, float | None]
@@ -36,6 +38,7 @@ class Wish(NamedTuple):
     target_bpp: float | None = None
     target_psnr: float | None = None
     refine: int | None = None
+    focus: Focus | None = None
 
 
 def coded(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[bytes, str]:
@@ -44,13 +47,23 @@ def coded(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[b
     Raises:
         LicError: the codec cannot do what is wished, or no operating point of it reaches the target.
     """
-    data, said = _chosen(files, rgb, grey, wish)
-    if wish.refine is None:
-        return data, said
-    from lic_image.refined_files import refined_file
+    if wish.focus is not None:
+        check(files, wish.focus, wish.refine is not None)
+    with focused(files, wish.focus):
+        data, said = _chosen(files, rgb, grey, wish)
+        if wish.refine is not None:
+            from lic_image.refined_files import refined_file
 
-    better, gained = refined_file(files, rgb, grey, data, wish.refine)
-    return better, said + gained
+            data, gained = refined_file(files, rgb, grey, data, wish.refine, wish.focus)
+            said += gained
+    return data, said + (_both(files, rgb, data, wish.focus) if wish.focus else "")
+
+
+def _both(files: ImageFiles, rgb: np.ndarray, data: bytes, focus: Focus) -> str:
+    from common.metrics.regions import psnr_inside_and_outside
+
+    inside, outside = psnr_inside_and_outside(rgb, files.decode(data).rgb, focus.region)
+    return f", PSNR {inside:.2f} dB inside and {outside:.2f} dB outside of the region"
 
 
 def _chosen(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[bytes, str]:

@@ -29,7 +29,7 @@ from common.capabilities import Setting
 from common.entropy import exact
 from common.errors import LicError
 from common.randomness import rand_for_batch
-from lic_image.latents import POINTS, latent_modules, side_modules
+from lic_image.latents import POINTS, channels_of, latent_modules, side_modules
 
 STEPS = 1000  # of quality, from 0 to 100
 FINEST = 4096  # weights of the two gains between which is interpolated are multiples of 1 / FINEST, as written in files
@@ -66,7 +66,7 @@ def with_gains(codec: CompressionModel, lmbdas: str | Sequence[float], lmbda: fl
     if points is None:
         raise LicError(f"rate= is not for {type(codec).__name__}, which has no modules {' and '.join(POINTS)}.")
     side = side_modules(codec)
-    gains = Gains(known, lmbda, kind, _channels(codec, [points[0], *(side[:1] if side else [])]))
+    gains = Gains(known, lmbda, kind, channels_of(codec, [points[0], *(side[:1] if side else [])]))
     points[0].register_forward_hook(_After(gains, "of_y"))
     points[1].register_forward_pre_hook(_Before(gains, "of_y_hat"))
     if side is not None:
@@ -92,25 +92,6 @@ class _Before(_After):
 
     def __call__(self, module: nn.Module, given: Any, out: Any = None) -> Any:
         return (given[0] * getattr(self.gains, self.which)(), *given[1:])
-
-
-@torch.no_grad()
-def _channels(codec: Any, modules: Sequence[nn.Module]) -> list[int]:
-    """How many channels come out of `modules`."""
-    seen: dict[nn.Module, int] = {}
-    hooks = [m.register_forward_hook(lambda module, _, out: seen.__setitem__(module, out.shape[1])) for m in modules]
-    training = codec.training
-    try:
-        codec.eval()(torch.zeros(1, 3, 2 * codec.downsampling, 2 * codec.downsampling))
-    finally:
-        codec.train(training)
-        for hook in hooks:
-            hook.remove()
-    if len(seen) != len(modules):
-        raise LicError(
-            f"rate= is not for {type(codec).__name__}: its forward pass does not call {' and '.join(POINTS)}."
-        )
-    return [seen[module] for module in modules]
 
 
 class Gains(nn.Module):

@@ -8,7 +8,7 @@ Y. Yang, R. Bamler, S. Mandt: "Improving inference for neural image compression"
 are optimised apart; here z is a function of y, so that any codec can do it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,8 +27,18 @@ LEARNING_RATE = 5e-3  # the paper's
 IN_TRAINING_ONLY = (DropPath, nn.modules.dropout._DropoutNd)
 
 
-def refined(codec: CompressionModel, x: Tensor, lmbda: float, distortion: Distortion, steps: int) -> Tensor:
-    """The latent (1, M, h, w) of x (1, 3, H, W), after `steps` of improving bpp + λ·distortion."""
+def refined(
+    codec: CompressionModel,
+    x: Tensor,
+    lmbda: float,
+    distortion: Distortion,
+    steps: int,
+    context: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    """The latent (1, M, h, w) of x (1, 3, H, W), after `steps` of improving bpp + λ·distortion.
+
+    `context` is what the distortion is told beside the pictures.
+    """
     with torch.no_grad():
         start = analysed(codec, x)
     y = nn.Parameter(start.clone())
@@ -40,7 +50,7 @@ def refined(codec: CompressionModel, x: Tensor, lmbda: float, distortion: Distor
             quantiser.at(step / steps)
             out = codec(x)
             bpp = rate(out["likelihoods"], x.shape[2] * x.shape[3])
-            loss = bpp + lmbda * distortion(out["x_hat"].float(), x, {}).mean()
+            loss = bpp + lmbda * distortion(out["x_hat"].float(), x, {**(context or {}), **out}).mean()
             (y.grad,) = torch.autograd.grad(loss, [y])
             optimizer.step()
     return y.detach()

@@ -53,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="spend N steps of gradient descent on a better latent of this picture; any decoder reads the file",
     )
+    one.add_argument(
+        "--roi",
+        action="append",
+        metavar="REGION",
+        help="a region that is worth more bits, in a codec with importance=map or with --refine: x,y,width,height in "
+        "pixels, a picture that is white inside, or saliency; several are joined",
+    )
+    one.add_argument("--outside", type=float, metavar="W", help="what counts outside of --roi, 0 to 1 (default 0.1)")
     one.add_argument("--size", type=_size, metavar="WxH", help="of the frames of a raw clip, e.g. 352x288")
     one.add_argument("--rate", type=_rate, metavar="FPS", help="frames a second, in place of what the clip says")
     one.add_argument(

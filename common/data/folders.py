@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.data.image_io import SUFFIXES, check_header, missing, read_picture
+from common.data.regions import is_region
 from common.errors import LicError, printable
 
 
@@ -26,7 +27,8 @@ def find_pictures(paths: Sequence[str | Path]) -> list[Path]:
     """Every picture in the given folders, at any depth, and the given files: by path, in the order of ``paths``.
 
     A picture is what has a picture's suffix, in any case. Links are followed; those that lead nowhere are among the
-    pictures, so that reading them says so. Hidden files and folders are skipped, duplicates removed.
+    pictures, so that reading them says so. Hidden files and folders and regions of interest (`common.data.regions`) are
+    skipped, duplicates removed.
     Raises ``LicError`` for a missing path, a folder that may not be read and one without pictures.
     """
     found: dict[str, Path] = {}
@@ -78,7 +80,7 @@ def _is_picture(path: Path) -> bool:
     suffix = path.suffix.lower()
     if not os.path.exists(path):  # a link that leads nowhere, perhaps to a folder of pictures
         return suffix in SUFFIXES or not suffix
-    return suffix in SUFFIXES and os.path.isfile(path)
+    return suffix in SUFFIXES and os.path.isfile(path) and not is_region(path)
 
 
 def natural(name: str) -> tuple[list[str | int], str]:
@@ -153,6 +155,10 @@ def random_crop(rgb: NDArray[np.uint8], size: int | tuple[int, int], rng: np.ran
     return np.ascontiguousarray(crop)
 
 
-def resized(rgb: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The whole of ``rgb`` (H, W, 3) as (size, size, 3), by Lanczos' filter; the aspect ratio is not kept."""
-    return np.array(Image.fromarray(rgb).resize((size, size), Image.Resampling.LANCZOS))
+def resized(planes: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The whole of ``planes`` (H, W, C) as (size, size, C), by Lanczos' filter; the aspect ratio is not kept."""
+    # one by one: Pillow takes a fourth channel for opacity, and multiplies the others by it
+    each = (
+        Image.fromarray(planes[..., c]).resize((size, size), Image.Resampling.LANCZOS) for c in range(planes.shape[2])
+    )
+    return np.dstack([np.array(plane) for plane in each])

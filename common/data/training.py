@@ -19,6 +19,7 @@ from torch.utils.data import Dataset, Sampler
 from common.data.folders import random_crop, resized
 from common.data.image_io import read_picture
 from common.data.random_streams import Stream, generator
+from common.data.regions import read_region, region_file
 from common.data.scenes import still
 from common.data.shards import ShardError
 from common.errors import LicError
@@ -57,6 +58,14 @@ class Files:
         return read_picture(self.paths[number]).rgb
 
 
+class WithRegions(Files):
+    """Files with their regions of interest as a fourth channel (`common.data.regions`)."""
+
+    def read(self, number: int) -> NDArray[np.uint8]:
+        rgb = super().read(number)
+        return np.dstack([rgb, read_region(region_file(self.paths[number]), rgb.shape[:2])])
+
+
 class Resized:
     """The photographs of ``source``, each whole, ``size`` x ``size``; a random crop of that side is all of it."""
 
@@ -75,6 +84,8 @@ class Resized:
 
 class TrainingCrops(Dataset[dict[str, Any]]):
     """Sample ``n`` of the endless list ``seed``: ``{"image": uint8 (3, size, size), "index": n}``.
+
+    Photographs with a fourth channel give ``"roi"``, uint8 (1, size, size), too.
 
     With probability ``scenes`` it is a procedural still, else a random crop of a photograph. Photographs come in
     passes, each showing all of them. One that cannot be decoded is replaced by the next in ``photographs`` and its
@@ -109,7 +120,8 @@ class TrainingCrops(Dataset[dict[str, Any]]):
             image = still(self.seed, n, self.size, self.size)
         else:
             image = random_crop(self._photograph(n), self.size, rng)
-        return {"image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "index": n}
+        planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+        return {"image": planes[:3], **({"roi": planes[3:]} if len(planes) > 3 else {}), "index": n}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_decoded": OrderedDict()}  # loader workers fill caches of their own

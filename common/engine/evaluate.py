@@ -110,7 +110,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
             raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
         if cfg.run is not None:
             trained = RunFolder(cfg.run).config()
-            if vain := overrides(*TRAINED, "label", "quantiser", "rate"):
+            if vain := overrides(*TRAINED, "label", "quantiser", "rate", "importance"):
                 raise LicError(f"{vain[0]} has no effect beside run=: the network and its name are that run's.")
             with open_dict(cfg):
                 for key in TRAINED:

@@ -53,11 +53,13 @@ def instantiate_harmless(config: Any, **arguments: Any) -> Any:
 def network_of(cfg: Any, name: str) -> Any:
     """The network that a run's `cfg` describes, without weights; `name` is what its module calls it.
 
-    With rate= it is made adjustable.
+    What stands around any image codec (importance=, rate=) is put around it.
     """
     network = instantiate_harmless(cfg.model[name])
-    rate = instantiate_harmless(cfg.model.get("rate"))
-    return network if rate is None else rate(network)
+    for around in ("importance", "rate"):
+        put = instantiate_harmless(cfg.model.get(around))
+        network = network if put is None else put(network)
+    return network
 
 
 def _named(tree: Any, at: str = "") -> Iterator[tuple[str, str]]:
