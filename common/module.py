@@ -1,6 +1,6 @@
 """What every LightningModule here does: stop, with a sentence, at the step where training diverges."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import Parameter, signature
 from typing import Any
@@ -132,6 +132,7 @@ def codec_optimizer(
     scheduler: Callable[[Optimizer, int], LambdaLR],
     aux_lr: float,
     steps: int,
+    others: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """What `configure_optimizers` of a codec returns: the quantiles of its bottlenecks are a group of their own.
 
@@ -139,15 +140,16 @@ def codec_optimizer(
         optimizer, scheduler: partials, the latter called with (optimizer, steps), for the other parameters.
         aux_lr: rate of the quantiles, constant over the run.
         steps: of the run. Parameters that need no gradient are left out.
+        others: groups of parameters of a loss's own networks, with rates of their own, constant over the run.
     """
     named = [(name, p) for name, p in codec.named_parameters() if p.requires_grad]
     quantiles = [p for name, p in named if name.endswith("quantiles")]
     groups: list[dict[str, Any]] = [{"params": [p for name, p in named if not name.endswith("quantiles")]}]
     if quantiles:
         groups.append({"params": quantiles, "lr": aux_lr, "weight_decay": 0.0})
-    configured = scheduled(optimizer(groups), scheduler, steps)
-    if quantiles:
-        configured["lr_scheduler"]["scheduler"].lr_lambdas[1] = constant
+    configured = scheduled(optimizer([*groups, *others]), scheduler, steps)
+    rates = configured["lr_scheduler"]["scheduler"].lr_lambdas
+    rates[1:] = [constant] * (len(rates) - 1)
     return configured
 
 
@@ -191,5 +193,5 @@ def in_one_kernel(optimizer: Optimizer) -> Optimizer:
 
 
 def constant(step: int) -> float:
-    """Schedule of the quantiles."""
+    """Schedule of the quantiles, and of a loss's own networks."""
     return 1.0

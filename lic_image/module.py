@@ -80,6 +80,7 @@ class ImageCodec(GuardedModule):
         self.val_psnr, self.val_ms_ssim = PSNR(), MSSSIM()
         self.lmbda = lmbda
         self.distortion = usual(distortion) if isinstance(distortion, str) else distortion
+        self.distortion.prepare(self.codec)
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.aux_lr = aux_lr
@@ -113,8 +114,10 @@ class ImageCodec(GuardedModule):
             distortion = self.distortion(x_hat, x, {**batch, **out})
         loss = bpp + (lmbda * distortion).mean()
         loss = loss + sum(self.weighed(out.get("losses", {})), start=torch.zeros_like(bpp))
+        own = self.distortion.auxiliary(x_hat, x) if self.training else {}
+        loss = loss + sum(own.values(), start=torch.zeros_like(bpp))
         psnr = -10 * nn.functional.mse_loss(x_hat.detach(), x).log10()
-        return {"bpp": bpp, "distortion": distortion.mean(), "psnr": psnr, "loss": loss}
+        return {"bpp": bpp, "distortion": distortion.mean(), "psnr": psnr, "loss": loss, **own}
 
     def lmbdas(self, x: Tensor) -> AbstractContextManager[Tensor | float]:
         """Within which the codec is trained at the λ that it gives: one for all, or of each of `x` its own, (B,)."""
@@ -148,4 +151,5 @@ class ImageCodec(GuardedModule):
             self.log("val/ms_ssim", self.val_ms_ssim)
 
     def configure_optimizers(self) -> Any:
-        return codec_optimizer(self.codec, self.optimizer, self.scheduler, self.aux_lr, self.trainer.max_steps)
+        groups, steps = self.distortion.groups(), self.trainer.max_steps
+        return codec_optimizer(self.codec, self.optimizer, self.scheduler, self.aux_lr, steps, groups)

@@ -54,8 +54,9 @@ class LPIPS:
         return {**self.__dict__, "_made": None}
 
 
-def check(path: Path, wanted: str) -> None:
+def check(path: str | Path, wanted: str) -> None:
     """Raises `LicError` unless `path` is the file that torchvision calls `wanted`."""
+    path = Path(path).expanduser()
     if not path.is_file():
         raise LicError(f"there is no {path}: give torchvision's {wanted}.")
     digits = wanted.rpartition("-")[2].removesuffix(".pth")

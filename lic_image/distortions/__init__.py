@@ -7,6 +7,8 @@ codec's output beside them ("roi", "y_hat", …). It gives one number a picture,
     in_mse     what one of its units is worth in 255² squared errors where λ has its usual values
     least_side in pixels, of a crop
 
+One with networks of its own (a discriminator) prepares them for the codec, and names their parameters and their losses.
+
 `in_mse` is for what depends on the operating point, as starting values do, and to mix distortions; the loss is the
 distortion in its own unit. The usual λ of each stand in `conf/distortion/`.
 """

@@ -105,6 +105,7 @@ def test_a_protocol_names_its_classical_codecs_and_an_evaluation_none(choices: l
 FLOW_STAGES = ["chairs", "things", "sintel", "kitti"]
 VIDEO_STAGES = ["motion", "high", "lmbda_512", "lmbda_256", "lmbda_128", "lmbda_64"]
 MS_SSIM_STAGES = {"ms_ssim_128": 512, "ms_ssim_64": 256, "ms_ssim_32": 128, "ms_ssim_16": 64}
+GENERATIVE_STAGES = ["mse", "adversarial"]
 DVC_STAGES = ["motion", "high", "lmbda_2048", "lmbda_512", "lmbda_256"]
 
 
@@ -112,11 +113,12 @@ RECIPES = {
     "flow/deeppynet": FLOW_STAGES,
     "video/ofmc": [*VIDEO_STAGES, *MS_SSIM_STAGES],
     "video/dvc": DVC_STAGES,
+    "image/generative": GENERATIVE_STAGES,
 }
 
 
 def test_every_stage_belongs_to_a_recipe() -> None:
-    assert set(options("stage")) == {*FLOW_STAGES, *VIDEO_STAGES, *MS_SSIM_STAGES, *DVC_STAGES}
+    assert set(options("stage")) == {*FLOW_STAGES, *VIDEO_STAGES, *MS_SSIM_STAGES, *DVC_STAGES, *GENERATIVE_STAGES}
     swept = {name: compose(f"experiment={name}").hydra.sweeper.params.stage.split(",") for name in RECIPES}
     assert swept == RECIPES
 

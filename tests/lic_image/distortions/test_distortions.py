@@ -17,7 +17,9 @@ from lic_image.distortions.mixed import Mixed
 from lic_image.distortions.pixels import L1, MSE, ChannelWeighted, Charbonnier
 from lic_image.distortions.structure import MSSSIM, SSIM, Edge
 
-OF_IMAGES = [name for name in options("distortion") if not name.startswith("video_") and name != "none"]
+# Tested by themselves: what needs regions, a file, a discriminator.
+APART = ("none", "roi", "features", "adversarial")
+OF_IMAGES = [name for name in options("distortion") if not name.startswith("video_") and name not in APART]
 
 
 @pytest.fixture
