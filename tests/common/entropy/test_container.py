@@ -44,6 +44,12 @@ GOLDEN = (
 )
 
 
+GOLDEN_OF_LEVELS = (
+    "4c494304490c057377696674000102030405060780068004ac020302140851fc97590180385c9a530000ff7ffffde00e"
+    "cfcb0e0060f6546f803b6518d208bed0a59f0000000000ae1409e6"
+)
+
+
 def in_version(version: int) -> bytes:
     """GOLDEN, whose layout all versions share."""
     return signed(b"LIC" + bytes([version]) + bytes.fromhex(GOLDEN)[4:-4])
@@ -77,6 +83,14 @@ def test_every_version_decodes_for_ever(version: int) -> None:
 def test_the_present_version_is_what_is_written() -> None:
     """A difference here is a new format version."""
     assert write_golden() == in_version(PLAIN_VERSION)
+
+
+def test_version_4_is_read_for_ever() -> None:
+    """Two of three levels at an operating point, the first with the streams of GOLDEN."""
+    packet = unpack(bytes.fromhex(GOLDEN_OF_LEVELS))
+    assert packet.header == LEVELLED and packet.version == 4 and not packet.cut
+    assert packet.levels == [*unpack(in_version(PLAIN_VERSION)).levels, Level([], 0)]
+    assert pack(packet.header, packet.levels).hex() == GOLDEN_OF_LEVELS
 
 
 @pytest.mark.parametrize("streams", [[], [b""], [b"abc"], [b"", b""], [b"x" * 1000, b"", b"yz"]])

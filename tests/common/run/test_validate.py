@@ -45,12 +45,16 @@ def test_a_rate_that_is_none_is_found_with_any_system(model: str, lmbda: str) ->
         check_settings(compose(f"model={model}", f"lmbda={lmbda}"))
 
 
-def test_a_quantiser_is_for_what_codes() -> None:
-    for model in ("image/swift", "image/compressai/mbt2018", "video/ofmc"):
-        check_read(compose(f"model={model}", "quantiser=mixed"), "train")
-    check_read(compose("model=flow/raft"), "train")
-    with pytest.raises(LicError, match="quantiser: this network codes nothing"):
-        check_read(compose("model=flow/raft", "quantiser=mixed"), "train")
+@pytest.mark.parametrize("choice", ["quantiser=mixed", "rate=gains", "importance=map"])
+def test_what_is_put_around_a_codec_is_for_what_codes(choice: str) -> None:
+    """A quantiser is also for video codecs."""
+    for model in ("image/swift", "image/compressai/mbt2018", *(["video/ofmc"] if "quantiser" in choice else [])):
+        check_read(compose(f"model={model}", choice), "train")
+    group = choice.partition("=")[0]
+    for model in ("flow/raft", *(["video/ofmc"] if "quantiser" not in choice else [])):
+        check_read(compose(f"model={model}"), "train")
+        with pytest.raises(LicError, match=f"{group}: it is not for this network"):
+            check_read(compose(f"model={model}", choice), "train")
 
 
 def test_a_flow_network_needs_no_rate() -> None:
