@@ -121,7 +121,7 @@ class ImageCodec(GuardedModule):
 
     def lmbdas(self, x: Tensor) -> AbstractContextManager[Tensor | float]:
         """Within which the codec is trained at the λ that it gives: one for all, or of each of `x` its own, (B,)."""
-        gains = getattr(self.codec, "gains", None)
+        gains = getattr(self.codec, "rate_gains", None)
         if isinstance(gains, Gains) and self.training:
             return gains.drawn(len(x), x.device)
         return nullcontext(self.lmbda)

@@ -15,6 +15,7 @@ from common.entropy.container import pack, unpack
 from common.entropy.rules import coding_by
 from common.errors import LicError
 from lic_image.focus import Focus, check, focused
+from lic_image.rate import Gains
 from lic_image.watch import Seen, watching
 
 if TYPE_CHECKING:
@@ -231,8 +232,13 @@ def operating_points(files: ImageFiles, rgb: np.ndarray, grey: bool, all_: bool,
         with _forward(files, value, watched) as seen:
             forward = codec(to_input(rgb, codec.downsampling, files.device))
         quality = None if value is None else value * codec.setting.step
-        lmbda = codec.gains.lmbda_of(value) if value is not None and hasattr(codec, "gains") else None
+        lmbda = _lmbda(codec, value)
         yield Coded(stream, seconds, forward, quality, lmbda, seen)
+
+
+def _lmbda(codec: Any, value: int | None) -> float | None:
+    gains = getattr(codec, "rate_gains", None)
+    return gains.lmbda_of(value) if isinstance(gains, Gains) and value is not None else None
 
 
 @contextmanager

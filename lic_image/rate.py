@@ -72,7 +72,7 @@ def with_gains(codec: CompressionModel, lmbdas: str | Sequence[float], lmbda: fl
     if side is not None:
         side[0].register_forward_hook(_After(gains, "of_z"))
         side[1].register_forward_pre_hook(_Before(gains, "of_z_hat"))
-    codec.gains = gains
+    codec.rate_gains = gains
     codec.setting, codec.at = gains.setting, gains.at
     return codec
 

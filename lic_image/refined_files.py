@@ -72,7 +72,7 @@ def _objective(files: ImageFiles, setting: int | None, focus: Focus | None) -> t
         raise LicError("--refine needs to know λ: give the folder of the training run as --checkpoint.")
     if isinstance(files.codec, CodesInLevels):
         raise LicError(f"--refine is not for '{files.model}', which codes in levels.")
-    gains = getattr(files.codec, "gains", None)
+    gains = getattr(files.codec, "rate_gains", None)
     lmbda = gains.lmbda_of(setting) if isinstance(gains, Gains) and setting is not None else float(files.run.lmbda)
     loss = files.run.model.distortion
     if focus is not None:

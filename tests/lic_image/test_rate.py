@@ -40,7 +40,7 @@ def shaken_gains(codec: Any) -> Any:
     """As after some training, when no gain is 1."""
     torch.manual_seed(1)
     with torch.no_grad():
-        for p in codec.gains.parameters():
+        for p in codec.rate_gains.parameters():
             p.add_(0.1 * torch.randn_like(p))
     return codec
 
@@ -102,7 +102,7 @@ def test_every_codec_takes_gains(system: str) -> None:
     side = 2 * codec.downsampling
     x = torch.from_numpy(textured(side, side)).permute(2, 0, 1)[None].expand(3, -1, -1, -1) / 255
     module.train().losses({"image": x})["loss"].backward()
-    for name, p in codec.gains.named_parameters():
+    for name, p in codec.rate_gains.named_parameters():
         assert p.grad is not None and p.grad.isfinite().all() and p.grad.abs().sum() > 0, name
     codec.eval()
     files = ImageFiles(codec, system)
@@ -161,7 +161,7 @@ def test_a_copy_has_gains_of_its_own() -> None:
     codec = adjustable()
     twin = copy.deepcopy(codec).eval()
     with torch.no_grad():
-        twin.gains.log_y.add_(5)
+        twin.rate_gains.log_y.add_(5)
     x = torch.rand(1, 3, 64, 64)
     with torch.inference_mode(), twin.at(0):
         y = twin.g_a(x)
