@@ -34,6 +34,7 @@ from common.entropy.exact import functions
 from common.entropy.tables import RawTables, TableModel, quantised, to_int32
 
 REACH = 4.25  # deviations on either side that the trits span
+BEYOND = 1e9  # the slope where numbers are beyond it
 
 
 class Tree(NamedTuple):
@@ -55,7 +56,7 @@ def tree(scales: tuple[float, ...]) -> Tree:
     """The tree of Gaussians of these deviations."""
     planes = np.array([int(np.ceil(np.log(2 * REACH * s) / np.log(3) - 1e-9)) for s in scales]).clip(1)
     first = np.zeros((len(scales), planes.max()), np.int64)
-    parts = [(np.full((1, 3), 1 / 3), np.zeros(1), np.full(1, np.inf), np.zeros(1))]
+    parts: list[tuple[np.ndarray, ...]] = [(np.full((1, 3), 1 / 3), np.zeros(1), np.full(1, BEYOND), np.zeros(1))]
     count = 1
     for row, (scale, depth) in enumerate(zip(scales, planes)):
         for k in range(depth):
@@ -128,7 +129,7 @@ class TritPlanes(TableModel):
 
     def nothing_known(self, scales: Tensor) -> Known:
         """Of numbers of these deviations (…), exact float32: each is coded with the table's nearest, as ratios go."""
-        row = torch.bucketize(scales, self.bounds)
+        row = torch.bucketize(scales.contiguous(), self.bounds)
         return Known(row, torch.zeros_like(row), torch.zeros_like(row))
 
     def nodes(self, known: Known) -> Tensor:
@@ -151,18 +152,19 @@ class TritVisitor(ABC):
     Args:
         model: of the trits.
         scales, means: of the Gaussians, (B, M, h, w), exact.
+        gains: by what a channel's squared error is multiplied in the picture, (M, 1, 1), exact.
     """
 
-    def __init__(self, model: TritPlanes, scales: Tensor, means: Tensor) -> None:
-        self.model, self._means = model, means
+    def __init__(self, model: TritPlanes, scales: Tensor, means: Tensor, gains: Tensor) -> None:
+        self.model, self._means, self._gains = model, means, gains
         self.known = model.nothing_known(scales)
 
     def refine(self, least: float) -> None:
-        """All trits whose slope is `least` or more, but for those behind one whose slope is less."""
+        """All trits that are worth `least` or more, slope times gain, but for those behind one that is worth less."""
         model, known = self.model, self.known
         while True:
             nodes = model.nodes(known)
-            due = (known.trits < model.planes[known.scale]) & (model.slope[nodes] >= least)
+            due = (known.trits < model.planes[known.scale]) & (self._gains * model.slope[nodes] >= least)
             if not due.any():
                 return
             m = known.m[due]
@@ -187,8 +189,8 @@ class TritVisitor(ABC):
 class TritTeller(TritVisitor):
     """Knows y (B, M, h, w) itself."""
 
-    def __init__(self, model: TritPlanes, scales: Tensor, means: Tensor, y: Tensor) -> None:
-        super().__init__(model, scales, means)
+    def __init__(self, model: TritPlanes, scales: Tensor, means: Tensor, y: Tensor, gains: Tensor) -> None:
+        super().__init__(model, scales, means, gains)
         self._q = torch.from_numpy(to_int32(y, means)).to(y.device, torch.int64)
 
     def trits(self, due: Tensor, nodes: Tensor, mirrored: Tensor) -> Tensor:
@@ -200,8 +202,8 @@ class TritTeller(TritVisitor):
 class TritLikelihoods(TritTeller):
     """Measures; `likelihoods` (B, M, h, w) are those of the trits so far, by the coder's tables."""
 
-    def __init__(self, model: TritPlanes, scales: Tensor, means: Tensor, y: Tensor) -> None:
-        super().__init__(model, scales, means, y)
+    def __init__(self, model: TritPlanes, scales: Tensor, means: Tensor, y: Tensor, gains: Tensor) -> None:
+        super().__init__(model, scales, means, y, gains)
         self.likelihoods = torch.ones_like(y)
         shares = np.diff(model.tables.cdf[:, :5].astype(np.float32)) / 2**16
         self._shares = torch.from_numpy(shares).to(y.device)

@@ -112,9 +112,7 @@ class Progressive(LevelCodec):
     def forward_levels(self, x: Tensor) -> list[dict[str, Any]]:
         bits, x_hats = zip(*self.iterations(x))
         found = self.likelihoods(bits)
-        return [
-            {"x_hat": x_hat, "likelihoods": {"y": torch.cat(found[: t + 1], 1)}} for t, x_hat in enumerate(x_hats)
-        ]
+        return [{"x_hat": x_hat, "likelihoods": {"y": torch.cat(found[: t + 1], 1)}} for t, x_hat in enumerate(x_hats)]
 
     def compress_levels(self, x: Tensor) -> Iterator[list[bytes]]:
         state = self.context.begin(1, (x.shape[2] // 16, x.shape[3] // 16))

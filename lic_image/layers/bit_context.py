@@ -9,7 +9,7 @@ left of it, line after line, and from a state of earlier iterations. Two phases 
 2021) stand for the lines here: they decode in two steps. Everything is exact in evaluation (`common.entropy.exact`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class BitContext(nn.Module):
         nn.init.zeros_(self.leave[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.leave[-1].bias)  # type: ignore[arg-type]
 
-    def begin(self, batch: int, size: tuple[int, int]) -> Tensor:
+    def begin(self, batch: int, size: Sequence[int]) -> Tensor:
         """The state of no bits, (B, width, *size)."""
         return self.iteration.new_zeros(batch, self.width, *size)
 
@@ -50,7 +50,7 @@ class BitContext(nn.Module):
 
         `visit` is called with logits (B, bits, h, w) and positions, bool (h, w), and gives bits there.
         """
-        even, odd = phases(*state.shape[-2:], 2, state.device)
+        even, odd = phases(state.shape[2], state.shape[3], 2, state.device)
         logits, h = self.first(state, iteration)
         done = visit(logits, even) * even
         done = done + visit(self.second(h, done), odd) * odd

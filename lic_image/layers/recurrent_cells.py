@@ -95,9 +95,7 @@ class AssociativeLSTM(_Cell):
 
     order: Tensor
 
-    def __init__(
-        self, inputs: int, channels: int, stride: int = 1, hidden_kernel: int = 1, copies: int = 3
-    ) -> None:
+    def __init__(self, inputs: int, channels: int, stride: int = 1, hidden_kernel: int = 1, copies: int = 3) -> None:
         if channels % 2:
             raise LicError(f"an associative LSTM has an even number of channels, not {channels}: half are imaginary.")
         super().__init__(inputs, channels, 3 * channels // 2 + 3 * channels, stride, hidden_kernel)
