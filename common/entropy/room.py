@@ -30,8 +30,12 @@ def check_room(tables: rans.Tables, size: Sequence[int], stream: int, short: boo
     likeliest = np.where(inside, np.diff(tables.cdf), 1).max(1)
     if short:
         likeliest = np.where(likeliest > _HALF, 2 * _HALF, likeliest)
-    least = np.maximum(16 - np.log2(likeliest) - _ROUNDING, 0).sum()
-    if prod(size) * least > 8 * stream + _STATE:
+    check_count(prod(size), np.maximum(16 - np.log2(likeliest) - _ROUNDING, 0).sum(), stream)
+
+
+def check_count(symbols: int, least: float, stream: int) -> None:
+    """Raises `StreamError` if a stream of so many bytes cannot hold so many symbols of `least` bits or more each."""
+    if symbols * least > 8 * stream + _STATE:
         raise StreamError(
             f"The file claims more than its {stream} bytes can hold: it is damaged, or was written by another model."
         )

@@ -35,7 +35,7 @@ class RawTables(NamedTuple):
     offset: np.ndarray
 
 
-def _quantised(pmf: np.ndarray, below: np.ndarray, above: np.ndarray, tail: np.ndarray) -> RawTables:
+def quantised(pmf: np.ndarray, below: np.ndarray, above: np.ndarray, tail: np.ndarray) -> RawTables:
     """Probabilities pmf (T, L) of below + 1 + above symbols, and of all others (T,), to 16-bit tables."""
     length = below + above + 3  # the symbols, the escape, and the end
     cdf = np.zeros((len(pmf), pmf.shape[1] + 2), dtype=np.int32)
@@ -53,7 +53,7 @@ def gaussian_tables(scales: tuple[float, ...], tail_mass: float) -> RawTables:
     below = np.minimum(np.ceil(sigma[:, 0] * -ndtri(tail_mass / 2)), _MAX_REACH).astype(np.int64)
     distance = np.abs(np.arange(2 * below.max() + 1) - below[:, None])
     lower = ndtr((-0.5 - distance) / sigma)
-    return _quantised(ndtr((0.5 - distance) / sigma) - lower, below, below, 2 * lower[:, 0])
+    return quantised(ndtr((0.5 - distance) / sigma) - lower, below, below, 2 * lower[:, 0])
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def bottleneck_tables(model: peer.EntropyBottleneck) -> RawTables:
     pmf, lower, upper = exact._likelihood(samples)
     last = upper[:, 0].gather(1, (below + above)[:, None])[:, 0]
     tail = torch.sigmoid(lower[:, 0, 0]) + torch.sigmoid(-last)
-    return _quantised(pmf[:, 0].numpy(), below.numpy(), above.numpy(), tail.numpy())
+    return quantised(pmf[:, 0].numpy(), below.numpy(), above.numpy(), tail.numpy())
 
 
 class TableModel(EntropyModel):
