@@ -4,11 +4,14 @@
     compress      [[the bytes of the file]]
     decompress    the pixels of the file
 
-It is made to be the inner codec of `enveloped`, and has nothing to learn by itself. Pixels are those that the library
+It is made to be the inner codec of `enveloped`, and has nothing to learn by itself. Its quality is its operating point:
+`lic compress --quality Q`, and a curve by protocol=image_levels. Pixels are those that the library
 decodes, of whatever version is installed: two versions of libjpeg may differ by a level. Nothing in a `.lic` file
 depends on them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from compressai.models import CompressionModel
 from torch import Tensor, nn
 
 from common.baselines.codecs import CODECS, Codec
+from common.capabilities import Setting
 from common.coding.codec_files import to_picture
 from common.errors import LicError, StreamError
 from common.randomness import rand_for_batch
@@ -28,7 +32,7 @@ NAMES = ("jpeg", "jpeg444", "webp", "avif", "jpegxl")  # whose qualities go from
 class Classical(CompressionModel):
     """Args:
         name: one of `NAMES`, as `lic bench --codecs` has them.
-        quality: of the codec, in evaluation and in files.
+        quality: of the codec, in evaluation and in files, if no other is asked for.
         trained_qualities: least and most; in training each picture gets one between them by chance. None: `quality`.
         gradient: what stands for the gradient of its pixels, see `envelope.stand_in`.
 
@@ -53,8 +57,18 @@ class Classical(CompressionModel):
         ends = (quality, *self.trained_qualities)
         if not all(isinstance(end, int) and 1 <= end <= 100 for end in ends) or ends[1] > ends[2]:
             raise LicError(f"qualities of {name} are whole numbers from 1 to 100, the least first, not {ends}.")
+        self.setting = Setting("quality", 1, 100, quality, tuple(range(ends[1], ends[2] + 1, 10)))
         self.gradient: stand_in.Gradient = gradient
         self.place = nn.Parameter(torch.zeros(()), requires_grad=False)  # tells the device: it has no other parameter
+
+    @contextmanager
+    def at(self, value: int) -> Iterator[None]:
+        """Inside, it codes at the quality `value`, and decodes what was coded so."""
+        own, self.quality = self.quality, value
+        try:
+            yield
+        finally:
+            self.quality = own
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         """As of every codec, and "quality": (B,) in 0 to 1."""

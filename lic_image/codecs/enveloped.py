@@ -3,9 +3,9 @@
     x ── pre ── picture ── inner codec ── decoded ── post ── x_hat
           └── hints ─ round ─ hints' ────────────────┘            p(hints): an entropy bottleneck
 
-The inner codec is any image codec: one of ours, with its likelihoods and streams, or a classical one, with its file as one
-stream (`classical`). `lic_image.envelope` has what may stand before it and behind it. The file holds the inner codec's
-streams and then, if there are hints, theirs.
+The inner codec is any image codec: one of ours, with its likelihoods and streams, or a classical one, with its file as
+one stream (`classical`). Its operating points, if it has several, are those of the whole. `lic_image.envelope` has what
+may stand before it and behind it. The file holds the inner codec's streams and then, if there are hints, theirs.
 """
 
 import math
@@ -15,7 +15,7 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
-from common.capabilities import StartsFromData
+from common.capabilities import Adjustable, StartsFromData
 from common.entropy import exact
 from common.entropy.models import EntropyBottleneck
 from common.errors import LicError, StreamError
@@ -48,6 +48,8 @@ class Enveloped(CompressionModel):
         channels, step = self.pre.hint_channels, self.pre.hint_step
         self.hints = EntropyBottleneck(channels) if channels else None
         self.downsampling = math.lcm(self.pre.factor * self.inner.downsampling, step)
+        if isinstance(self.inner, Adjustable):  # so is what is built around it
+            self.setting, self.at = self.inner.setting, self.inner.at
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         sent = self.pre(x)
@@ -96,7 +98,7 @@ class Enveloped(CompressionModel):
         return jpeg and self.inner.file_codec.name != "jpegxl" and isinstance(self.pre, Whole) and learned
 
     def restore(self, x: Tensor, quality: float) -> Tensor:
-        """A decoded JPEG (B, 3, H, W) in [0, 1], sides multiples of 16, of a quality from 1 to 100 -> without artefacts."""
+        """A decoded JPEG (B, 3, H, W) in [0, 1], sides even, of a quality from 1 to 100 -> without artefacts."""
         return self.post(Decoded(x, None, torch.full((len(x),), quality / 100, device=x.device))).clamp(0, 1)
 
 
@@ -111,8 +113,8 @@ def check_fit(inner: CompressionModel, pre: Any, post: Any) -> None:
         )
     if post.takes_hints != pre.hint_channels:
         raise LicError(
-            f"the pre sends hints of {pre.hint_channels} channels and the post takes {post.takes_hints}: pre=holes goes "
-            "with post=inpaint, pre=luma with post=colourise."
+            f"the pre sends hints of {pre.hint_channels} channels and the post takes {post.takes_hints}: pre=holes "
+            "goes with post=inpaint, pre=luma with post=colourise."
         )
     if getattr(post, "knows_quality", False) and not isinstance(inner, Classical):
         raise LicError("the post is to know the quality of a classical codec, and the inner codec is none.")

@@ -4,9 +4,8 @@
     └── those blocks as one colour each ─ codec ─ picture ─ filled ─ network ─ x_hat
 
 A block is filled by blending the lines of pixels on its four sides; those that so come within a given error are left
-out. No two of them are side by side, so that the lines are always there. The survey's section 2.2.9 has
-networks that paint (C. Dave et al.'s and others'); that the choice is the encoder's, by a fill without a network, is ours:
-so the mask does not depend on what the network has learned, and costs about a hundredth of a bit a pixel.
+out. No two of them are side by side, so that the lines are always there. That the encoder chooses by a fill without a
+network is ours: so the mask does not depend on what the network has learned. It costs at most a bit for every block.
 """
 
 import torch

@@ -22,8 +22,8 @@ _RED, _BLUE = 0.299, 0.114
 
 class Luma(nn.Module):
     """Args:
-        hint_step: pixels on a side of a block whose mean chroma is sent; 0 sends no colours.
-        step: what chroma is rounded by, in levels of 255.
+    hint_step: pixels on a side of a block whose mean chroma is sent; 0 sends no colours.
+    step: what chroma is rounded by, in levels of 255.
     """
 
     factor = 1
@@ -44,8 +44,8 @@ class Luma(nn.Module):
 
 class Colourise(nn.Module):
     """Args:
-        hint_step, step: those of the `Luma` that made the hints.
-        N, blocks, knows_quality: as of `Restore`.
+    hint_step, step: those of the `Luma` that made the hints.
+    N, blocks, knows_quality: as of `Restore`.
     """
 
     factor = 1

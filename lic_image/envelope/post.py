@@ -1,8 +1,8 @@
 """What is made of a decoded picture of its own size: nothing, a refinement block, or the removal of artefacts.
 
-A refinement block (`refinement=`: `layers.post_filter`, `layers.decoded_refinement`) stands at the end of the g_s of one
-of our codecs, and is a part of that. A post stands behind any codec, a classical one too, and may know its quality and
-hints. `Refined` puts the one in the other's place.
+A refinement block (`refinement=`: `layers.post_filter`, `layers.decoded_refinement`) stands at the end of the g_s of
+one of our codecs, and is a part of that. A post stands behind any codec, a classical one too, and may know its quality
+and hints. `Refined` puts the one in the other's place.
 """
 
 from collections.abc import Callable

@@ -36,9 +36,9 @@ class Compact(nn.Module):
         x ─ conv3 3→N ─ ReLU ─ conv3 s2 N→N ─ ReLU ─ conv3 N→3 ─(+)─ picture
         └────────────────── bicubic ÷ 2 ──────────────────────┘
 
-    F. Jiang, W. Tao, S. Liu, J. Ren, X. Guo, D. Zhao: "An end-to-end compression framework based on convolutional neural
-    networks", IEEE TCSVT 2017: three convolutions, N = 64. That what is learned is added to the bicubic picture, and
-    starts at 0, is ours: it saves short runs the steps in which the layers find a picture at all.
+    F. Jiang, W. Tao, S. Liu, J. Ren, X. Guo, D. Zhao: "An end-to-end compression framework based on convolutional
+    neural networks", IEEE TCSVT 2017: three convolutions, N = 64. That what is learned is added to the bicubic picture,
+    and starts at 0, is ours: it saves short runs the steps in which the layers find a picture at all.
     """
 
     factor = 2

@@ -1,7 +1,7 @@
 """Super-resolution: a picture that was coded small is made large again.
 
-    decoded (B, 3, h, w) ─┬─ bicubic, learned on ─────(+)─ x_hat (B, 3, factor·h, factor·w)
-                          └─ residual blocks ──────────┘
+decoded (B, 3, h, w) ─┬─ bicubic, learned on ─────(+)─ x_hat (B, 3, factor·h, factor·w)
+                      └─ residual blocks ──────────┘
 """
 
 import torch

@@ -4,17 +4,16 @@ Pixels. "identity": the gradient of the decoded picture is handed on to the pict
 "dct": it goes through a differentiable JPEG with the tables of the quality (kornia's; C. Reich et al., "Differentiable
 JPEG: the devil is in the details", WACV 2024), which knows that a small coefficient is lost and a large one is not.
 
-Bits. A codec of blocks spends on a coefficient c of an orthonormal 8x8 DCT about log2(1 + (c / Δ)²) / 2 bits, where Δ is
-its step. Δ is that of JPEG's luma at the quality, about (`step`), for every codec. The sum is scaled to the bits of the
-real file, for each picture: the value is the file's, and only the gradient is an estimate. Before it is scaled, the
-correlation of its logarithm with that of the bits of 40 photographs' crops of 256x256 is 0.92 (JPEG at quality 10), 0.97
-(JPEG 60, AVIF 30) and 0.98 (WebP 30).
+Bits. A codec of blocks spends on a coefficient c of an orthonormal 8x8 DCT about log2(1 + (c / Δ)²) / 2 bits, where Δ
+is its step. Δ is that of JPEG's luma at the quality, about (`step`), for every codec. The sum is scaled to the bits of
+the real file, for each picture: the value is the file's, and only the gradient is an estimate. Before it is scaled, the
+correlation of its logarithm with that of the bits of 40 photographs' crops of 256x256 is 0.92 (JPEG at quality 10),
+0.97 (JPEG 60, AVIF 30) and 0.98 (WebP 30).
 """
 
 from typing import Literal
 
 import torch
-from kornia.enhance import jpeg_codec_differentiable
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,7 +28,11 @@ def pixels(x: Tensor, decoded: Tensor, qualities: Tensor, gradient: Gradient) ->
     """The values of `decoded`, with a gradient for `x`; both (B, 3, H, W) in [0, 1], qualities (B,) from 1 to 100."""
     if not x.requires_grad:
         return decoded
-    known = x.clamp(0, 1) if gradient == "identity" else jpeg_codec_differentiable(x.clamp(0, 1), qualities)
+    known = x.clamp(0, 1)
+    if gradient == "dct":
+        from kornia.enhance import jpeg_codec_differentiable  # takes seconds to import, and files do without
+
+        known = jpeg_codec_differentiable(known, qualities)
     return known + (decoded - known).detach()
 
 
