@@ -33,9 +33,12 @@ def psnr_luma(x_hat: Tensor, x: Tensor) -> Tensor:
 
 def psnr_b(x_hat: Tensor, x: Tensor) -> Tensor:
     """PSNR-B of luma, dB; RGB (1, 3, H, W) in 0 to 1. Blocks begin at the upper left corner."""
-    decoded = matlab_luma(x_hat)
-    mse = (decoded - matlab_luma(x)).square().mean()
-    return 10 * torch.log10(255**2 / (mse + blocking_effect(decoded[0])))
+    return psnr_b_of_plane(matlab_luma(x_hat)[0], matlab_luma(x)[0])
+
+
+def psnr_b_of_plane(decoded: Tensor, original: Tensor) -> Tensor:
+    """PSNR-B, dB, of planes (H, W) in levels of 255."""
+    return 10 * torch.log10(255**2 / ((decoded - original).square().mean() + blocking_effect(decoded)))
 
 
 def blocking_effect(luma: Tensor) -> Tensor:
