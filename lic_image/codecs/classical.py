@@ -7,9 +7,10 @@
 It is made to be the inner codec of `enveloped`, and has nothing to learn by itself. Its quality is its operating point:
 `lic compress --quality Q`, and a curve by protocol=image_levels. Pixels are those that the library
 decodes, of whatever version is installed: two versions of libjpeg may differ by a level. Nothing in a `.lic` file
-depends on them.
+depends on them: its checksum of the symbols is over the bytes of this stream.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,11 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 from compressai.models import CompressionModel
+from PIL import Image
 from torch import Tensor, nn
 
-from common.baselines.codecs import CODECS, Codec
+from common.baselines.codecs import CODECS, Codec, PillowCodec
+from common.baselines.hevc import SIZE
 from common.capabilities import Setting
 from common.coding.codec_files import to_picture
+from common.entropy.streams import note_foreign
 from common.errors import LicError, StreamError
 from common.randomness import rand_for_batch
 from lic_image.envelope import stand_in
@@ -87,11 +91,15 @@ class Classical(CompressionModel):
     def compress(self, x: Tensor) -> dict[str, Any]:
         step = self.downsampling
         files = [self._write(picture, self.quality) for picture in x]
+        for file in files:
+            note_foreign(file, decoded=False)
         return {"strings": [files], "shape": (x.shape[2] // step, x.shape[3] // step)}
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         if len(strings) != 1:
             raise StreamError(f"a picture holds {len(strings)} streams, where {self.file_codec.title} writes 1.")
+        for file in strings[0]:
+            note_foreign(file, decoded=True)
         size = (shape[0] * self.downsampling, shape[1] * self.downsampling)
         x_hat = torch.cat([self._read(file, size) for file in strings[0]]).to(self.place.device)
         return {"x_hat": x_hat, "quality": torch.full((len(x_hat),), self.quality / 100, device=x_hat.device)}
@@ -112,13 +120,23 @@ class Classical(CompressionModel):
     def _read(self, file: bytes, size: Any) -> Tensor:
         """The file's picture, (1, 3, *size) in [0, 1]; raises `StreamError` for any other file."""
         try:
-            rgb = self.file_codec.decode(file)
+            found = told_size(self.file_codec, file)
+            rgb = self.file_codec.decode(file) if found == tuple(size) else None
         except Exception as error:  # Pillow's plugins and ffmpeg raise all kinds on damaged files
             raise StreamError(f"the {self.file_codec.title} stream is damaged ({error}).") from error
-        if rgb.shape[:2] != tuple(size):
-            found, wanted = (f"{width}x{height}" for height, width in (rgb.shape[:2], size))
-            raise StreamError(f"the {self.file_codec.title} stream is of {found} pixels, not {wanted}.")
+        if rgb is None:
+            told, wanted = (f"{width}x{height}" for height, width in (found, size))
+            raise StreamError(f"the {self.file_codec.title} stream is of {told} pixels, not {wanted}.")
         return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255
+
+
+def told_size(codec: Codec, file: bytes) -> tuple[int, int]:
+    """Height and width by the header of a file, before memory is asked for; raises whatever a damaged one leads to."""
+    if isinstance(codec, PillowCodec):
+        with Image.open(io.BytesIO(file), formats=[codec.file_format]) as picture:
+            return picture.height, picture.width
+    width, height = SIZE.unpack_from(file)
+    return height, width
 
 
 def usable(name: str) -> Codec:

@@ -33,7 +33,7 @@ class Refined(nn.Module):
     def __init__(self, block: Callable[[], nn.Module] | None) -> None:
         super().__init__()
         if block is None:
-            raise LicError("post=refinement needs a block: choose one by refinement=postfilter or refinement=nonlocal.")
+            raise LicError("post=refinement needs a block: choose one by refinement@post_refinement=postfilter.")
         self.block = block()
 
     def forward(self, decoded: Decoded) -> Tensor:

@@ -125,6 +125,15 @@ def test_damage_is_a_stream_error_and_nothing_else(name: str) -> None:
     assert ended > 15
 
 
+def test_a_jpeg_in_place_of_the_one_that_was_written_is_found() -> None:
+    """It is as large and whole, and the container's checks are made anew; but for its symbols'."""
+    files, rgb = ImageFiles(livened("jpeg, restore"), "test"), textured(40, 50)
+    packet, other = (unpack(files.encode(each)) for each in (rgb, rgb[::-1].copy()))
+    swapped = packet.levels[0]._replace(streams=other.levels[0].streams)
+    with pytest.raises(StreamError, match="not the ones that were written"):
+        files.decode(pack(packet.header, [swapped]))
+
+
 def test_the_quality_is_an_operating_point_of_the_file() -> None:
     codec = livened("jpeg, restore")
     assert isinstance(codec, Adjustable) and codec.setting.curve == (10, 20, 30, 40, 50, 60)
