@@ -28,6 +28,7 @@ from common.metrics.image import ms_ssim, psnr, rate
 from common.metrics.own import Given, OwnMetrics, checked, described, means, measured
 from common.metrics.regions import IN_RESULTS, psnr_inside_and_outside
 from common.results.points import Evaluation, aggregate, finite
+from lic_image.codecs.classical import programs
 from lic_image.data import Photographs
 from lic_image.distortions.contract import Distortion
 from lic_image.figures import attention_picture, bit_picture, refinement_picture
@@ -90,7 +91,7 @@ class ImageProtocol:
         qualities = dict.fromkeys(record.get("quality") for record in records)
         own = {**self.metrics, **(IN_RESULTS if data.roi else {})}
         points = [point([r for r in records if r.get("quality") == q], own, q) for q in qualities]
-        details = {**described(own), "gmacs": gmacs(codec), "images": records}
+        details = {**described(own), "gmacs": gmacs(codec), **programs(codec), "images": records}
         return Evaluation(points, details, timing)
 
     def check(self, files: ImageFiles) -> None:

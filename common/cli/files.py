@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--checkpoint", type=Path, required=True, metavar="RUN", help=run_help)
     one.add_argument("--background", metavar="COLOUR", help="what transparent pixels are put on, e.g. white, '#202020'")
     rate = one.add_argument_group("of an image codec of several rates, one of")
-    rate.add_argument("--quality", type=float, metavar="Q", help="0 to 100, for a codec of rate=gains or rate=step")
+    of_quality = "0 to 100, for a codec of rate=gains or rate=step; 1 to 100, of the classical codec within enveloped"
+    rate.add_argument("--quality", type=float, metavar="Q", help=of_quality)
     rate.add_argument(
         "--max-error", type=int, metavar="E", help="no channel of a pixel is off by more, for a near-lossless codec"
     )

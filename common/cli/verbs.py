@@ -15,6 +15,7 @@ VERBS = {
     "eval": ("common.engine.evaluate", "evaluate a finished run or a weights file (a Hydra application)"),
     "compress": ("common.cli.files", "code a picture or a clip into a .lic file"),
     "decompress": ("common.cli.files", "decode a .lic file into a picture or a clip"),
+    "restore": ("lic_image.restore", "remove the artefacts of a JPEG"),
     "flow": ("lic_flow.files", "estimate the optical flow between two pictures"),
     "info": ("common.cli.files", "say what a .lic file or a run folder holds"),
     "sweep": ("common.cli.sweep", "see how the points of a sweep stand, wherever they run; retry what failed"),

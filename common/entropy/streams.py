@@ -57,6 +57,13 @@ def symbol_checksum() -> Iterator[Checksum]:
         _checksum.reset(token)
 
 
+def note_foreign(stream: bytes, decoded: bool) -> None:
+    """Fold a stream into the checksum that is a file of another format, such as JPEG: its bytes are its symbols."""
+    checksum = _checksum.get()
+    if checksum is not None:
+        (checksum.add_decoded if decoded else checksum.add_encoded)(zlib.crc32(stream))
+
+
 def crc(symbols: np.ndarray, value: int = 0) -> int:
     """The CRC-32 of int32 symbols that come behind others whose CRC-32 is `value`."""
     return zlib.crc32(np.ascontiguousarray(symbols, dtype="<i4").data, value)

@@ -15,7 +15,10 @@ from common.cli.completion import nested_options
         ("lic train trainer=d", {"trainer=ddp", "trainer=ddp_cpu"}),
         ("lic train model=image/mean", {"model=image/mean_hyperprior"}),
         ("lic train ablation/ofmc_gop=uni", {f"ablation/ofmc_gop=uni_{gop}" for gop in (10, 13, 20)}),
-        ("lic eval protocol=", {f"protocol={name}" for name in ("dcvc_ip32", "dvc_gop", "flow", "image")}),
+        (
+            "lic eval protocol=",
+            {f"protocol={name}" for name in ("dcvc_ip32", "dvc_gop", "flow", "image", "image_levels")},
+        ),
         ("lic compress --b", {"--background"}),
         ("lic compress pho", set()),  # the shell's names of files
         ("lic flow --show --che", {"--checkpoint"}),

@@ -1,0 +1,67 @@
+"""The groups pre, inner and post: what fits together is built, and takes a step."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from support import compose, options
+
+from lic_image.codecs.adjacent import Adjacent
+from lic_image.envelope.post import Refined
+from lic_image.layers.decoded_refinement import DecodedRefinement
+
+FITTING = {
+    "none": None,
+    "downscale": "super_resolution",
+    "compact": "super_resolution",
+    "luma": "colourise",
+    "holes": "inpaint",
+}
+OF_ITS_SIZE = ["arcnn", "green_guided", "refinement", "restore"]
+
+
+@pytest.mark.parametrize("size", options("size"))
+@pytest.mark.parametrize("inner", options("inner"))
+def test_every_inner_codec_is_built_into_everything(inner: str, size: str) -> None:
+    assert {*FITTING} == {*options("pre")} and {*OF_ITS_SIZE, "none", *FITTING.values()} - {None} == {*options("post")}
+    pairs = [(pre, post) for pre, own in FITTING.items() for post in ([own] if own else OF_ITS_SIZE)]
+    for pre, post in pairs:
+        cfg = compose("model=image/enveloped", f"pre={pre}", f"inner={inner}", f"post={post}", f"size={size}")
+        codec = instantiate(cfg.model.codec)
+        assert codec.downsampling % 16 == 0
+        knows = getattr(codec.post, "knows_quality", None)
+        assert knows is None or knows == (inner != "mean_hyperprior")
+
+
+@pytest.mark.parametrize("pre", options("pre"))
+def test_a_step_of_every_pre(pre: str) -> None:
+    post = FITTING[pre] or "restore"
+    codec = instantiate(compose("model=image/enveloped", f"pre={pre}", f"post={post}", "size=tiny").model.codec)
+    out = codec(torch.rand(2, 3, 64, 64))
+    (out["x_hat"].square().sum() - sum(p.log2().sum() for p in out["likelihoods"].values())).backward()
+    assert codec.post.change.tail[0].weight.grad.abs().sum() > 0
+
+
+def test_any_codec_of_ours_with_its_blocks_may_be_inside() -> None:
+    inside = ["inner=mean_hyperprior", "model/image@inner_image=adjacent"]
+    codec = instantiate(compose("model=image/enveloped", *inside, "size=tiny").model.codec)
+    assert isinstance(codec.inner, Adjacent)
+    assert hasattr(codec.inner.g_a, "attention")
+
+
+def test_a_refinement_block_may_stand_behind() -> None:
+    cfg = compose("model=image/enveloped", "post=refinement", "refinement@post_refinement=nonlocal", "size=tiny")
+    post = instantiate(cfg.model.codec).post
+    assert isinstance(post, Refined) and isinstance(post.block, DecodedRefinement)
+
+
+def test_what_does_not_fit_is_said_before_training(lic, photographs: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    for wrong, sentence in (
+        (["pre=downscale"], "a pre of factor 2"),
+        (["pre=holes"], "pre=holes goes with post=inpaint"),
+        (["post=none"], "nothing here learns"),
+        (["inner.codec.quality=0"], "1 to 100"),
+    ):
+        assert lic("train", "model=image/enveloped", *wrong, "debug=step") == 2
+        assert sentence in capsys.readouterr().out
