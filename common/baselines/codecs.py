@@ -1,4 +1,4 @@
-"""JPEG, JPEG 2000, WebP and AVIF through Pillow; all codecs of photographs, and which of them this machine has.
+"""JPEG, JPEG 2000, WebP, AVIF and PNG through Pillow; all codecs of photographs, and which of them this machine has.
 
 Each codec is set to serve the metric it is judged by: where an encoder would trade PSNR for its own model of
 looks, and can be told not to, it is. All of them work in one thread, so that pictures can be encoded side by
@@ -15,7 +15,7 @@ import PIL
 from PIL import Image, features
 
 from common.baselines.hevc import HevcIntra
-from common.baselines.program_pictures import JPEG_XL, VVC_INTRA
+from common.baselines.program_pictures import JPEG_XL, JPEG_XL_LOSSLESS, VVC_INTRA
 
 
 class Codec(Protocol):
@@ -29,7 +29,7 @@ class Codec(Protocol):
         version: the library and its version; a change of it makes a measured curve out of date.
         settings: in words, for the results file.
         command: what encodes a picture so, with Q for the quality.
-        slow: whether it is measured only where it is named.
+        by_name: whether it is measured only where it is named: what is slow, and what is lossless.
     """
 
     @property
@@ -47,7 +47,7 @@ class Codec(Protocol):
     @property
     def command(self) -> str: ...
     @property
-    def slow(self) -> bool: ...
+    def by_name(self) -> bool: ...
 
     def missing(self) -> str | None:
         """Why it cannot be used here, in a sentence; None when it can."""
@@ -70,7 +70,7 @@ class PillowCodec:
     qualities: tuple[int, ...]
     settings: str
     options: Callable[[int | str], Mapping[str, Any]]
-    slow: bool = False
+    by_name: bool = False
 
     @property
     def encoder(self) -> str:
@@ -174,6 +174,38 @@ CODECS: tuple[Codec, ...] = (
     HevcIntra(),
     JPEG_XL,
     VVC_INTRA,
+    PillowCodec(
+        "png",
+        "PNG",
+        "PNG",
+        "zlib",
+        (9,),
+        "lossless; filters chosen line by line; the quality is zlib's level",
+        lambda level: {"compress_level": level},
+        by_name=True,
+    ),
+    PillowCodec(
+        "webp_lossless",
+        "WebP lossless",
+        "WEBP",
+        "webp",
+        (100,),
+        "lossless, method 6 (slowest); the quality is the effort, 100 the most",
+        lambda effort: {"lossless": True, "quality": effort, "method": 6},
+        by_name=True,
+    ),
+    # The compression ratio 1 is no limit: every bit plane is written.
+    PillowCodec(
+        "jpeg2000_lossless",
+        "JPEG 2000 lossless",
+        "JPEG2000",
+        "jpg_2000",
+        (1,),
+        "lossless: reversible 5/3 wavelet and colour transform, one layer",
+        lambda ratio: {"quality_mode": "rates", "quality_layers": [ratio], "irreversible": False, "mct": 1},
+        by_name=True,
+    ),
+    JPEG_XL_LOSSLESS,
 )
 
 

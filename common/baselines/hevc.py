@@ -31,7 +31,7 @@ class HevcIntra:
     settings: str = "libx265 preset slow, tune psnr, YCbCr 4:4:4, 8 bit; the quality is qp; Annex B stream"
 
     encoder: str = "libx265"
-    slow: bool = False
+    by_name: bool = False
 
     @property
     def version(self) -> str:

@@ -4,7 +4,7 @@ Seconds include the start of the program, about 0.1 s.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class ProgramPicture:
     """An encoder of ffmpeg for still pictures. The file is its stream, after 4 bytes with the picture's size.
 
     Attributes:
-        name, title, qualities, settings, slow: as of every codec.
+        name, title, qualities, settings, by_name: as of every codec.
         encoder: ffmpeg's name.
         options: the encoder's, by quality.
         container: ffmpeg's name of what the stream is written as, and read as.
@@ -34,7 +34,7 @@ class ProgramPicture:
     container: tuple[str, str]
     to_codec: str
     from_codec: str
-    slow: bool = False
+    by_name: bool = False
 
     @property
     def version(self) -> str:
@@ -87,6 +87,16 @@ JPEG_XL = ProgramPicture(
     "format=rgb24",
 )
 
+JPEG_XL_LOSSLESS = replace(
+    JPEG_XL,
+    name="jpegxl_lossless",
+    title="JPEG XL lossless",
+    qualities=(7,),
+    settings="libjxl, distance 0, which is lossless; the quality is the effort",
+    options=lambda effort: {"distance": "0", "effort": str(effort), "frames:v": "1"},
+    by_name=True,
+)
+
 # VVenC has 4:2:0 alone. Chroma is scaled with spline36 both ways, the best of zscale's filters on Kodak: without any
 # codec between, PSNR over RGB ends at about 46 dB.
 _MATRIX = "range=full:filter=spline36"
@@ -100,5 +110,5 @@ VVC_INTRA = ProgramPicture(
     ("vvc", "vvc"),
     f"format=gbrp,zscale=matrixin=gbr:rangein=full:matrix=709:{_MATRIX},format=yuv420p10le",
     f"zscale=matrixin=709:rangein=full:matrix=gbr:{_MATRIX},format=gbrp",
-    slow=True,
+    by_name=True,
 )

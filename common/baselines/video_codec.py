@@ -53,7 +53,7 @@ class VideoCodec(ABC):
         options: the encoder's, by (quality, gop).
         bitstream_filter: what is taken out of the stream, as ffmpeg's `-bsf`.
         headers_apart: whether parameter sets are kept beside the packets, not in them.
-        slow: whether it is measured only where it is named.
+        by_name: whether it is measured only where it is named.
     """
 
     name: str
@@ -65,7 +65,7 @@ class VideoCodec(ABC):
     options: Callable[[Setting, Setting], Mapping[str, str]]
     bitstream_filter: str | None = None
     headers_apart: bool = True
-    slow: bool = False
+    by_name: bool = False
 
     @property
     @abstractmethod

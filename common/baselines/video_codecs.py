@@ -137,7 +137,7 @@ CODECS: tuple[VideoCodec, ...] = (
         "libdav1d",
         lambda crf, gop: {"cpu-used": "6", "crf": str(crf), "b:v": "0", "keyint_min": str(gop)},
         headers_apart=False,
-        slow=True,
+        by_name=True,
     ),
     # 8-bit frames become 10-bit ones by a factor of 4, as the encoder takes no others.
     ProgramCodec(
@@ -154,7 +154,7 @@ CODECS: tuple[VideoCodec, ...] = (
             "qpa": "0",
             "vvenc-params": _low_delay(gop),
         },
-        slow=True,
+        by_name=True,
     ),
 )
 

@@ -22,7 +22,7 @@ class Named(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def slow(self) -> bool: ...
+    def by_name(self) -> bool: ...
 
 
 Codec = TypeVar("Codec", bound=Named)
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     titles, clip_titles = ([codec.title for codec in module.CODECS] for module in (codecs, video_codecs))
     names, clip_names = (", ".join(codec.name for codec in module.CODECS) for module in (codecs, video_codecs))
     every: list[Named] = [*codecs.CODECS, *video_codecs.CODECS]
-    slow = ", ".join(dict.fromkeys(codec.name for codec in every if codec.slow))
+    apart = ", ".join(dict.fromkeys(codec.name for codec in every if codec.by_name))
     protocols = "\n".join(f"  {name:<10} {conditions}" for name, conditions in video_protocols().items())
     parser = argparse.ArgumentParser(
         "lic bench",
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--codecs",
         metavar="NAME,…",
-        help=f"{names}; of clips {clip_names} (default: all that work here but the slow ones, {slow})",
+        help=f"{names}; of clips {clip_names} (default: all that work here but slow and lossless ones: {apart})",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the curves go (default: bench/NAME)")
     parser.add_argument("--name", help="what to call the set of pictures or clips (default: the first folder's name)")
@@ -221,9 +221,10 @@ def _chosen(
     if wanted is None:
         for reason in missing.values():
             console.print(f"Left out: {reason}", highlight=False, markup=False)
-        if slow := [name for name, codec in works.items() if codec.slow]:
-            console.print(f"Left out, as they are slow: {', '.join(slow)}. Name them with --codecs.", highlight=False)
-        return [codec for codec in works.values() if not codec.slow]
+        if apart := [name for name, codec in works.items() if codec.by_name]:
+            said = f"Left out, as they are slow or lossless: {', '.join(apart)}. Name them with --codecs."
+            console.print(said, highlight=False)
+        return [codec for codec in works.values() if not codec.by_name]
     for name in wanted.split(","):
         if name not in works:
             raise LicError(missing.get(name, f"There is no codec {name!r}: choose from {', '.join(works)}."))

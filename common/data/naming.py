@@ -109,5 +109,5 @@ def _key(name: str) -> str:
 
 def picture_name(record: Mapping[str, Any]) -> str:
     """What a run calls its pictures of a photograph; of a network of many rates, with the operating point."""
-    name, quality = str(record["file"]), record.get("quality")
+    name, quality = recorded_name(str(record["file"])), record.get("quality")
     return name if quality is None else f"{name}@{quality:g}"

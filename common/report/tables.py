@@ -1,5 +1,6 @@
 """Tables of points, and cells of BD-rates: rows of text, for a terminal, Markdown, LaTeX and HTML."""
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -36,30 +37,33 @@ def points_table(curves: Sequence[Curve], title: str = POINTS) -> Table:
     """One row per point: λ or quality, number of seeds, bpp from the files, estimated bpp, PSNR, MS-SSIM, measures of
     one's own, seconds.
 
-    Columns that no point fills are left out.
+    Columns that no point fills are left out. Where a point is lossless, bits are given per subpixel, too.
     """
-    own = own_of(curves)
-    columns = ["curve", "λ / q", "seeds", "bpp", "est. bpp", "PSNR", "MS-SSIM"]
+    own, subpixels = own_of(curves), any(point.lossless for curve in curves for point in curve.points)
+    columns = ["curve", "λ / q", "seeds", "bpp", "bits/subpixel", "est. bpp", "PSNR", "MS-SSIM"]
     columns += [*(each.axis for each in own), "enc. s", "dec. s"]
     rows: list[list[str]] = []
     breaks = set()
     for curve in curves:
         breaks.add(len(rows))
-        rows += [[curve.name if i == 0 else "", *_figures(point, own)] for i, point in enumerate(curve.points)]
+        rows += [
+            [curve.name if i == 0 else "", *_figures(point, own, subpixels)] for i, point in enumerate(curve.points)
+        ]
     kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in rows)]
     rows = [[row[i] for i in kept] for row in rows]
     notes = tuple(dict.fromkeys(curve.note for curve in curves if curve.note))
     return Table(title, [columns[i] for i in kept], rows, breaks=frozenset(breaks - {0}), notes=notes)
 
 
-def _figures(point: Point, own: Sequence[Measure]) -> list[str]:
-    extra = point.extra
+def _figures(point: Point, own: Sequence[Measure], subpixels: bool) -> list[str]:
+    extra, infinite = point.extra, math.inf if point.lossless else None
     return [
         point.setting,
         _format(extra.get("seeds"), "d"),
         f"{point.bpp:.4f}",
+        f"{point.bpp / 3:.4f}" if subpixels else "",
         _format(extra.get("bpp_estimated"), ".4f"),
-        _format(point.psnr, ".2f"),
+        _format(point.psnr if infinite is None else infinite, ".2f"),
         _format(point.quality("ms-ssim-rgb"), ".2f"),
         *(_format(extra.get(each.key), ".4f") for each in own),
         _format(extra.get("encoding_time"), ".3f"),
@@ -68,6 +72,8 @@ def _figures(point: Point, own: Sequence[Measure]) -> list[str]:
 
 
 def _format(value: Any, spec: str) -> str:
+    if value == math.inf:
+        return "∞"
     return format(value, spec) if isinstance(value, (int, float)) else ""
 
 

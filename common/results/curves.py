@@ -71,6 +71,11 @@ class Point:
         return None if self.source is None else self.source.parent / kind / f"{picture_name(part.record)}.png"
 
     @property
+    def lossless(self) -> bool:
+        """Whether every picture came back unchanged, by its largest error or MS-SSIM: PSNR is infinite, hence None."""
+        return self.psnr is None and (self.extra.get("max_error") == 0 or self.ms_ssim == 1)
+
+    @property
     def setting(self) -> str:
         """λ or the quality at which the point was made, empty where it is not said."""
         value = self.extra.get(self.setting_key)

@@ -205,10 +205,13 @@ def _never_compiled(function: Callable[..., T]) -> Callable[..., T]:
 def everywhere() -> Iterator[None]:
     """Inside, `synthesis` is exact, too: the same pixels on every machine, slowly.
 
+    It may be within another: what is synthesised counts for both.
+
     Raises:
         NotExactError: at the end, if nothing was synthesised by `synthesis`, so that pixels are those of floats.
     """
     done: list[Any] = []
+    outer = _everywhere.get()
     token = _everywhere.set(done)
     try:
         yield
@@ -219,6 +222,8 @@ def everywhere() -> Iterator[None]:
             "This codec does not say which of its networks make pixels, so that they cannot compute exactly: call its "
             "synthesis g_s, or name its networks in an attribute synthesis_networks."
         )
+    if outer is not None:
+        outer.append(True)
 
 
 def synthesis(function: Callable[..., T], *args: Any) -> T:

@@ -11,6 +11,8 @@ from common.baselines.program_pictures import JPEG_XL, jpegxl_distance
 from common.errors import LicError
 
 CODECS = available().codecs
+LOSSLESS = [codec for name, codec in CODECS.items() if name == "png" or name.endswith("_lossless")]
+LOSSY = [codec for codec in CODECS.values() if codec not in LOSSLESS]
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -28,9 +30,10 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 def test_the_wheels_carry_every_codec() -> None:
     # Pillow >= 11.3, PyAV and imageio-ffmpeg wheels do; a machine where this fails is still served, by `missing`
     assert set(CODECS) | set(available().missing) == {
-        *("jpeg", "jpeg_default", "jpeg444", "jpeg2000", "webp", "avif", "hevc", "jpegxl", "vvc")
+        *("jpeg", "jpeg_default", "jpeg444", "jpeg2000", "webp", "avif", "hevc", "jpegxl", "vvc"),
+        *("png", "webp_lossless", "jpeg2000_lossless", "jpegxl_lossless"),
     }
-    assert {"jpeg", "jpeg444"} <= set(CODECS)
+    assert {"jpeg", "jpeg444", "png"} <= set(CODECS)
 
 
 def test_optimised_tables_save_bits_and_change_no_pixel() -> None:
@@ -66,7 +69,15 @@ def test_any_size_comes_back(codec: Codec, size: tuple[int, int]) -> None:
     assert decoded.shape == rgb.shape and decoded.dtype == np.uint8
 
 
-@pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", LOSSLESS, ids=lambda codec: codec.name)
+@pytest.mark.parametrize("size", [(1, 1), (17, 33), (64, 48)])
+def test_lossless_codecs_lose_nothing(codec: Codec, size: tuple[int, int]) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    for pixels in (rgb, picture(*size), np.full_like(rgb, 255)):
+        assert (codec.decode(codec.encode(pixels, codec.qualities[0])) == pixels).all()
+
+
+@pytest.mark.parametrize("codec", LOSSY, ids=lambda codec: codec.name)
 def test_qualities_rise_in_bits_and_psnr(codec: Codec) -> None:
     rng = np.random.default_rng(0)
     rgb = np.clip(picture(96, 128) + rng.normal(0, 6, (96, 128, 3)), 0, 255).astype(np.uint8)
@@ -87,5 +98,5 @@ def test_a_missing_codec_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ffmpeg_program, "program", lambda: None)
     missing = available().missing
-    for name in ("jpegxl", "vvc"):
+    for name in ("jpegxl", "jpegxl_lossless", "vvc"):
         assert "extra anchors: pip install 'lic[anchors]'" in missing[name]

@@ -88,16 +88,17 @@ def test_pictures_as_before(lic: Lic, photographs: Path, tmp_path: Path, capsys:
     assert len(digests) == 4 and all(len(digest) == 64 for digest in digests)
 
 
-def test_slow_codecs_are_measured_only_by_name(
+def test_slow_and_lossless_codecs_are_measured_only_by_name(
     lic: Lic, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    """The default is every codec that works here and is not slow; that the others are left out is said."""
+    """The default is every codec that works here and is neither slow nor lossless; what is left out is said."""
     assert lic("bench", str(photographs), "--qualities", "20") == 0
     made = {path.name.partition(".")[0] for path in (tmp_path / "bench").rglob("*.baseline.json")}
     works = codecs.available().codecs
-    assert made == {name for name, codec in works.items() if not codec.slow} and "jpeg" in made
-    if "vvc" in works:
-        assert "Left out, as they are slow: vvc." in " ".join(capsys.readouterr().out.split())
+    assert made == {name for name, codec in works.items() if not codec.by_name} and "jpeg" in made
+    apart = ", ".join(name for name, codec in works.items() if codec.by_name)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"Left out, as they are slow or lossless: {apart}. Name them with --codecs." in said and "png" in apart
 
 
 @pytest.mark.parametrize(
