@@ -26,12 +26,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from benchmarks.many_rates import MANY_RATES, codec_of_many_rates
 from benchmarks.mutations import mutated
 from common.data.video_files import VideoInfo
-from common.entropy.container import VERSION
+from common.entropy.container import CLIP, VERSION, unpack
 from common.entropy.video_container import VERSION as CLIP_VERSION
 from common.errors import LicError
 from lic_image.files import ImageFiles
+from lic_image.operating_points import first_levels
 from lic_video.files import VideoFiles
 from tests.old_files import HERE, codec_with_weights
 from tests.old_files.systems import CLIPS, IMAGES
@@ -69,13 +71,18 @@ class Campaign:
         torch.set_num_threads(1)
         self.files: dict[str, Any] = {}
         self.sources: dict[str, list[Source]] = {}
-        for system in (*IMAGES, *CLIPS):
-            image = system in IMAGES
-            codec: Any = codec_with_weights(system)
+        for system in (*IMAGES, *MANY_RATES, *CLIPS):
+            image, many = system not in CLIPS, system in MANY_RATES
+            codec: Any = codec_of_many_rates(system) if many else codec_with_weights(system)
             self.files[system] = ImageFiles(codec, system) if image else VideoFiles(codec, system)
-            old = [(version, self._old(system, version)) for version in ((1, 2) if image else (2, 3, 4))]
-            whole = [*old, *((VERSION if image else CLIP_VERSION, self._new(system, n)) for n in range(2))]
+            old = [] if many else [(v, self._old(system, v)) for v in ((1, 2) if image else (2, 3, 4))]
+            new = [each for n in range(2) for each in self._prefixes(self._new(system, n))]
+            whole = [*old, *((VERSION if image else CLIP_VERSION, data) for data in new)]
             self.sources[system] = [Source(system, v, data, np.stack(self._decoded(system, data))) for v, data in whole]
+
+    def _prefixes(self, data: bytes) -> list[bytes]:
+        """Of a file of levels every whole one; of any other itself."""
+        return first_levels(data) if data[4:5] != CLIP and unpack(data).header.levels else [data]
 
     def _old(self, system: str, version: int) -> bytes:
         return (HERE / f"{system}.v{version}.lic").read_bytes()
@@ -84,7 +91,7 @@ class Campaign:
         """As the present code writes it."""
         random = np.random.default_rng(n)
         files = self.files[system]
-        if system in IMAGES:
+        if system not in CLIPS:
             return files.encode(_smooth(92, 124, random))
         frames, out = _smooth(44 + 5, 60 + 5, random), BytesIO()
         clip = (np.ascontiguousarray(frames[t : t + 44, t : t + 60]) for t in range(5))
@@ -94,7 +101,7 @@ class Campaign:
     def _decoded(self, system: str, data: bytes) -> list[Any]:
         """Frames uint8 (H, W, 3), None for lost ones."""
         files = self.files[system]
-        if system in IMAGES:
+        if system not in CLIPS:
             return [files.decode(data).rgb]
         return [frame for _, frame in files.decode(data)]
 
