@@ -215,8 +215,11 @@ class WalkedLatents:
         """The strings of B images and z's height and width -> y_hat; raises `StreamError` for damaged strings."""
         if len(strings) != 2:
             raise StreamError(f"a picture holds {len(strings)} streams, where this codec writes 2.")
-        z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
-        readers = [self.new_reader(string) for string in strings[0]]
+        return self.read_given(self.entropy_bottleneck.decompress(strings[1], shape), strings[0], shape)
+
+    def read_given(self, z_hat: Tensor, strings: Sequence[bytes], shape: Sequence[int]) -> Tensor:
+        """y_hat of the strings of y, with z_hat of height and width `shape`; as `decompress_latents`."""
+        readers = [self.new_reader(string) for string in strings]
         size = (shape[0] * self.hyper_step, shape[1] * self.hyper_step)
         y_hat = self.walked(z_hat, self.reading(size, readers))
         for reader in readers:

@@ -14,7 +14,6 @@ far, low frequencies first, each slice in two checkerboard passes.
 """
 
 import math
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -22,22 +21,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy import exact
-from common.entropy.models import EntropyBottleneck, GaussianConditional, quantise_by
+from common.entropy.models import quantise_by
 from common.entropy.packet import PacketReader, PacketWriter
 from common.entropy.quantisers import Mixed
-from common.entropy.walks import Visitor, phases
 from common.errors import LicError
 from common.layers.classical_start import principal
 from common.layers.pyramid_start import optimal_step
-from lic_image.codecs.walked import WalkedCodec
+from lic_image.codecs.sliced import SlicedCodec
 from lic_image.layers import cdf97
 from lic_image.layers.block_dct import BLOCK, block_dct
 from lic_image.layers.depthwise import DepthwiseBlock
 from lic_image.layers.lapped import across_edges, edge_filter
-from lic_image.layers.slice_context import SliceContext, with_magnitude
 
 
-class Swift(WalkedCodec):
+class Swift(SlicedCodec):
     """The codec.
 
     Args:
@@ -81,32 +78,7 @@ class Swift(WalkedCodec):
         self.log_inverse_gain = nn.Parameter(torch.zeros(M, 1, 1))
         self.register_buffer("deviation", torch.ones(M, 1, 1))
         self.register_buffer("edge", edge_filter(), persistent=False)
-        self.h_a = nn.Sequential(
-            nn.Conv2d(M, N, 1),
-            nn.GELU(),
-            nn.Conv2d(N, N, 5, stride=2, padding=2, groups=N),
-            nn.Conv2d(N, N, 1),
-            nn.GELU(),
-            nn.Conv2d(N, N, 5, stride=2, padding=2, groups=N),
-            nn.Conv2d(N, Z, 1),
-        )
-        self.h_s = nn.Sequential(
-            nn.Conv2d(Z, 4 * N, 1),
-            nn.PixelShuffle(2),
-            nn.Conv2d(N, N, 5, padding=2, groups=N),
-            nn.Conv2d(N, N, 1),
-            nn.GELU(),
-            nn.Conv2d(N, 4 * N, 1),
-            nn.PixelShuffle(2),
-            nn.Conv2d(N, N, 5, padding=2, groups=N),
-            nn.Conv2d(N, 2 * N, 1),
-            nn.GELU(),
-        )
-        edges = [0, *(edge for edge in slices if edge < M), M]
-        self.slices = [slice(a, b) for a, b in pairwise(edges)]
-        self.contexts = nn.ModuleList(SliceContext(s.stop - s.start, s.start, 2 * N, 2 * N) for s in self.slices)
-        self.entropy_bottleneck = EntropyBottleneck(Z)
-        self.gaussian_conditional = GaussianConditional(None)
+        self.add_probability_model(M, N, Z, slices)
         quantise_by(self, Mixed())
 
     @torch.no_grad()
@@ -150,46 +122,6 @@ class Swift(WalkedCodec):
         if self.start == "wavelet":
             return cdf97.synthesise(blocks) + 0.5
         return across_edges(F.pixel_shuffle(blocks, BLOCK), self.edge.T) + 0.5
-
-    def hyper_analysis(self, y: Tensor) -> Tensor:
-        return self.h_a(torch.log(y.abs() + 0.3))
-
-    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
-        side, gain = self.hyper_synthesis(z_hat), self.gain()
-        even, odd = phases(*visit.size, 2, z_hat.device)
-        done: list[Tensor] = []
-        seen: list[Tensor] = []
-        for part, context in zip(self.slices, self.contexts):
-            assert isinstance(context, SliceContext)
-            g = gain[part]
-            h = context.base(side, torch.cat(seen, 1) if seen else None)
-            first = visit(*self.scaled(part, *context.head(h, even)), channels=part, positions=even) * even
-            h = context.joined(h, first / g, first)
-            second = visit(*self.scaled(part, *context.head(h, odd)), channels=part, positions=odd) * odd
-            done.append(first + second)
-            seen.append(self.seen(done[-1] / g, done[-1]))
-        return torch.cat(done, 1)
-
-    @exact.parameters
-    def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
-        """z_hat (B, Z, h/4, w/4) -> features (B, 2 N, h, w)."""
-        return self.h_s(z_hat)
-
-    @exact.parameters
-    def gain(self) -> Tensor:
-        """Of y's channels, (M, 1, 1); no gradient, as it is one of the context's inputs."""
-        return self.log_gain.detach().exp()
-
-    @exact.parameters
-    def seen(self, u_hat: Tensor, y_hat: Tensor) -> Tensor:
-        """What later slices see of an earlier one, (B, 2 C, h, w)."""
-        return with_magnitude(u_hat, y_hat)
-
-    @exact.parameters
-    def scaled(self, part: slice, mean: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters of normalised latents -> scale and mean of y's channels `part`."""
-        gain = self.log_gain[part].exp()
-        return log_scale.exp() * gain, mean * gain
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         return {"x_hat": self.decoded(self.decompress_latents(strings, shape))}
