@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from common.entropy.assignments import Assignment
 from common.entropy.quantisers import Quantiser
 from common.errors import LicError
 
@@ -34,9 +35,9 @@ class GuardedModule(lightning.LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self._noted: dict[str, Tensor] = {}  # what would be said -> [first step of which it holds or -1, value there]
-        self._quantiser: Quantiser | None = None
+        self._quantiser: Quantiser | Assignment | None = None
 
-    def quantise_by(self, quantiser: Quantiser | None) -> None:
+    def quantise_by(self, quantiser: Quantiser | Assignment | None) -> None:
         """Let what is in this module by now quantise so in training, where it is not None."""
         from common.entropy.models import quantise_by  # imports CompressAI, which flow networks do without
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from common.entropy.assignments import Assignment
 from common.entropy.quantisers import Quantiser
 from common.errors import LicError
 from common.layers.memory_format import in_memory_format
@@ -42,7 +43,7 @@ class ImageCodec(GuardedModule):
         optimizer: partial of a torch optimiser.
         aux_lr: learning rate of the quantiles, constant over the run.
         scheduler: partial called with (optimizer, total_steps) for the main group's rate.
-        quantiser: what stands for rounding in training; None for the codec's own.
+        quantiser: what stands for rounding, or for the choice of a centre, in training; None for the codec's own.
         importance: puts an importance map on the codec's latent (`lic_image.importance`).
         rate: makes the codec one of many rates (`lic_image.rate`); each picture is trained at a λ of its own then, and
             validated at `lmbda`.
@@ -60,7 +61,7 @@ class ImageCodec(GuardedModule):
         optimizer: Callable[[list[dict[str, Any]]], Optimizer],
         scheduler: Callable[[Optimizer, int], LambdaLR],
         aux_lr: float = 1e-3,
-        quantiser: Quantiser | None = None,
+        quantiser: Quantiser | Assignment | None = None,
         importance: Callable[[CompressionModel], CompressionModel] | None = None,
         rate: Callable[[CompressionModel], CompressionModel] | None = None,
         losses: Mapping[str, Mapping[str, float]] | None = None,

@@ -29,6 +29,8 @@ from compressai.models.base import get_scale_table
 from torch import Tensor, nn
 
 from common.entropy import kernels, mixture, rans
+from common.entropy.assignments import Assignment
+from common.entropy.codebook import Codebook
 from common.entropy.quantisers import Quantiser
 from common.entropy.room import check_room
 from common.entropy.rules import rules
@@ -43,6 +45,7 @@ from common.entropy.tables import (
     to_int32,
     to_values,
 )
+from common.errors import LicError
 
 
 class EntropyBottleneck(TableModel, peer.EntropyBottleneck):
@@ -310,11 +313,21 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
     read = decompress  # type: ignore[assignment]
 
 
-def quantise_by(model: nn.Module, quantiser: Quantiser) -> None:
-    """Let every entropy model inside `model` quantise so in training."""
-    for module in model.modules():
-        if isinstance(module, TableModel):
-            module.quantiser = quantiser
+def quantise_by(model: nn.Module, quantiser: Quantiser | Assignment) -> None:
+    """Let every entropy model inside `model` that codes integers, or every codebook, quantise so in training.
+
+    Raises:
+        LicError: it is an assignment to centres, and there is no codebook.
+    """
+    kind = Codebook if isinstance(quantiser, Assignment) else TableModel
+    models = [module for module in model.modules() if isinstance(module, kind)]
+    if kind is Codebook and not models:
+        raise LicError(
+            "quantiser=binary and quantiser=soft_to_hard are for codecs that take a codebook (model.codec.latent): "
+            "factorized, hyperprior, mean_hyperprior, adjacent, channel_postfilter."
+        )
+    for module in models:
+        module.quantiser = quantiser
 
 
 def adopt(model: nn.Module) -> nn.Module:

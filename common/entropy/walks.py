@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.entropy.codebook import Codebook, CodebookReader, CodebookWriter
 from common.entropy.mixture_packet import MixtureReader, MixtureWriter
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
 from common.entropy.packet import PacketReader, PacketWriter, stack
@@ -57,9 +58,12 @@ class Visitor:
 
 
 class Likelihoods(Visitor):
-    """Measures y (B, M, h, w) under its Gaussians, quantised in training as the model says."""
+    """Measures y (B, M, h, w) under its Gaussians, quantised in training as the model says.
 
-    def __init__(self, model: GaussianConditional, y: Tensor) -> None:
+    The model, here and below, is a `GaussianConditional` or a `Codebook`.
+    """
+
+    def __init__(self, model: Any, y: Tensor) -> None:
         self._model, self._y = model, y
         self._found: dict[tuple[Any, Any], Tensor] = {}
         self.size = (y.shape[2], y.shape[3])
@@ -89,7 +93,7 @@ class Likelihoods(Visitor):
 class Writer(Visitor):
     """Writes y (B, M, h, w), each image into a writer of its own."""
 
-    def __init__(self, model: GaussianConditional, y: Tensor, writers: Sequence[PacketWriter | MixtureWriter]) -> None:
+    def __init__(self, model: Any, y: Tensor, writers: Sequence[Any]) -> None:
         self._model, self._y, self._writers = model, y, writers
         self.size = (y.shape[2], y.shape[3])
 
@@ -111,9 +115,9 @@ class Reader(Visitor):
 
     def __init__(
         self,
-        model: GaussianConditional,
+        model: Any,
         size: tuple[int, int],
-        readers: Sequence[PacketReader | MixtureReader],
+        readers: Sequence[Any],
     ) -> None:
         self._model, self._readers = model, readers
         self.size = size
@@ -162,7 +166,7 @@ class WalkedLatents:
 
     training: bool
     entropy_bottleneck: EntropyBottleneck
-    gaussian_conditional: GaussianConditional
+    gaussian_conditional: Any  # a GaussianConditional or a Codebook
     parameter_networks: tuple[str, ...] = ()  # of modules to be made exact: none, where `walk` sees to it itself
     hyper_step = 4
 
@@ -211,8 +215,11 @@ class WalkedLatents:
         """The strings of B images and z's height and width -> y_hat; raises `StreamError` for damaged strings."""
         if len(strings) != 2:
             raise StreamError(f"a picture holds {len(strings)} streams, where this codec writes 2.")
-        z_hat = self.entropy_bottleneck.decompress(strings[1], shape)
-        readers = [self.new_reader(string) for string in strings[0]]
+        return self.read_given(self.entropy_bottleneck.decompress(strings[1], shape), strings[0], shape)
+
+    def read_given(self, z_hat: Tensor, strings: Sequence[bytes], shape: Sequence[int]) -> Tensor:
+        """y_hat of the strings of y, with z_hat of height and width `shape`; as `decompress_latents`."""
+        readers = [self.new_reader(string) for string in strings]
         size = (shape[0] * self.hyper_step, shape[1] * self.hyper_step)
         y_hat = self.walked(z_hat, self.reading(size, readers))
         for reader in readers:
@@ -225,18 +232,22 @@ class WalkedLatents:
     def reading(self, size: tuple[int, int], readers: Sequence[Any]) -> Visitor:
         return Reader(self.gaussian_conditional, size, readers)
 
-    def new_writer(self) -> PacketWriter | MixtureWriter:
+    def new_writer(self) -> PacketWriter | MixtureWriter | CodebookWriter:
         """For one image's y."""
+        if isinstance(self.gaussian_conditional, Codebook):
+            return CodebookWriter()
         if mixed(self.gaussian_conditional):
             return MixtureWriter()
         return PacketWriter(stack([self.gaussian_conditional]))
 
-    def new_reader(self, string: bytes) -> PacketReader | MixtureReader:
+    def new_reader(self, string: bytes) -> PacketReader | MixtureReader | CodebookReader:
+        if isinstance(self.gaussian_conditional, Codebook):
+            return CodebookReader(string)
         if mixed(self.gaussian_conditional):
             return MixtureReader(string)
         return PacketReader(stack([self.gaussian_conditional]), [string])
 
 
-def mixed(model: GaussianConditional) -> bool:
+def mixed(model: GaussianConditional | Codebook) -> bool:
     """Whether symbols have mixtures, which are coded without tables."""
     return isinstance(model, GaussianMixtureConditional) and model.K > 1

@@ -12,11 +12,15 @@ Measured with `adjacent` tiny without its blocks, λ 0.0483, 4 crops of 128x128 
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# From what earlier layers hold (B, C, H, W), and how many channels a layer has: its orthonormal patterns (N, C, 2, 2),
+# and what it then holds (B, N, H/2, W/2), which is half of what they give.
+Basis = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 SIGNS = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).reshape(4, 2, 2)
 
 
@@ -36,7 +40,13 @@ def lmbda_of_step(step: float) -> float:
 
 @torch.no_grad()
 def start_as_pyramid(
-    g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, step: float, centre: float = 0.5, between: float = 1.0
+    g_a: nn.Sequential,
+    g_s: nn.Sequential,
+    x: Tensor,
+    step: float,
+    centre: float = 0.5,
+    between: float = 1.0,
+    basis: Basis | None = None,
 ) -> Tensor:
     """Set the weights of `g_a` and `g_s` from examples `x` (B, C, H, W); returns y's standard deviations (M,).
 
@@ -45,12 +55,13 @@ def start_as_pyramid(
         step: what an orthonormal coefficient of x is to be rounded by.
         centre: of the values of x.
         between: what the layers behind each convolution, and in front of each transposed one, multiply by at first.
+        basis: of each level; None for Haar's.
     """
     down = [layer for layer in g_a if isinstance(layer, nn.Conv2d)]
     up = [layer for layer in g_s if isinstance(layer, nn.ConvTranspose2d)][::-1]
     kept = x - centre
     for analysis, synthesis in zip(down, up):
-        kept = _level(analysis, synthesis, kept)
+        kept = _level(analysis, synthesis, kept, basis or haar)
     gain = 2 ** len(down) / step
     down[-1].weight *= gain
     up[-1].weight /= gain
@@ -61,21 +72,27 @@ def start_as_pyramid(
     return g_a(x).std((0, 2, 3))
 
 
-def _level(analysis: nn.Conv2d, synthesis: nn.ConvTranspose2d, x: Tensor) -> Tensor:
-    """One level on the channels `x` that earlier layers hold; returns those that this one holds."""
+def haar(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The strongest of mean and horizontal, vertical and diagonal difference of every channel, as a `Basis`."""
     C = x.shape[1]
     patterns = SIGNS.to(x).repeat(C, 1, 1).unsqueeze(1)  # (4 C, 1, 2, 2), each channel's four in a row
     candidates = F.conv2d(x, patterns / 4, stride=2, groups=C)
-    order = candidates.square().mean((0, 2, 3)).argsort(descending=True)[: analysis.out_channels]
-    count = len(order)
+    order = candidates.square().mean((0, 2, 3)).argsort(descending=True)[:count]
+    chosen = x.new_zeros(len(order), C, 2, 2)
+    chosen[range(len(order)), order // 4] = patterns[order, 0] / 2
+    return chosen, candidates[:, order]
+
+
+def _level(analysis: nn.Conv2d, synthesis: nn.ConvTranspose2d, x: Tensor, basis: Basis) -> Tensor:
+    """One level on the channels `x` that earlier layers hold; returns those that this one holds."""
+    patterns, kept = basis(x, analysis.out_channels)
+    count, C = patterns.shape[:2]
     middle = analysis.kernel_size[0] // 2
     taps = slice(middle, middle + 2)  # with stride 2, the positions of a 2x2 block
     analysis.weight[:count] = 0
     analysis.bias.zero_()  # type: ignore[union-attr]
     synthesis.weight[:, :C] = 0  # what other channels hold is not heard at first
     synthesis.bias.zero_()  # type: ignore[union-attr]
-    for i, candidate in enumerate(order.tolist()):
-        pattern = patterns[candidate, 0]
-        analysis.weight[i, candidate // 4, taps, taps] = pattern / 4
-        synthesis.weight[i, candidate // 4, taps, taps] = pattern
-    return candidates[:, order]
+    analysis.weight[:count, :C, taps, taps] = patterns / 2
+    synthesis.weight[:count, :C, taps, taps] = patterns * 2
+    return kept

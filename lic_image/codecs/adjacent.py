@@ -9,11 +9,13 @@ everything decodes in one pass. The paper is silent about the hyper transforms' 
 `mean_hyperprior`.
 """
 
-from typing import Literal
+from collections.abc import Callable
 
 from compressai.models.utils import conv, deconv
 from torch import nn
 
+from common.entropy.codebook import Codebook
+from common.layers.classical_start import Start
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.layers.adjacent_attention import AdjacentAttention
 from lic_image.layers.blocks import Attention, Place, Refinement
@@ -31,9 +33,10 @@ class Adjacent(MeanHyperprior):
         decoder_attention: Place = "first",
         mixture: int = 3,
         refinement: Refinement | None = DecodedRefinement,
-        start: Literal["random", "pyramid"] = "random",
+        start: Start = "random",
+        latent: Callable[[int], Codebook] | None = None,
     ) -> None:
-        super().__init__(N, M, attention, decoder_attention, mixture, refinement, start)
+        super().__init__(N, M, attention, decoder_attention, mixture, refinement, start, latent)
 
     def hyper_decoder(self, N: int, M: int) -> nn.Sequential:
         return nn.Sequential(

@@ -10,8 +10,10 @@ tell the scale alone, and so does ours: the mean is 0. The paper counts 2.2 mill
 million.
 """
 
-from typing import Literal
+from collections.abc import Callable
 
+from common.entropy.codebook import Codebook
+from common.layers.classical_start import Start
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.layers.blocks import Attention, Place, Refinement
 from lic_image.layers.channel_attention import ChannelAttention
@@ -29,6 +31,7 @@ class ChannelPostfilter(Hyperprior):
         decoder_attention: Place = "last",
         mixture: int = 1,
         refinement: Refinement | None = PostFilter,
-        start: Literal["random", "pyramid"] = "random",
+        start: Start = "random",
+        latent: Callable[[int], Codebook] | None = None,
     ) -> None:
-        super().__init__(N, M, attention, decoder_attention, mixture, refinement, start)
+        super().__init__(N, M, attention, decoder_attention, mixture, refinement, start, latent)

@@ -5,14 +5,18 @@
 J. Ballé, D. Minnen, S. Singh, S. J. Hwang, N. Johnston, ICLR 2018, section 3 (the model without hyperprior).
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
+import torch
 from compressai.models import CompressionModel
 from torch import Tensor
 
 from common.entropy import exact
+from common.entropy.codebook import Codebook
 from common.entropy.models import EntropyBottleneck
-from common.layers.pyramid_start import optimal_step, start_as_pyramid
+from common.layers.classical_start import Start, known, start_as
+from common.layers.pyramid_start import optimal_step
 from common.layers.strided import analysis, synthesis
 from lic_image.layers.blocks import Attention, Place, Refinement, attending_encoder, decoder_with_blocks
 
@@ -24,6 +28,7 @@ class Factorized(CompressionModel):
     """
 
     downsampling = 16
+    parameter_networks = ()  # a density or a histogram for each channel, the same everywhere
 
     def __init__(
         self,
@@ -32,18 +37,22 @@ class Factorized(CompressionModel):
         attention: Attention | None = None,
         decoder_attention: Place = "first",
         refinement: Refinement | None = None,
-        start: Literal["random", "pyramid"] = "random",
+        start: Start = "random",
+        latent: Callable[[int], Codebook] | None = None,
     ) -> None:
         super().__init__()
-        self.start = start
+        self.start = known(start)
         self.g_a = attending_encoder(analysis(N, M), M, attention)
         self.g_s = decoder_with_blocks(synthesis(N, M), N, M, attention, decoder_attention, refinement)
-        self.entropy_bottleneck = EntropyBottleneck(M)
+        self.entropy_bottleneck = EntropyBottleneck(M) if latent is None else latent(M)
 
+    @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
-        if self.start == "pyramid":
-            start_as_pyramid(self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
+        if self.start != "random":
+            start_as(self.start, self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
+        if isinstance(self.entropy_bottleneck, Codebook):
+            self.entropy_bottleneck.start_from(self.g_a(x))
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         y_hat, likelihoods = self.entropy_bottleneck(self.g_a(x))

@@ -10,17 +10,19 @@ The codecs that are built on it differ in h_a, h_s and in the blocks they have: 
 `lic_image.layers.blocks`), a mixture in place of the Gaussian, a refinement of the decoded picture.
 """
 
-from typing import Literal
+from collections.abc import Callable
 
 import torch
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from common.entropy import exact
+from common.entropy.codebook import Codebook
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
 from common.entropy.walks import Visitor
 from common.errors import LicError
-from common.layers.pyramid_start import optimal_step, start_as_pyramid
+from common.layers.classical_start import Start, known, start_as
+from common.layers.pyramid_start import optimal_step
 from common.layers.strided import analysis, synthesis
 from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.blocks import (
@@ -44,10 +46,12 @@ class Hyperprior(WalkedCodec):
         decoder_attention: whether the decoders begin with attention or end with it.
         mixture: Gaussians for each latent; from two on a Gaussian merge block tells their parameters.
         refinement: makes a block that improves the decoded picture (B, 3, H, W).
-        start: "random", as published, or "pyramid", which saves short runs their first thousands of steps.
+        start: "random", as published, or a transform that saves short runs their first thousands of steps: see
+            `common.layers.classical_start`.
+        latent: makes the codebook for y's number of channels, if y is not to be integers.
 
     Raises:
-        LicError: `mixture` is no number of Gaussians.
+        LicError: `mixture` is no number of Gaussians, or is above 1 with a codebook.
     """
 
     downsampling = 64
@@ -61,12 +65,15 @@ class Hyperprior(WalkedCodec):
         decoder_attention: Place = "first",
         mixture: int = 1,
         refinement: Refinement | None = None,
-        start: Literal["random", "pyramid"] = "random",
+        start: Start = "random",
+        latent: Callable[[int], Codebook] | None = None,
     ) -> None:
         super().__init__()
-        self.start = start
+        self.start = known(start)
         if not isinstance(mixture, int) or mixture < 1:
             raise LicError(f"mixture must be a whole number of Gaussians, 1 or more, not {mixture!r}.")
+        if mixture > 1 and latent is not None:
+            raise LicError(f"a codebook is told one Gaussian of each latent: set mixture=1, not {mixture}.")
         told = self.parameters_per_latent * M
         self.g_a = attending_encoder(analysis(N, M), M, attention)
         self.h_a = attending_encoder(self.hyper_encoder(N, M), N, attention)
@@ -74,7 +81,10 @@ class Hyperprior(WalkedCodec):
         self.g_s = decoder_with_blocks(synthesis(N, M), N, M, attention, decoder_attention, refinement)
         self.merge = GaussianMerge(told, M, mixture) if mixture > 1 else None
         self.entropy_bottleneck = EntropyBottleneck(N)
-        self.gaussian_conditional = GaussianMixtureConditional(mixture) if mixture > 1 else GaussianConditional()
+        if latent is not None:
+            self.gaussian_conditional = latent(M)
+        else:
+            self.gaussian_conditional = GaussianMixtureConditional(mixture) if mixture > 1 else GaussianConditional()
 
     def hyper_encoder(self, N: int, M: int) -> nn.Sequential:
         return nn.Sequential(
@@ -99,9 +109,13 @@ class Hyperprior(WalkedCodec):
     @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
-        if self.start == "random":
-            return
-        deviations = start_as_pyramid(self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
+        if self.start != "random":
+            self._start_as(self.start, x, lmbda)
+        if isinstance(self.gaussian_conditional, Codebook):
+            self.gaussian_conditional.start_from(self.g_a(x), told=True)
+
+    def _start_as(self, start: Start, x: Tensor, lmbda: float) -> None:
+        deviations = start_as(start, self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
         if self.merge is not None:
             scales, layers = deviations.repeat(self.merge.G), self.merge.layers
         else:

@@ -87,7 +87,7 @@ class Interleaved(WalkedCodec):
         return self.backbone.entropy_bottleneck
 
     @property
-    def gaussian_conditional(self) -> GaussianConditional:  # type: ignore[override]
+    def gaussian_conditional(self) -> GaussianConditional:
         return self.backbone.gaussian_conditional
 
     def hyper_analysis(self, y: Tensor) -> Tensor:

@@ -14,26 +14,27 @@ far, low frequencies first, each slice in two checkerboard passes.
 """
 
 import math
-from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.entropy import exact
-from common.entropy.models import EntropyBottleneck, GaussianConditional, quantise_by
+from common.entropy.models import quantise_by
 from common.entropy.packet import PacketReader, PacketWriter
 from common.entropy.quantisers import Mixed
-from common.entropy.walks import Visitor, phases
+from common.errors import LicError
+from common.layers.classical_start import principal
 from common.layers.pyramid_start import optimal_step
-from lic_image.codecs.walked import WalkedCodec
+from lic_image.codecs.sliced import SlicedCodec
+from lic_image.layers import cdf97
 from lic_image.layers.block_dct import BLOCK, block_dct
 from lic_image.layers.depthwise import DepthwiseBlock
 from lic_image.layers.lapped import across_edges, edge_filter
-from lic_image.layers.slice_context import SliceContext, with_magnitude
 
 
-class Swift(WalkedCodec):
+class Swift(SlicedCodec):
     """The codec.
 
     Args:
@@ -42,20 +43,34 @@ class Swift(WalkedCodec):
         Z: channels of z.
         blocks: residual blocks on each side.
         slices: last channel of every slice of y but the last, rising; the first slices hold the lowest frequencies.
+        start: of the transform. None: the lapped DCT. "klt": the Karhunen-Loève transform of the first training crops'
+            lapped blocks in place of the DCT. "wavelet": CDF 9/7 in place of both (`lic_image.layers.cdf97`).
+
+    Raises:
+        LicError: there is no such start.
     """
 
     downsampling = 4 * BLOCK
     latent_modules = ("blocks_a", "blocks_s")  # g_a and g_s are methods, and log_gain multiplies beside these
 
     def __init__(
-        self, M: int = 96, N: int = 48, Z: int = 16, blocks: int = 2, slices: tuple[int, ...] = (3, 9, 27)
+        self,
+        M: int = 96,
+        N: int = 48,
+        Z: int = 16,
+        blocks: int = 2,
+        slices: tuple[int, ...] = (3, 9, 27),
+        start: Literal["klt", "wavelet"] | None = None,
     ) -> None:
         super().__init__()
-        matrix = block_dct(M)
+        if start not in (None, "klt", "wavelet"):
+            raise LicError(f"model.codec.start of swift is null (the lapped DCT), klt or wavelet, not {start}.")
+        self.start = start
+        matrix = torch.eye(M, 3 * BLOCK**2) if start == "wavelet" else block_dct(M)
         self.transform = nn.Conv2d(3 * BLOCK**2, M, 1)
         self.inverse = nn.Conv2d(M, 3 * BLOCK**2, 1)
-        for layer, start in ((self.transform, matrix), (self.inverse, matrix.T)):
-            layer.weight.data = start[:, :, None, None].clone()
+        for layer, initial in ((self.transform, matrix), (self.inverse, matrix.T)):
+            layer.weight.data = initial[:, :, None, None].clone()
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         self.blocks_a = nn.Sequential(*(DepthwiseBlock(M) for _ in range(blocks)))
         self.blocks_s = nn.Sequential(*(DepthwiseBlock(M) for _ in range(blocks)))
@@ -63,38 +78,17 @@ class Swift(WalkedCodec):
         self.log_inverse_gain = nn.Parameter(torch.zeros(M, 1, 1))
         self.register_buffer("deviation", torch.ones(M, 1, 1))
         self.register_buffer("edge", edge_filter(), persistent=False)
-        self.h_a = nn.Sequential(
-            nn.Conv2d(M, N, 1),
-            nn.GELU(),
-            nn.Conv2d(N, N, 5, stride=2, padding=2, groups=N),
-            nn.Conv2d(N, N, 1),
-            nn.GELU(),
-            nn.Conv2d(N, N, 5, stride=2, padding=2, groups=N),
-            nn.Conv2d(N, Z, 1),
-        )
-        self.h_s = nn.Sequential(
-            nn.Conv2d(Z, 4 * N, 1),
-            nn.PixelShuffle(2),
-            nn.Conv2d(N, N, 5, padding=2, groups=N),
-            nn.Conv2d(N, N, 1),
-            nn.GELU(),
-            nn.Conv2d(N, 4 * N, 1),
-            nn.PixelShuffle(2),
-            nn.Conv2d(N, N, 5, padding=2, groups=N),
-            nn.Conv2d(N, 2 * N, 1),
-            nn.GELU(),
-        )
-        edges = [0, *(edge for edge in slices if edge < M), M]
-        self.slices = [slice(a, b) for a, b in pairwise(edges)]
-        self.contexts = nn.ModuleList(SliceContext(s.stop - s.start, s.start, 2 * N, 2 * N) for s in self.slices)
-        self.entropy_bottleneck = EntropyBottleneck(Z)
-        self.gaussian_conditional = GaussianConditional(None)
+        self.add_probability_model(M, N, Z, slices)
         quantise_by(self, Mixed())
 
     @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
-        u = self.lapped_transform(x)
+        if self.start == "klt":
+            matrix = principal(self.block_samples(x).transpose(0, 1).flatten(1), len(self.log_gain)).float()
+            self.transform.weight.copy_(matrix[:, :, None, None])
+            self.inverse.weight.copy_(matrix.T[:, :, None, None])
+        u = self.coefficients(x)
         deviation = u.square().mean((0, 2, 3)).sqrt().clamp_min(1e-4)
         step = optimal_step(lmbda * 255**2)
         self.deviation.copy_(deviation[:, None, None])
@@ -107,59 +101,27 @@ class Swift(WalkedCodec):
         self.log_gain.add_(0.5 * math.log(ratio))
         self.log_inverse_gain.sub_(0.5 * math.log(ratio))
 
-    def lapped_transform(self, x: Tensor) -> Tensor:
+    def block_samples(self, x: Tensor) -> Tensor:
+        """x (B, 3, H, W) in [0, 1] -> what the learned transform sees of each 8x8 block, (B, 192, H/8, W/8)."""
+        if self.start == "wavelet":
+            return cdf97.analyse(x - 0.5)
+        return F.pixel_unshuffle(across_edges(x - 0.5, self.edge), BLOCK)
+
+    def coefficients(self, x: Tensor) -> Tensor:
         """x (B, 3, H, W) in [0, 1] -> coefficients (B, M, H/8, W/8)."""
-        return self.transform(F.pixel_unshuffle(across_edges(x - 0.5, self.edge), BLOCK))
+        return self.transform(self.block_samples(x))
 
     def g_a(self, x: Tensor) -> Tensor:
         """x (B, 3, H, W) -> y (B, M, H/8, W/8), to be rounded."""
-        return self.blocks_a(self.lapped_transform(x) / self.deviation) * self.log_gain.exp()
+        return self.blocks_a(self.coefficients(x) / self.deviation) * self.log_gain.exp()
 
     def g_s(self, y_hat: Tensor) -> Tensor:
         """y_hat (B, M, h, w) -> x_hat (B, 3, 8h, 8w)."""
         u_hat = self.blocks_s(y_hat * self.log_inverse_gain.exp())
-        blocks = F.pixel_shuffle(self.inverse(u_hat * self.deviation), BLOCK)
-        return across_edges(blocks, self.edge.T) + 0.5
-
-    def hyper_analysis(self, y: Tensor) -> Tensor:
-        return self.h_a(torch.log(y.abs() + 0.3))
-
-    def walk(self, z_hat: Tensor, visit: Visitor) -> Tensor:
-        side, gain = self.hyper_synthesis(z_hat), self.gain()
-        even, odd = phases(*visit.size, 2, z_hat.device)
-        done: list[Tensor] = []
-        seen: list[Tensor] = []
-        for part, context in zip(self.slices, self.contexts):
-            assert isinstance(context, SliceContext)
-            g = gain[part]
-            h = context.base(side, torch.cat(seen, 1) if seen else None)
-            first = visit(*self.scaled(part, *context.head(h, even)), channels=part, positions=even) * even
-            h = context.joined(h, first / g, first)
-            second = visit(*self.scaled(part, *context.head(h, odd)), channels=part, positions=odd) * odd
-            done.append(first + second)
-            seen.append(self.seen(done[-1] / g, done[-1]))
-        return torch.cat(done, 1)
-
-    @exact.parameters
-    def hyper_synthesis(self, z_hat: Tensor) -> Tensor:
-        """z_hat (B, Z, h/4, w/4) -> features (B, 2 N, h, w)."""
-        return self.h_s(z_hat)
-
-    @exact.parameters
-    def gain(self) -> Tensor:
-        """Of y's channels, (M, 1, 1); no gradient, as it is one of the context's inputs."""
-        return self.log_gain.detach().exp()
-
-    @exact.parameters
-    def seen(self, u_hat: Tensor, y_hat: Tensor) -> Tensor:
-        """What later slices see of an earlier one, (B, 2 C, h, w)."""
-        return with_magnitude(u_hat, y_hat)
-
-    @exact.parameters
-    def scaled(self, part: slice, mean: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters of normalised latents -> scale and mean of y's channels `part`."""
-        gain = self.log_gain[part].exp()
-        return log_scale.exp() * gain, mean * gain
+        blocks = self.inverse(u_hat * self.deviation)
+        if self.start == "wavelet":
+            return cdf97.synthesise(blocks) + 0.5
+        return across_edges(F.pixel_shuffle(blocks, BLOCK), self.edge.T) + 0.5
 
     def decompress(self, strings: list[list[bytes]], shape: tuple[int, int]) -> dict[str, Tensor]:
         return {"x_hat": self.decoded(self.decompress_latents(strings, shape))}

@@ -12,7 +12,6 @@ The widths of the context's hidden layers are ours, for the 28.3 M parameters th
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from compressai.models.utils import conv, deconv
@@ -20,8 +19,9 @@ from torch import Tensor, nn
 
 from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.errors import LicError
+from common.layers.classical_start import Start, known, start_as
 from common.layers.drop_path import rising
-from common.layers.pyramid_start import optimal_step, start_as_pyramid
+from common.layers.pyramid_start import optimal_step
 from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.multistage_context import MultistageContext
 from lic_image.layers.neighbourhood_stage import NeighbourhoodStage
@@ -41,8 +41,8 @@ class TinyLIC(WalkedCodec):
         reduced: how much smaller these features are than the image; so many strides of the first convolutions, of two
             each, are left out. Where there are such features, the first convolution is 3x3.
         between: what to put between a convolution and its attention, called with the channels.
-        start: "random", as published, or "pyramid", which saves short runs their first thousands of steps; only where
-            an image is coded, and with nothing `between`.
+        start: "random", as published, or "pyramid" or "klt", which save short runs their first thousands of steps; only
+            where an image is coded, and with nothing `between`.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class TinyLIC(WalkedCodec):
         inputs: int = 3,
         reduced: int = 1,
         between: Callable[[int], nn.Module] | None = None,
-        start: Literal["random", "pyramid"] = "random",
+        start: Start = "random",
     ) -> None:
         super().__init__()
-        if start == "pyramid" and (inputs != 3 or between is not None):
-            raise LicError("start=pyramid is for an image and without ICRSA: set model.codec.start=random.")
-        self.start = start
+        if start != "random" and (inputs != 3 or between is not None):
+            raise LicError(f"start={start} is for an image and without ICRSA: set model.codec.start=random.")
+        self.start = known(start)
         M = widths[-1]
         kernels = (5 if inputs == 3 else 3, 3, 3, 3)
         strides = [1 if 2**i < reduced else 2 for i in range(4)]
@@ -92,9 +92,10 @@ class TinyLIC(WalkedCodec):
     @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
-        if self.start == "pyramid":
+        if self.start != "random":
             for stage in (*self.g_a, *self.g_s):
                 if isinstance(stage, NeighbourhoodStage):
                     stage.start_quietly()
             step = optimal_step(lmbda * 255**2)
-            self.context.start_from(start_as_pyramid(self.g_a, self.g_s, x, step, between=NeighbourhoodStage.GAIN))
+            deviations = start_as(self.start, self.g_a, self.g_s, x, step, between=NeighbourhoodStage.GAIN)
+            self.context.start_from(deviations)

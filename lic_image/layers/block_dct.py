@@ -47,8 +47,11 @@ def basis_order(M: int) -> list[tuple[int, int, int]]:
     return sorted(every, key=lambda item: (cost(item), item))[:M]
 
 
-def block_dct(M: int) -> Tensor:
-    """(M, 192) float32: the transform as a matrix over the channels of PixelUnshuffle(8)."""
-    d, colours = dct_matrix(BLOCK), colour_matrix()
+def block_dct(M: int, colours: Tensor | None = None) -> Tensor:
+    """(M, 192) float32: the transform as a matrix over the channels of PixelUnshuffle(8).
+
+    `colours`: rows of the colour transform, `colour_matrix` by default.
+    """
+    d, colours = dct_matrix(BLOCK), colour_matrix() if colours is None else colours
     rows = [torch.einsum("c,i,j->cij", colours[c], d[u], d[v]).flatten() for c, u, v in basis_order(M)]
     return torch.stack(rows).float()

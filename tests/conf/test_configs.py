@@ -37,8 +37,9 @@ def test_every_model_runs(model: str, lic: Lic, tmp_path: Path) -> None:
 @pytest.mark.parametrize("quantiser", options("quantiser"))
 @pytest.mark.parametrize("model", ["image/mean_hyperprior", "image/compressai/mbt2018"])
 def test_every_quantiser_trains(model: str, quantiser: str, lic: Lic, tmp_path: Path) -> None:
-    assert lic("train", f"model={model}", "size=tiny", f"quantiser={quantiser}", "debug=step") == 0
-    assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == 1
+    refused = quantiser in ("binary", "soft_to_hard") and model.startswith("image/compressai")  # take no codebook
+    assert lic("train", f"model={model}", "size=tiny", f"quantiser={quantiser}", "debug=step") == (2 if refused else 0)
+    assert len(list(tmp_path.glob("runs/debug/*/result.json"))) == (not refused)
 
 
 @pytest.mark.parametrize("experiment", options("experiment"))

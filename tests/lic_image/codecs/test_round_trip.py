@@ -35,8 +35,8 @@ from lic_image.layers.simplified_attention import SimplifiedAttention
 SIZES = [(1, 1), (17, 33), (64, 64), (333, 500)]
 
 
-def swift() -> Swift:
-    codec = Swift(M=48, N=16, Z=4, blocks=1)
+def swift(start: Any = None) -> Swift:
+    codec = Swift(M=48, N=16, Z=4, blocks=1, start=start)
     codec.start_from(torch.rand(2, 3, 64, 64), 0.013)
     return codec
 
@@ -64,6 +64,8 @@ FAST: dict[str, Callable[[], CompressionModel]] = {
     "adjacent": lambda: Adjacent(8, 12),
     "channel_postfilter": lambda: ChannelPostfilter(8, 12, refinement=REFINEMENT["postfilter"]),
     "swift": swift,
+    "swift klt": partial(swift, "klt"),
+    "swift wavelet": partial(swift, "wavelet"),
     "interleaved": lambda: Interleaved(partial(TinyLIC, (16, 16, 32, 32), (1, 1, 1, 1), 16, (8, 8)), C=4, hidden=8),
     "stf": lambda: STF(4, (1, 1, 2, 1), (16, 16, 16, 16, 8), 4, 2, (8, 8), head=4),
     "tinylic": lambda: TinyLIC((16, 16, 32, 32), (1, 1, 1, 1), 16, (8, 8)),

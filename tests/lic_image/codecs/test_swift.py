@@ -8,7 +8,7 @@ import torch
 from support import textured
 
 from common.entropy.walks import Visitor
-from common.errors import StreamError
+from common.errors import LicError, StreamError
 from lic_image.codecs.swift import Swift
 
 
@@ -17,11 +17,30 @@ def picture(size: int = 64, count: int = 2) -> torch.Tensor:
     return torch.stack(crops)
 
 
-def test_with_all_coefficients_the_transforms_are_inverse() -> None:
-    codec = Swift(M=192)
+STARTS = [None, "klt", "wavelet"]
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_with_all_coefficients_the_transforms_are_inverse(start: Any) -> None:
+    codec = Swift(M=192, start=start)
     x = picture()
     codec.start_from(x, 0.013)
     assert torch.allclose(codec.g_s(codec.g_a(x)), x, atol=1e-5)
+
+
+def test_the_klt_keeps_more_energy_than_the_dct() -> None:
+    x = picture()
+    energy = {}
+    for start in STARTS[:2]:
+        codec = Swift(M=24, start=start)  # type: ignore[arg-type]
+        codec.start_from(x, 0.013)
+        energy[start] = codec.coefficients(x).square().sum().item()
+    assert energy["klt"] > energy[None]
+
+
+def test_no_such_start_is_one_sentence() -> None:
+    with pytest.raises(LicError, match="klt or wavelet, not pyramid"):
+        Swift(M=24, start="pyramid")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("lmbda", [0.0018, 0.013, 0.18])

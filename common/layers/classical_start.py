@@ -1,0 +1,53 @@
+"""Starts of strided transforms by name: a Haar pyramid, or a Karhunen-Loève transform of the first training crops.
+
+    pyramid   each level: the 2x2 Haar transform of every channel, the strongest channels are kept (`pyramid_start`); it
+              is a wavelet packet, that of Haar's wavelet
+    klt       each level: the eigenvectors of the second moments of all channels' 2x2 blocks together, those of the
+              largest eigenvalues are kept; so the first level also decorrelates the colours
+
+Longer wavelets have no place in these transforms: their convolutions pad with zeros, which a filter that reaches
+across the border would take for black; and CDF 9/7 needs nine taps where there are five. `swift` starts from it.
+"""
+
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from common.errors import LicError
+from common.layers.pyramid_start import Basis, start_as_pyramid
+
+Start = Literal["random", "pyramid", "klt"]
+
+
+def known(start: Start) -> Start:
+    """`start`, if it is one; LicError otherwise."""
+    if start not in get_args(Start):
+        raise LicError(f"model.codec.start is {', '.join(get_args(Start))}, not {start}: pyramid is Haar's wavelet.")
+    return start
+
+
+def start_as(start: Start, g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, step: float, **how: Any) -> Tensor:
+    """As `start_as_pyramid`, by the start's name, which is not random."""
+    bases: dict[str, Basis | None] = {"pyramid": None, "klt": klt}
+    return start_as_pyramid(g_a, g_s, x, step, basis=bases[start], **how)
+
+
+def klt(x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """As a `Basis`: the eigenvectors of the `count` largest second moments of 2x2 blocks of x (B, C, H, W)."""
+    blocks = F.pixel_unshuffle(x, 2)
+    rows = principal(blocks.transpose(0, 1).flatten(1), count).to(x)
+    return rows.reshape(-1, x.shape[1], 2, 2), torch.einsum("kc,bchw->bkhw", rows, blocks) / 2
+
+
+def principal(samples: Tensor, count: int) -> Tensor:
+    """The Karhunen-Loève transform of D numbers, (D, n) of them, as its first `count` rows, float64 (count, D).
+
+    Rows are orthonormal eigenvectors of the second moments, by falling eigenvalue; the largest entry is positive.
+    """
+    samples = samples.double()
+    _, vectors = torch.linalg.eigh(samples @ samples.T / samples.shape[1])
+    rows = vectors.T.flip(0)[:count]
+    largest = rows.gather(1, rows.abs().argmax(1, keepdim=True))
+    return rows * largest.sign()
