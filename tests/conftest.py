@@ -47,7 +47,8 @@ def lic(tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch) -> I
             return ["data.test_limit=1", "data.val_limit=1", *sizes]
         if kind == "video":
             return [*clips, f"data.crop={128 if name == 'ssf2020' else 64}"]  # without a flow network, 128 or more
-        return ["data.crop=64", f"data.test={photographs}"]
+        side = 128 if name == "enveloped_downscale" else 64  # half of it is what the hyperprior within takes
+        return [f"data.crop={side}", f"data.test={photographs}"]
 
     def run(verb: str, *arguments: str) -> int:
         given = dict(argument.partition("=")[::2] for argument in arguments)
