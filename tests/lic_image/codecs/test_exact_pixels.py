@@ -26,6 +26,8 @@ SYSTEMS = {
     "adjacent": [],
     "channel_postfilter": [],
     "swift": [],
+    "progressive": ["cell=associative_lstm", "reconstruction=additive"],
+    "layered": [],
     "ticm": [],
     "tinylic": [],
     "interleaved": [],
