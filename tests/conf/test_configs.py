@@ -26,7 +26,9 @@ def test_every_model_runs(model: str, lic: Lic, tmp_path: Path) -> None:
     kind, _, system = model.partition("/")
     assert content["system"] == system
     if kind == "image":
-        assert content["results"]["bpp"][0] > 0 and content["results"]["psnr-rgb"][0] > 4
+        psnr = content["results"]["psnr-rgb"][0]
+        assert content["results"]["bpp"][0] > 0
+        assert psnr > 4 if psnr is not None else system == "near_lossless"
     elif kind == "flow":
         assert content["results"]["stereo/epe"][0] > 1 and content["results"]["procedural_test/epe"][0] > 0
     else:

@@ -61,15 +61,15 @@ def test_truth_has_no_error_on_any_set(tmp_path: Path) -> None:
     data: FlowData = instantiate(compose(*fakes(tmp_path), f"data.test=[{names}]").data)
     out = tmp_path / "out"
     found = protocol()(Told(data), "told", data, out)
-    epes = {key: value for key, value in found.results.items() if key.endswith("/epe")}
+    epes = {key: value for key, value in found.points[0].items() if key.endswith("/epe")}
     assert set(epes) == {f"{name}/epe" for name in names.split(",")}
     assert set(epes.values()) == {0.0}
     for name in names.split(","):
         flow, valid = (torch.stack([s[k] for s in data.test_sets()[name]]) for k in ("flow", "valid"))  # type: ignore[attr-defined]
-        assert found.results[f"{name}/zero_epe"] == pytest.approx(flow.norm(dim=1)[valid].mean().item(), rel=1e-5)
+        assert found.points[0][f"{name}/zero_epe"] == pytest.approx(flow.norm(dim=1)[valid].mean().item(), rel=1e-5)
     wrong = protocol()(Told(data, error=2.0), "told", data, out)
-    assert all(value == pytest.approx(2, abs=1e-5) for key, value in wrong.results.items() if key.endswith("/epe"))
-    assert all(value == 100.0 for key, value in wrong.results.items() if key.endswith("/1px"))
+    assert all(value == pytest.approx(2, abs=1e-5) for key, value in wrong.points[0].items() if key.endswith("/epe"))
+    assert all(value == 100.0 for key, value in wrong.points[0].items() if key.endswith("/1px"))
     assert {record["set"] for record in found.details["pairs"]} == set(names.split(","))
     assert (out / "pairs.csv").read_text().count("\n") == len(found.details["pairs"]) + 1
     sheets = sorted((out / "flow").glob("sintel_clean_*.png"))
@@ -81,7 +81,7 @@ def test_measures_of_ones_own_are_means_over_pairs(tmp_path: Path) -> None:
     evaluation = protocol()
     evaluation.metrics = checked({"right": lambda flow_hat, flow, valid: (flow_hat - flow)[:, 0][valid].mean()})
     found = evaluation(Told(data, error=2.0), "told", data, tmp_path / "out")
-    assert found.results["kitti2015/right"] == pytest.approx(2, abs=1e-4)
+    assert found.points[0]["kitti2015/right"] == pytest.approx(2, abs=1e-4)
     assert "right" in (tmp_path / "out/pairs.csv").read_text().splitlines()[0]
 
 
@@ -89,7 +89,7 @@ def test_submissions(tmp_path: Path) -> None:
     names = "sintel_clean_test,sintel_final_test,kitti2012_test,kitti2015_test"
     data: FlowData = instantiate(compose(*fakes(tmp_path), f"data.test=[{names}]").data)
     found = protocol()(Told(data, error=1.5), "told", data, tmp_path / "out")
-    assert set(found.results) == {f"{name}/{e}_error" for name in names.split(",") for e in ("still", "warp")}
+    assert set(found.points[0]) == {f"{name}/{e}_error" for name in names.split(",") for e in ("still", "warp")}
     written = {str(p.relative_to(tmp_path / "out/submission")) for p in (tmp_path / "out/submission").rglob("*.*")}
     assert {"sintel/clean/wall/frame0001.flo", "sintel/final/wall/frame0001.flo"} <= written
     assert any(name.startswith("kitti2012/00000") for name in written)

@@ -143,12 +143,12 @@ def test_a_sequence_counts_once_whatever_its_length(tmp_path: Path) -> None:
     means = [sum(decibels(e) for e in errors) / len(errors) for errors in ([2, 8, 18, 2, 8], [2, 8])]
     records = found.details["sequences"]
     assert [record["psnr"] for record in records] == pytest.approx(means, abs=1e-3)
-    assert found.results["psnr-rgb"] == pytest.approx(sum(means) / 2, abs=1e-3)
+    assert found.points[0]["psnr-rgb"] == pytest.approx(sum(means) / 2, abs=1e-3)
     sizes = [(tmp_path / f"streams/{name}.lic").stat().st_size for name in "ab"]
     assert [record["bytes"] for record in records] == sizes
     assert [record["frames"] for record in records] == [5, 2] and [row["sequence"] for row in rows] == list("aaaaabb")
     bpp = [8 * size / PIXELS / frames for size, frames in zip(sizes, (5, 2))]
-    assert found.results["bpp"] == pytest.approx(sum(bpp) / 2)
+    assert found.points[0]["bpp"] == pytest.approx(sum(bpp) / 2)
     with (tmp_path / "sequences.csv").open() as file:
         assert [row["sequence"] for row in csv.DictReader(file)] == ["a", "b"]
 
@@ -158,7 +158,7 @@ def test_measures_of_ones_own_are_means_over_frames_then_clips(tmp_path: Path) -
     found, rows = evaluated(tmp_path, Flat("a", [100, 110, 120, 130, 140]), Flat("b", [50, 60]), metrics=metrics)
     assert [float(row["bias"]) for row in rows] == pytest.approx([2, -8, -18, 2, -8, 2, -8], abs=1e-3)
     assert [record["bias"] for record in found.details["sequences"]] == pytest.approx([-6, -3], abs=1e-3)
-    assert found.results["bias"] == pytest.approx(-4.5, abs=1e-3) and "bias" in found.details["metrics"]
+    assert found.points[0]["bias"] == pytest.approx(-4.5, abs=1e-3) and "bias" in found.details["metrics"]
 
 
 def test_bits_are_those_of_packets_and_of_an_ideal_coder(tmp_path: Path) -> None:

@@ -114,7 +114,9 @@ def test_the_command_takes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setattr("common.cli.files.open_files", lambda *_: files)
     seen: list[bool] = []
     decode = files.decode
-    monkeypatch.setattr(files, "decode", lambda data, most, exact: seen.append(exact) or decode(data, most, exact))
+    monkeypatch.setattr(
+        files, "decode", lambda data, most, exact, level: seen.append(exact) or decode(data, most, exact, level)
+    )
     for option in ([], ["--exact"]):
         paths = [str(tmp_path / "a.lic"), str(tmp_path / "a.png"), "--checkpoint", "run"]
         assert command(["decompress", *paths, *option]) == 0
