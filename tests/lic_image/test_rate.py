@@ -79,7 +79,7 @@ def test_files_at_any_quality_are_the_forward_pass(kind: str, codec: type[Any]) 
             )  # untrained densities
 
 
-WITHOUT_LATENT = ("progressive", "enveloped")  # their many rates are levels, and the inner codec's
+WITHOUT_LATENT = ("progressive", "enveloped", "near_lossless", "intra")  # no g_a and g_s with a latent between
 SYSTEMS = [
     *(f"image/{name}" for name in options("model/image") if not name.startswith("_") and name not in WITHOUT_LATENT),
     "image/compressai/bmshj2018-factorized",
