@@ -16,7 +16,7 @@ class WalkedCodec(WalkedLatents, CompressionModel):
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         y_hat, likelihoods = self.measured(self.g_a(x))
-        return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
+        return {"x_hat": exact.synthesis(self.g_s, y_hat), "likelihoods": likelihoods}
 
     def compress(self, x: Tensor) -> dict[str, Any]:
         return self.compress_latents(self.g_a(x))
