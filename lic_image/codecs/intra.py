@@ -28,7 +28,6 @@ from common.entropy.models import quantise_by
 from common.entropy.quantisers import Mixed, straight_through
 from common.entropy.tables import single
 from common.errors import LicError, StreamError
-from common.layers.pyramid_start import optimal_step
 from lic_image.codecs.sliced import SlicedCodec
 from lic_image.distortions.satd import satd
 from lic_image.layers.block_dct import BLOCK, block_dct, colour_matrix
@@ -87,21 +86,11 @@ class Intra(SlicedCodec):
     @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; `lmbda` in the units of the squared error."""
-        step = optimal_step(lmbda * 255**2)
         source = self._canvas_of(x)
         every = everywhere(source.size, x.device)
         blocks, contexts = source.blocks(every), source.context(every)
         planar = predictions(references(contexts), self.matrix[[PLANAR]])[:, 0]
-        deviation = self._coefficients(blocks - planar).square().mean(0).sqrt().clamp_min(1e-4)
-        self.deviation.copy_(deviation[:, None, None])
-        self.log_gain.copy_((self.deviation / step).log())
-        self.log_inverse_gain.copy_(-self.log_gain)
-
-    @torch.no_grad()
-    def move(self, ratio: float) -> None:
-        """Go from the operating point λ to `ratio`·λ: the best step is as 1/sqrt(λ), and all else is relative to it."""
-        self.log_gain.add_(0.5 * math.log(ratio))
-        self.log_inverse_gain.sub_(0.5 * math.log(ratio))
+        self.start_gains(self._coefficients(blocks - planar).square().mean(0).sqrt(), lmbda)
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         with torch.no_grad():

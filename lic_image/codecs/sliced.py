@@ -8,6 +8,7 @@ A mean-scale hyperprior whose parameters also see the latents that are decoded a
 `lic_image.layers.slice_context`. All of them are functions of decoded symbols, in exact arithmetic.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -16,14 +17,18 @@ from torch import Tensor, nn
 from common.entropy import exact
 from common.entropy.models import EntropyBottleneck, GaussianConditional
 from common.entropy.walks import Visitor, phases
+from common.layers.pyramid_start import optimal_step
 from lic_image.codecs.walked import WalkedCodec
 from lic_image.layers.slice_context import SliceContext, with_magnitude
 
 
 class SlicedCodec(WalkedCodec):
-    """To be given `log_gain` (M, 1, 1), by which normalised coefficients were multiplied, and the model below."""
+    """To be given `log_gain` (M, 1, 1), by which normalised coefficients were multiplied, `log_inverse_gain` and the
+    coefficients' `deviation` likewise, and the model below."""
 
     log_gain: nn.Parameter
+    log_inverse_gain: nn.Parameter
+    deviation: Tensor
 
     def add_probability_model(self, M: int, N: int, Z: int, slices: tuple[int, ...]) -> None:
         """To be called by the constructor, where the parts shall stand among its own.
@@ -58,6 +63,19 @@ class SlicedCodec(WalkedCodec):
         self.contexts = nn.ModuleList(SliceContext(s.stop - s.start, s.start, 2 * N, 2 * N) for s in self.slices)
         self.entropy_bottleneck = EntropyBottleneck(Z)
         self.gaussian_conditional = GaussianConditional(None)
+
+    @torch.no_grad()
+    def start_gains(self, deviation: Tensor, lmbda: float) -> None:
+        """Start from the deviations of coefficients (M,), and from the best step for `lmbda`, of the squared error."""
+        self.deviation.copy_(deviation.clamp_min(1e-4)[:, None, None])
+        self.log_gain.copy_((self.deviation / optimal_step(lmbda * 255**2)).log())
+        self.log_inverse_gain.copy_(-self.log_gain)
+
+    @torch.no_grad()
+    def move(self, ratio: float) -> None:
+        """Go from the operating point λ to `ratio`·λ: the best step is as 1/sqrt(λ), and all else is relative to it."""
+        self.log_gain.add_(0.5 * math.log(ratio))
+        self.log_inverse_gain.sub_(0.5 * math.log(ratio))
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
         return self.h_a(torch.log(y.abs() + 0.3))

@@ -13,7 +13,6 @@ domain, and above all the probability model: a mean-scale hyperprior whose param
 far, low frequencies first, each slice in two checkerboard passes.
 """
 
-import math
 from typing import Literal
 
 import torch
@@ -26,7 +25,6 @@ from common.entropy.packet import PacketReader, PacketWriter
 from common.entropy.quantisers import Mixed
 from common.errors import LicError
 from common.layers.classical_start import principal
-from common.layers.pyramid_start import optimal_step
 from lic_image.codecs.sliced import SlicedCodec
 from lic_image.layers import cdf97
 from lic_image.layers.block_dct import BLOCK, block_dct
@@ -88,18 +86,7 @@ class Swift(SlicedCodec):
             matrix = principal(self.block_samples(x).transpose(0, 1).flatten(1), len(self.log_gain)).float()
             self.transform.weight.copy_(matrix[:, :, None, None])
             self.inverse.weight.copy_(matrix.T[:, :, None, None])
-        u = self.coefficients(x)
-        deviation = u.square().mean((0, 2, 3)).sqrt().clamp_min(1e-4)
-        step = optimal_step(lmbda * 255**2)
-        self.deviation.copy_(deviation[:, None, None])
-        self.log_gain.copy_((self.deviation / step).log())
-        self.log_inverse_gain.copy_(-self.log_gain)
-
-    @torch.no_grad()
-    def move(self, ratio: float) -> None:
-        """Go from the operating point λ to `ratio`·λ: the best step is as 1/sqrt(λ), and all else is relative to it."""
-        self.log_gain.add_(0.5 * math.log(ratio))
-        self.log_inverse_gain.sub_(0.5 * math.log(ratio))
+        self.start_gains(self.coefficients(x).square().mean((0, 2, 3)).sqrt(), lmbda)
 
     def block_samples(self, x: Tensor) -> Tensor:
         """x (B, 3, H, W) in [0, 1] -> what the learned transform sees of each 8x8 block, (B, 192, H/8, W/8)."""

@@ -60,3 +60,27 @@ def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
                 p.add_(0.3 * torch.randn_like(p))
     model._update_quantiles()
     return model
+
+
+def assert_damage_is_found(files: Any, rgb: np.ndarray, cases: int, least: int) -> None:
+    """Streams with a flipped bit, under checks that fit: `StreamError` (`least` times or more), or the right picture."""
+    from common.entropy.container import pack, unpack
+    from common.errors import StreamError
+
+    rng = np.random.default_rng(0)
+    data = files.encode(rgb)
+    right, refused = files.decode(data).rgb, 0
+    for _ in range(cases):
+        packet = unpack(data)
+        level = packet.levels[int(rng.integers(len(packet.levels)))]
+        place = int(rng.integers(len(level.streams)))
+        stream = bytearray(level.streams[place])
+        if not stream:
+            continue
+        stream[int(rng.integers(len(stream)))] ^= 1 << int(rng.integers(8))
+        level.streams[place] = bytes(stream)
+        try:
+            assert np.array_equal(files.decode(pack(packet.header, packet.levels)).rgb, right)
+        except StreamError:
+            refused += 1
+    assert refused >= least
