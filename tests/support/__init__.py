@@ -63,7 +63,7 @@ def shaken(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def assert_damage_is_found(files: Any, rgb: np.ndarray, cases: int, least: int) -> None:
-    """Streams with a flipped bit, under checks that fit: `StreamError` (`least` times or more), or the right picture."""
+    """Streams with a flipped bit, under checks that fit: the right picture, or `StreamError`, `least` times or more."""
     from common.entropy.container import pack, unpack
     from common.errors import StreamError
 
