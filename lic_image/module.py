@@ -99,8 +99,8 @@ class ImageCodec(GuardedModule):
         return self.codec(x.contiguous(memory_format=self.memory_format))
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """ "image" (B, 3, H, W) of `batch` -> scalars: bpp, distortion, psnr (dB), loss (what is minimised but for the
-        quantiles)."""
+        """The scalars of a batch, whose pictures are "image" (B, 3, H, W): bpp, distortion, psnr (dB), loss (what is
+        minimised but for the quantiles), and in training those of the distortion's own networks."""
         x = batch["image"]
         if min(x.shape[-2:]) < self.distortion.least_side:
             raise LicError(

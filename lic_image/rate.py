@@ -120,6 +120,8 @@ class Gains(nn.Module):
         self.log_z = nn.Parameter(torch.zeros(len(lmbdas), channels[1])) if channels[1:] else None
         self.log_z_hat = nn.Parameter(torch.zeros(len(lmbdas), channels[1])) if channels[1:] else None
         self._weights = self.weights_of(default)
+        self.anchors: Tensor
+        self.register_buffer("anchors", torch.tensor(self.places), persistent=False)  # where training needs no copy
 
     def weights_of(self, value: int) -> Tensor:
         """(1, P): how much the gains at each λ count at a quality of `value` tenths, the same on every machine."""
@@ -147,7 +149,7 @@ class Gains(nn.Module):
     def drawn(self, pictures: int, device: torch.device) -> Iterator[Tensor]:
         """Inside, each of a batch of pictures has a λ of its own; gives them, (B,)."""
         place = rand_for_batch((pictures,), device)
-        places = torch.tensor(self.places, device=device)
+        places = self.anchors
         left = (torch.searchsorted(places, place, right=True) - 1).clamp(0, len(places) - 2)
         share = (place - places[left]) / (places[left + 1] - places[left])
         weights = torch.zeros(pictures, len(places), device=device)
