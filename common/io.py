@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
@@ -93,3 +94,33 @@ def written_whole(path: Path, durable: bool = False) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(name)  # where it was not renamed
+
+
+def check_new_folder(path: Path) -> None:
+    """Raises ``LicError`` where no new folder ``path`` can be made: something is there, or there is no folder above."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise LicError(f"{path} exists and is not an empty folder; name another, or remove it.")
+    if not path.absolute().parent.is_dir():
+        raise LicError(f"{path} cannot be made: there is no folder {path.absolute().parent}; create it first.")
+
+
+@contextlib.contextmanager
+def folder_made_whole(path: Path) -> Iterator[Path]:
+    """A folder to fill in place of ``path``: renamed at the end, removed where the block raises.
+
+    Raises ``LicError`` for what `check_new_folder` and the file system refuse.
+    """
+    check_new_folder(path)
+    path = path.absolute()
+    name = ""
+    try:
+        name = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        yield Path(name)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o777 & ~umask)  # a temporary folder is private, what it becomes is not
+        os.replace(name, path)
+    except OSError as error:
+        raise LicError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(name, ignore_errors=True)  # where it was not renamed

@@ -172,6 +172,10 @@ class Photographs(ResumableDataModule):
             found["roi"] = spectral_residual(found["image"])
         return found
 
+    def label(self, source: Path) -> int | None:
+        """The class of a test photograph; None where there are none."""
+        return None
+
     def region(self, source: Path, rgb: np.ndarray) -> np.ndarray | None:
         """The region of interest of a test photograph, uint8 (H, W); None where there is none."""
         if self.roi is None:

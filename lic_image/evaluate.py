@@ -33,7 +33,10 @@ from lic_image.data import Photographs
 from lic_image.distortions.contract import Distortion
 from lic_image.figures import attention_picture, bit_picture, refinement_picture
 from lic_image.files import ImageFiles
+from lic_image.labelled import LabelledPhotographs
 from lic_image.operating_points import Coded, operating_points
+from lic_image.task_figures import answer, measures, retrieval
+from lic_image.tasks import task_of
 from lic_image.watch import Seen
 
 log = logging.getLogger(__name__)
@@ -71,8 +74,8 @@ class ImageProtocol:
         """Means in CompressAI's units, a record a photograph; pictures, streams and images.csv under `out`."""
         sources = data.test_files()
         names = distinct_names(sources)
-        files = ImageFiles(codec, model)
-        self.check(files)
+        files, task = ImageFiles(codec, model), task_of(codec)
+        self.check(files, data)
         files.decode(files.encode(np.zeros((1, 1, 3), np.uint8)))  # the coder compiles on first use: not to be timed
         records: list[dict[str, Any]] = []
         for number, (source, name) in enumerate(
@@ -85,17 +88,23 @@ class ImageProtocol:
                 f"{len(different)} of {len(records)} photographs decode to other pixels than the forward pass gives "
                 f"({', '.join(different[:3])}): the codec's compress/decompress do not match its forward."
             )
+        qualities = dict.fromkeys(record.get("quality") for record in records)
+        by_quality = [[record for record in records if record.get("quality") == q] for q in qualities]
+        for each in by_quality:
+            retrieval(each)
         write_csv(out / "images.csv", records)
         times = {key: [record.pop(key) for record in records] for key in ("encoding_time", "decoding_time")}
         timing = {key: sum(values) / len(values) for key, values in times.items()}
-        qualities = dict.fromkeys(record.get("quality") for record in records)
-        own = {**self.metrics, **(IN_RESULTS if data.roi else {})}
-        points = [point([r for r in records if r.get("quality") == q], own, q) for q in qualities]
+        labelled = isinstance(data, LabelledPhotographs)
+        own = {**self.metrics, **(IN_RESULTS if data.roi else {}), **measures(task, labelled)}
+        points = [point(each, own, quality) for each, quality in zip(by_quality, qualities)]
         details = {**described(own), "gmacs": gmacs(codec), **programs(codec), "images": records}
         return Evaluation(points, details, timing)
 
-    def check(self, files: ImageFiles) -> None:
-        """Raises `LicError` where the codec has one rate and several are to be measured."""
+    def check(self, files: ImageFiles, data: Photographs) -> None:
+        """Raises `LicError` where the codec has one rate and several are to be measured, or has other classes."""
+        if isinstance(data, LabelledPhotographs):
+            data.check_classes(files.codec)
         if self.levels and not isinstance(files.codec, (Adjustable, CodesInLevels)):
             raise LicError(
                 f"protocol=image_levels is for codecs of many rates, and '{files.model}' has one: take protocol=image."
@@ -113,12 +122,14 @@ class ImageProtocol:
             started = time.perf_counter()
             decoded = files.decode(coded.stream).rgb
             finished = time.perf_counter()
+            said = answer(task_of(files.codec), data.label(source))  # before the forward pass of the next point
             record = {
                 "file": name,
                 "source": str(located(source)),
                 **({} if coded.quality is None else {"quality": coded.quality}),
                 **({} if coded.lmbda is None else {"lmbda": coded.lmbda}),
                 **self.judged(coded, picture.rgb, decoded, region),
+                **said,
                 "encoding_time": coded.seconds,
                 "decoding_time": finished - started,
             }

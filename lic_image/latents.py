@@ -52,6 +52,21 @@ def _modules(codec: nn.Module, names: Sequence[str]) -> list[nn.Module] | None:
         return None
 
 
+class LatentSeen:
+    """A hook of the synthesis that keeps what it was given last: y_hat, (B, M, h, w)."""
+
+    y_hat: Tensor | None = None
+
+    def __call__(self, module: nn.Module, given: Any) -> None:
+        self.y_hat = given[0]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "LatentSeen":
+        return memo.setdefault(id(self), LatentSeen())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
 def latent(codec: CompressionModel, y: Tensor) -> AbstractContextManager[None]:
     """Inside, `y` stands for whatever the codec's analysis gives, which is not computed."""
     return _analysed_by(codec, lambda *given: y)

@@ -20,6 +20,7 @@ from lic_image.codecs.compressai_zoo import adopted
 from lic_image.distortions import usual
 from lic_image.distortions.contract import Distortion
 from lic_image.rate import Gains
+from lic_image.tasks import task_of
 
 
 class OwnLoss(NamedTuple):
@@ -45,6 +46,7 @@ class ImageCodec(GuardedModule):
         scheduler: partial called with (optimizer, total_steps) for the main group's rate.
         quantiser: what stands for rounding, or for the choice of a centre, in training; None for the codec's own.
         importance: puts an importance map on the codec's latent (`lic_image.importance`).
+        task: puts a head on the codec's decoded latent, which is trained along (`lic_image.tasks`).
         rate: makes the codec one of many rates (`lic_image.rate`); each picture is trained at a λ of its own then, and
             validated at `lmbda`.
         losses: the weight of the codec's `own_losses`, by name, and until which part of training, from 0 to 1, they
@@ -64,6 +66,7 @@ class ImageCodec(GuardedModule):
         quantiser: Quantiser | Assignment | None = None,
         importance: Callable[[CompressionModel], CompressionModel] | None = None,
         rate: Callable[[CompressionModel], CompressionModel] | None = None,
+        task: Callable[[CompressionModel], CompressionModel] | None = None,
         losses: Mapping[str, Mapping[str, float]] | None = None,
         channels_last: bool = False,
         compile: bool = False,
@@ -71,7 +74,7 @@ class ImageCodec(GuardedModule):
         super().__init__()
         if lmbda <= 0:
             raise LicError(f"lmbda must be above 0, not {lmbda}.")
-        for put in (importance, rate):
+        for put in (importance, rate, task):
             codec = codec if put is None else put(codec)
         self.codec = adopted(codec)
         self.quantise_by(quantiser)
@@ -100,7 +103,7 @@ class ImageCodec(GuardedModule):
 
     def losses(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The scalars of a batch, whose pictures are "image" (B, 3, H, W): bpp, distortion, psnr (dB), loss (what is
-        minimised but for the quantiles), and in training those of the distortion's own networks."""
+        minimised but for the quantiles), in training those of the distortion's own networks, and that of a task."""
         x = batch["image"]
         if min(x.shape[-2:]) < self.distortion.least_side:
             raise LicError(
@@ -113,12 +116,13 @@ class ImageCodec(GuardedModule):
         x_hat = out["x_hat"].float()
         with torch.autocast(x.device.type, enabled=False):  # small differences of large numbers
             distortion = self.distortion(x_hat, x, {**batch, **out})
+            task = self.task_loss(batch)
         loss = bpp + (lmbda * distortion).mean()
         loss = loss + sum(self.weighed(out.get("losses", {})), start=torch.zeros_like(bpp))
         own = self.distortion.auxiliary(x_hat, x) if self.training else {}
-        loss = loss + sum(own.values(), start=torch.zeros_like(bpp))
+        loss = loss + sum([*own.values(), *task.values()], start=torch.zeros_like(bpp))
         psnr = -10 * nn.functional.mse_loss(x_hat.detach(), x).log10()
-        return {"bpp": bpp, "distortion": distortion.mean(), "psnr": psnr, "loss": loss, **own}
+        return {"bpp": bpp, "distortion": distortion.mean(), "psnr": psnr, "loss": loss, **own, **task}
 
     def lmbdas(self, x: Tensor) -> AbstractContextManager[Tensor | float]:
         """Within which the codec is trained at the λ that it gives: one for all, or of each of `x` its own, (B,)."""
@@ -126,6 +130,15 @@ class ImageCodec(GuardedModule):
         if isinstance(gains, Gains) and self.training:
             return gains.drawn(len(x), x.device)
         return nullcontext(self.lmbda)
+
+    def task_loss(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Of the head on the codec's latent, times its weight; nothing without one, and none of watched pictures."""
+        task = task_of(self.codec)
+        if task is None or not self.training:
+            return {}
+        if "label" not in batch:
+            raise LicError("task= needs labelled pictures: set data=image/labelled and its folders.")
+        return {"task": task.weight * task.loss(batch["label"])}
 
     def weighed(self, losses: dict[str, Tensor]) -> list[Tensor]:
         """The codec's own losses that count at this step, times their weights."""

@@ -1,12 +1,27 @@
 """A trained image codec from Python: arrays to bytes and back."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from common.errors import LicError
 from common.run.trained import Trained
 from lic_image.files import ImageFiles
+from lic_image.tasks import Classifier, task_of
+
+
+class Told(NamedTuple):
+    """What a codec with a task says of a file.
+
+    Attributes:
+        embedding: float (D,), of length 1: pictures are alike whose embeddings have a large inner product.
+        probabilities: (classes,), in the natural order of the classes' names; None without a classifier.
+    """
+
+    embedding: np.ndarray
+    probabilities: np.ndarray | None
 
 
 class TrainedImageCodec(Trained):
@@ -29,3 +44,19 @@ class TrainedImageCodec(Trained):
             StreamError: it is damaged, or another codec's.
         """
         return self.coder.decode(data).rgb
+
+    @torch.inference_mode()
+    def told(self, data: bytes) -> Told:
+        """What the head of a codec with a task (`lic_image.tasks`) says of the picture in the bytes of a .lic file.
+
+        Raises:
+            StreamError: as `decode`.
+            LicError: the codec has no head.
+        """
+        task = task_of(self.coder.codec)
+        if task is None:
+            raise LicError(f"'{self.coder.model}' was trained for pixels alone: train one with task=classification.")
+        self.coder.decode(data)
+        embedding = task.embeddings()
+        known = task.logits(embedding).softmax(1)[0].cpu().numpy() if isinstance(task, Classifier) else None
+        return Told(embedding[0].cpu().numpy(), known)

@@ -1,12 +1,8 @@
 """From a folder of photographs to shards; see ``common.data.shards``."""
 
-import contextlib
 import io
 import json
-import os
-import shutil
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +15,7 @@ from common.data.folders import as_path, find_pictures
 from common.data.image_io import read_picture
 from common.data.shards import INDEX, KIND, TABLE, Record
 from common.errors import LicError
+from common.io import check_new_folder, folder_made_whole
 
 _AT_ONCE = 32  # photographs in memory for each thread
 
@@ -46,21 +43,15 @@ def pack(folder: Path, out: Path, size_limit: int, skip: bool = False, workers: 
     """
     folder = as_path(folder)
     files = find_pictures([folder])
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise LicError(f"{out} exists and is not an empty folder; name another, or remove it.")
-    if not out.absolute().parent.is_dir():
-        raise LicError(f"{out} cannot be made: there is no folder {out.absolute().parent}; create it first.")
+    check_new_folder(out)
     left_out: list[str] = []
     order = [files[k] for k in np.random.default_rng(0).permutation(len(files))]
-    try:
-        with _made_whole(out.absolute()) as beside:
-            written = _write(folder, _read(order, workers, left_out if skip else None), beside, size_limit)
-            if not written:
-                raise LicError(f"none of the {len(files)} pictures in {folder} can be read; first: {left_out[0]}")
-            entries = [_finish(shard, files_in_it) for shard, files_in_it in written.items()]
-            (beside / INDEX).write_text(json.dumps({**KIND, "shardlist": entries}, indent=1))
-    except OSError as error:
-        raise LicError(f"{out} cannot be written: {error.strerror or error}.") from error
+    with folder_made_whole(out) as beside:
+        written = _write(folder, _read(order, workers, left_out if skip else None), beside, size_limit)
+        if not written:
+            raise LicError(f"none of the {len(files)} pictures in {folder} can be read; first: {left_out[0]}")
+        entries = [_finish(shard, files_in_it) for shard, files_in_it in written.items()]
+        (beside / INDEX).write_text(json.dumps({**KIND, "shardlist": entries}, indent=1))
     photographs, size = (sum(entry[key] for entry in entries) for key in ("nsamples", "filesize"))
     return Packed(photographs, len(entries), size, left_out)
 
@@ -126,17 +117,3 @@ def _finish(shard: Path, files: list[tuple[str, int]]) -> dict[str, Any]:
         tar.addfile(about, io.BytesIO(table))
     size = shard.stat().st_size
     return {"url": shard.name, "nsamples": len(rows), "filesize": size, "records": [offset, len(table)]}
-
-
-@contextlib.contextmanager
-def _made_whole(path: Path) -> Iterator[Path]:
-    """A folder to fill in place of ``path``: renamed at the end, removed where the block raises."""
-    beside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
-        yield beside
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(beside, 0o777 & ~umask)  # a temporary folder is private, what it becomes is not
-        os.replace(beside, path)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)  # where it was not renamed

@@ -108,6 +108,9 @@ class Shards:
     def __len__(self) -> int:
         return self.shards[-1].first + self.shards[-1].length
 
+    def said_of(self, number: int) -> dict[str, int]:
+        return {}
+
     def nth(self, seed: int, n: int) -> int:
         """The number of the photograph that is sample ``n``: pass after pass, each shows every photograph once."""
         epoch, position = divmod(n, len(self))

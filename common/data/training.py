@@ -36,6 +36,9 @@ class Source(Protocol):
     def read(self, number: int) -> NDArray[np.uint8]:
         """(H, W, 3); ``LicError`` says what is damaged, ``ShardError`` that nothing near it can be read either."""
 
+    def said_of(self, number: int) -> dict[str, int]:
+        """What else a sample cut from it is to have, such as its label."""
+
 
 class Files:
     """Photographs that are files; a pass is a permutation of all of them."""
@@ -56,6 +59,20 @@ class Files:
 
     def read(self, number: int) -> NDArray[np.uint8]:
         return read_picture(self.paths[number]).rgb
+
+    def said_of(self, number: int) -> dict[str, int]:
+        return {}
+
+
+class WithLabels(Files):
+    """Files of which each has a label, the number of its class."""
+
+    def __init__(self, paths: Sequence[Path], labels: Sequence[int]) -> None:
+        super().__init__(paths)
+        self.labels = list(labels)
+
+    def said_of(self, number: int) -> dict[str, int]:
+        return {"label": self.labels[number]}
 
 
 class WithRegions(Files):
@@ -81,11 +98,14 @@ class Resized:
     def read(self, number: int) -> NDArray[np.uint8]:
         return resized(self.source.read(number), self.size)
 
+    def said_of(self, number: int) -> dict[str, int]:
+        return self.source.said_of(number)
+
 
 class TrainingCrops(Dataset[dict[str, Any]]):
     """Sample ``n`` of the endless list ``seed``: ``{"image": uint8 (3, size, size), "index": n}``.
 
-    Photographs with a fourth channel give ``"roi"``, uint8 (1, size, size), too.
+    Photographs with a fourth channel give ``"roi"``, uint8 (1, size, size), too; those with a label ``"label"``.
 
     With probability ``scenes`` it is a procedural still, else a random crop of a photograph. Photographs come in
     passes, each showing all of them. One that cannot be decoded is replaced by the next in ``photographs`` and its
@@ -116,23 +136,25 @@ class TrainingCrops(Dataset[dict[str, Any]]):
 
     def __getitem__(self, n: int) -> dict[str, Any]:
         rng = generator(self.seed, n, Stream.CROP)
+        said: dict[str, int] = {}
         if rng.random() < self.scenes:
             image = still(self.seed, n, self.size, self.size)
         else:
-            image = random_crop(self._photograph(n), self.size, rng)
+            number, photograph = self._photograph(n)
+            image, said = random_crop(photograph, self.size, rng), self.photographs.said_of(number)
         planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-        return {"image": planes[:3], **({"roi": planes[3:]} if len(planes) > 3 else {}), "index": n}
+        return {"image": planes[:3], **({"roi": planes[3:]} if len(planes) > 3 else {}), "index": n, **said}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_decoded": OrderedDict()}  # loader workers fill caches of their own
 
-    def _photograph(self, n: int) -> NDArray[np.uint8]:
+    def _photograph(self, n: int) -> tuple[int, NDArray[np.uint8]]:
         first = self.photographs.nth(self.seed, n)
         for k in range(len(self.photographs)):
             number = (first + k) % len(self.photographs)
             if number not in self.broken:
                 try:
-                    return self._read(number)
+                    return number, self._read(number)
                 except ShardError:
                     raise
                 except LicError as error:

@@ -13,6 +13,7 @@ from common.engine.application import hydra_application
 from common.engine.outcome import Outcome, attempt, run_job
 from common.errors import LicError
 from common.run.folder import RunFolder
+from common.run.targets import AROUND
 from common.run.validate import check_read, check_settings
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def run(cfg: DictConfig, folder: RunFolder) -> None:
             raise LicError("give what to evaluate: run=FOLDER of a finished run, or model=… and weights=FILE.")
         if cfg.run is not None:
             trained = RunFolder(cfg.run).config()
-            if vain := overrides(*TRAINED, "label", "quantiser", "rate", "importance"):
+            if vain := overrides(*TRAINED, "label", "quantiser", *AROUND):
                 raise LicError(f"{vain[0]} has no effect beside run=: the network and its name are that run's.")
             with open_dict(cfg):
                 for key in TRAINED:

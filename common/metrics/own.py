@@ -30,7 +30,8 @@ TAKEN = frozenset(
         "bpp", "bpp_estimated", "psnr", "ms_ssim", "ms_ssim_db", "encoding_time", "decoding_time", "identical",
         "bits_estimated", "bits_motion", "bpp_motion", "psnr_copied", "psnr_warped", "psnr_predicted",
         "quality", "sha256", "qp", "crf", "lmbda", "seed", "seeds", "curve",
-        "epe", "fl_all", "zero_epe", "still_error", "warp_error",
+        "epe", "fl_all", "zero_epe", "still_error", "warp_error", "psnr_inside", "psnr_outside",
+        "class", "told", "accuracy", "average_precision", "recall_at_1",
     )
 )  # fmt: skip
 

@@ -32,6 +32,8 @@ _TYPES = (
 )  # fmt: skip
 # What only looks a class or function up, by the name in `path`.
 _LOOKS_UP = ("hydra.utils.get_class", "hydra.utils.get_method", "hydra.utils.get_object")
+# What is put around any image codec, in this order: a group of configs, and the key in it that does it.
+AROUND = {"importance": "block", "rate": "control", "task": "head"}
 # Of every environment, beside what `lic` brings.
 _TOOLS = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "wheel", "uv")
 
@@ -53,10 +55,10 @@ def instantiate_harmless(config: Any, **arguments: Any) -> Any:
 def network_of(cfg: Any, name: str) -> Any:
     """The network that a run's `cfg` describes, without weights; `name` is what its module calls it.
 
-    What stands around any image codec (importance=, rate=) is put around it.
+    What stands around any image codec (importance=, rate=, task=) is put around it.
     """
     network = instantiate_harmless(cfg.model[name])
-    for around in ("importance", "rate"):
+    for around in AROUND:
         put = instantiate_harmless(cfg.model.get(around))
         network = network if put is None else put(network)
     return network

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from common.errors import LicError
 from common.run.settings import below, flatten
 from common.run.study import check_study
+from common.run.targets import AROUND
 from common.spelling import nearest
 
 
@@ -87,7 +88,7 @@ def check_read(cfg: DictConfig, root: str) -> None:
     known = [*root_keys(root), *(key for key in root_keys("eval" if root == "train" else "train") if key not in typed)]
     whole = HydraConfig.instance().cfg  # its sweeper may refer to settings, too
     references = {*_references(tree), *(_references(OmegaConf.to_container(whole, resolve=False)) if whole else ())}
-    for group, key in (("quantiser", "rule"), ("rate", "control"), ("importance", "block")):
+    for group, key in (("quantiser", "rule"), *AROUND.items()):
         if (tree.get(group) or {}).get(key) and f"{group}.{key}" not in _references(tree.get("model")):
             raise LicError(f"nothing reads the setting {group}: it is not for this network; leave it out.")
     relative = {name.rpartition(".")[2] for name in references if name.startswith(".")}

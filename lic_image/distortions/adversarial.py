@@ -19,7 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from common.errors import LicError
 from lic_image.distortions.contract import Distortion, per_picture
-from lic_image.latents import channels_of, latent_modules
+from lic_image.latents import LatentSeen, channels_of, latent_modules
 
 
 class PatchDiscriminator(nn.Module):
@@ -57,7 +57,7 @@ class Adversarial(Distortion):
         if weight < 0:
             raise LicError(f"loss.weight of the adversarial term must be 0 or above, not {weight}.")
         self.weight, self.width, self.lr = weight, width, lr
-        self._seen = _Seen()
+        self._seen = LatentSeen()
 
     def prepare(self, codec: Any) -> None:
         points = latent_modules(codec)
@@ -87,15 +87,3 @@ class Adversarial(Distortion):
     def _latent(self) -> Tensor:
         assert self._seen.y_hat is not None
         return self._seen.y_hat.detach()
-
-
-class _Seen:
-    """A hook that keeps what the synthesis was given last."""
-
-    y_hat: Tensor | None = None
-
-    def __call__(self, module: nn.Module, given: Any) -> None:
-        self.y_hat = given[0]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "_Seen":
-        return memo.setdefault(id(self), _Seen())

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,12 @@ def test_every_quantiser_trains(model: str, quantiser: str, lic: Lic, tmp_path: 
 
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_recipe_runs(experiment: str, lic: Lic, tmp_path: Path, photographs: Path) -> None:
-    if experiment.startswith("image/"):
+    if experiment == "image/digits":
+        for digit in range(10):
+            (tmp_path / "digits" / str(digit)).mkdir(parents=True)
+            shutil.copy(photographs / "one.png", tmp_path / "digits" / str(digit))
+        data = [f"data.{part}={tmp_path / 'digits'}" for part in ("train", "test")]
+    elif experiment.startswith("image/"):
         data = [f"data.train={photographs}"]
     elif experiment.startswith("video/"):
         data = ["data.train=[procedural]", "data.test=[procedural]"]
