@@ -1,5 +1,6 @@
 """Labelled photographs, a folder for each class: for codecs with a task (`lic_image.tasks`)."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ class LabelledPhotographs(Photographs):
         if self.scenes or self.roi:
             raise LicError("labelled photographs need data.scenes=0 and data.roi=null: scenes have no labels.")
         self.flip = flip
-        self._labels: dict[Path, int] | None = None
 
     def training_photographs(self) -> Source:
         if self.train_paths is None:
@@ -39,18 +39,19 @@ class LabelledPhotographs(Photographs):
         classes = classes_of(names)
         return WithLabels(files, [classes.index(name) for name in names])
 
+    @cached_property
+    def _test_names(self) -> dict[Path, str]:
+        files = self.test_files()
+        return dict(zip(files, class_names(files, self.test_paths or [])))
+
     @property
     def classes(self) -> list[str]:
         """Names of the classes of the test photographs."""
-        return classes_of(class_names(self.test_files(), self.test_paths or []))
+        return classes_of(list(self._test_names.values()))
 
     def label(self, source: Path) -> int:
         """The class of a test photograph: its place among the classes."""
-        if self._labels is None:
-            files = self.test_files()
-            names = class_names(files, self.test_paths or [])
-            self._labels = {file: self.classes.index(name) for file, name in zip(files, names)}
-        return self._labels[source]
+        return self.classes.index(self._test_names[source])
 
     def check(self, network: nn.Module | None = None) -> None:
         super().check(network)
