@@ -31,6 +31,14 @@ def rand_for_batch(
     return drawn if size == 1 else drawn[rank * batch : (rank + 1) * batch]
 
 
+def spread_for_batch(count: int, device: torch.device | str | None = None) -> Tensor:
+    """(B,) numbers in [0, 1) for the `count` samples of this process, one in each of the equal parts that [0, 1) has
+    for the samples of all processes: each is uniform, and no batch leaves a range out (stratified sampling)."""
+    size, rank = world()
+    part = torch.arange(rank * count, (rank + 1) * count, device=device)
+    return (part + rand_for_batch((count,), device)) / (size * count)
+
+
 def uniform_noise(like: Tensor) -> Tensor:
     """What stands for rounding in training: uniform in [-1/2, 1/2), of `like`'s shape (B, ...) and type."""
     return rand_for_batch(like.shape, like.device, like.dtype) - 0.5

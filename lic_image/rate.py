@@ -8,7 +8,8 @@ are interpolated in log λ, equation 8). `step` has one number for all channels,
 depends on λ.
 
 Training draws a λ for each picture of a batch, evenly in log λ between the ends of the list, so that what lies between
-the listed λ is trained as well. Gains start at what rounding with the best step for λ would take, 1/sqrt of the ratio
+the listed λ is trained as well; a batch of B has one in each of B equal parts of the range, so that its gradient is not
+that of one end by chance. Gains start at what rounding with the best step for λ would take, 1/sqrt of the ratio
 of two λ (`common.layers.pyramid_start.optimal_step`), and at 1 for z.
 
 Any codec can be given gains: hooks of its analysis and synthesis multiply, its own code does not change. What is behind
@@ -28,7 +29,7 @@ from torch import Tensor, nn
 from common.capabilities import Setting
 from common.entropy import exact
 from common.errors import LicError
-from common.randomness import rand_for_batch
+from common.randomness import spread_for_batch
 from lic_image.latents import POINTS, channels_of, latent_modules, side_modules
 
 STEPS = 1000  # of quality, from 0 to 100
@@ -148,7 +149,7 @@ class Gains(nn.Module):
     @contextmanager
     def drawn(self, pictures: int, device: torch.device) -> Iterator[Tensor]:
         """Inside, each of a batch of pictures has a λ of its own; gives them, (B,)."""
-        place = rand_for_batch((pictures,), device)
+        place = spread_for_batch(pictures, device)
         places = self.anchors
         left = (torch.searchsorted(places, place, right=True) - 1).clamp(0, len(places) - 2)
         share = (place - places[left]) / (places[left + 1] - places[left])

@@ -29,6 +29,7 @@ def test_noise_is_that_of_one_process(size: int, monkeypatch: pytest.MonkeyPatch
     for call in (
         randomness.uniform_noise,
         lambda x: randomness.rand_for_batch((len(x), 9)),
+        lambda x: randomness.spread_for_batch(len(x)),
         lambda x: bottleneck(x, training=True)[0],
         lambda x: gaussian(x, scales[: len(x)], training=True)[0],
     ):
