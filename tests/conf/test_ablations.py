@@ -17,7 +17,8 @@ from support import compose
 import conf
 from common.cli.report import main as report
 from common.run.study import MATRIX, ROWS
-from hydra_plugins.lic_conf.ablation_tables import row_config
+from hydra_plugins.lic_conf.ablation_tables import OF_TABLE, RECIPE, row_config
+from hydra_plugins.lic_conf.ablation_tables import rows_of as ablation_rows
 from hydra_plugins.lic_conf.source import ConfSource
 
 Lic = Callable[..., int]
@@ -33,10 +34,14 @@ def rows_of(table: str) -> list[str]:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_row_composes_and_has_its_place_in_the_study(table: str) -> None:
+    said = ablation_rows(OmegaConf.load(ROOT / f"{table}.yaml"))
     for row in rows_of(table):
         cfg = compose(f"ablation={table}", f"ablation/{table}={row}", "size=tiny")
         assert cfg.row == row and cfg.name == table and cfg.trainer.max_steps > 0
         OmegaConf.to_container(cfg.model, resolve=True, throw_on_missing=True)
+        for key, value in said[row].items():  # an `override` of the table itself may win, and Hydra says nothing
+            chosen = cfg.hydra.runtime.choices.get(OF_TABLE if key == RECIPE else key)
+            assert (OmegaConf.select(cfg, str(key)) if chosen is None else chosen) == value, (row, key)
     study = OmegaConf.to_container(cfg.study, resolve=True)
     assert (MATRIX if "bd_rate" in study else ROWS) == tuple(key for key in study if key in {*MATRIX, *ROWS})
     if "bd_rate" in study:
