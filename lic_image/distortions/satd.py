@@ -7,11 +7,30 @@ With orthonormal H, an error in one coefficient of size e is |e| whatever the co
 Multimedia 2019) train intra prediction with it.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lic_image.distortions.contract import Distortion
+
 BLOCK = 8
+
+
+class SATD(Distortion):
+    """255·SATD, the mean over pixels and channels; blocks lie on the grid that begins at the picture's corner.
+
+    Of errors without structure it is the mean absolute error, of smooth ones less: at 33 dB JPEG and WebP have 0.96
+    times their mean absolute error on Kodak, and at 26 dB 0.8 to 0.9 times.
+    """
+
+    unit = "255·SATD"
+    in_mse = 17.0  # 2 MSE / SATD, as of Laplacian coefficients, at the usual λ of 0.013 for the squared error
+
+    def forward(self, x_hat: Tensor, x: Tensor, context: Mapping[str, Any]) -> Tensor:
+        return 255 * satd(x_hat, x)
 
 
 def hadamard(size: int) -> Tensor:
@@ -23,7 +42,12 @@ def hadamard(size: int) -> Tensor:
 
 
 def satd(x_hat: Tensor, x: Tensor) -> Tensor:
-    """(B, C, H, W), sides multiples of 8 -> the mean over samples of absolute transformed differences, (B,)."""
+    """(B, C, H, W) -> the sum of absolute transformed differences of each picture, divided by C·H·W, (B,).
+
+    Where a block reaches over the border, there are no differences.
+    """
     h = hadamard(BLOCK).to(x)
-    blocks = F.pixel_unshuffle(x_hat - x, BLOCK).unflatten(1, (-1, BLOCK, BLOCK)).permute(0, 1, 4, 5, 2, 3)
-    return (h @ blocks @ h).abs().mean((1, 2, 3, 4, 5))
+    H, W = x.shape[-2:]
+    error = F.pad(x_hat - x, (0, -W % BLOCK, 0, -H % BLOCK))
+    blocks = F.pixel_unshuffle(error, BLOCK).unflatten(1, (-1, BLOCK, BLOCK)).permute(0, 1, 4, 5, 2, 3)
+    return (h @ blocks @ h).abs().sum((1, 2, 3, 4, 5)) / x[0].numel()
