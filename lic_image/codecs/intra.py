@@ -33,6 +33,7 @@ from lic_image.distortions.satd import satd
 from lic_image.layers.block_dct import BLOCK, block_dct, colour_matrix
 from lic_image.layers.intra_loop import Canvas, Group, decoded, everywhere
 from lic_image.layers.intra_modes import MODES, PLANAR, Context, local_mean, mode_matrix, predictions, references
+from lic_image.layers.intra_networks import normalised
 
 UNITS = 1 << 24  # of a mode's probability
 
@@ -159,18 +160,36 @@ class Intra(SlicedCodec):
         return y, numbers.unflatten(1, (h, w)), canvas
 
     def _training(self, x: Tensor, modes: Tensor, canvas: Canvas) -> dict[str, Any]:
-        every = everywhere(canvas.size, x.device)
-        blocks, told = self._canvas_of(x).blocks(every), self._predictions(canvas.context(every))
+        blocks, told = self._all_predictions(x, canvas)
         prediction = _chosen(told, modes.flatten())
         y = self._quotients(blocks - prediction).unflatten(0, modes.shape).permute(0, 3, 1, 2)
         y_hat, likelihoods = self._rated(y, modes)
         samples = prediction + self._residual(_by_position(y_hat).flatten(0, 1))
         picture = Canvas(len(x), canvas.size, x)
-        picture.put(every, samples)
+        picture.put(everywhere(canvas.size, x.device), samples)
         losses = {}
         if self.network is not None:
             losses["prediction"] = satd(told[:, -1], blocks).mean()
         return {"x_hat": self._picture(picture), "likelihoods": likelihoods, "losses": losses}
+
+    def _all_predictions(self, x: Tensor, canvas: Canvas) -> tuple[Tensor, Tensor]:
+        """All blocks of x, (n, 3, 8, 8), and what each mode predicts from what `canvas` holds, (n, K, 3, 8, 8)."""
+        every = everywhere(canvas.size, x.device)
+        return self._canvas_of(x).blocks(every), self._predictions(canvas.context(every))
+
+    @torch.no_grad()
+    def prediction_errors(self, x: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """How well each mode predicts the blocks of x from decoded ones.
+
+        Returns:
+            By mode, and of the network under "network": the squared error of each block, in x's units and in all
+            three channels together, (n,), and which mode the encoder chose, as a number in that order, int64 (n,).
+        """
+        _, modes, canvas = self._encoded(x)
+        blocks, told = self._all_predictions(x, canvas)
+        names = [MODES[mode] for mode in self.chosen_modes] + ["network"] * (self.network is not None)
+        errors = (told - blocks[:, None]).square().sum((2, 3, 4))
+        return dict(zip(names, errors.unbind(1))), modes.flatten()
 
     def _rated(self, y: Tensor, modes: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """y (B, M, h, w) and the modes (B, h, w) -> y as it is quantised, and all likelihoods."""
@@ -209,11 +228,8 @@ class Intra(SlicedCodec):
         classical = told[:, self.chosen_modes]
         if self.network is None:
             return classical
-        mean = local_mean(r)
-        centred = Context(
-            (context.above - mean) * context.above_known, (context.left - mean) * context.left_known, *context[2:]
-        )
-        return torch.cat([classical, (told[:, PLANAR] + self.network(centred))[:, None]], 1)
+        seen, deviation = normalised(context, local_mean(r))
+        return torch.cat([classical, (told[:, PLANAR] + deviation * self.network(seen))[:, None]], 1)
 
     def _coefficients(self, blocks: Tensor) -> Tensor:
         """Blocks (…, 3, 8, 8) -> their DCT (…, M)."""

@@ -6,9 +6,10 @@
                        compression", IEEE Trans. Image Processing 2019: convolutions over the samples above and over
                        those left, a layer that merges the two, transposed convolutions; trained with random masks
 
-Both are given samples less their local mean, 0 where nothing is known, and give what is added to the planar prediction.
-Their last layer is 0 at the start, so that they start as planar. In the papers the block's prediction comes from the
-network alone.
+Both are given normalised samples, 0 where nothing is known, and give what is added to the planar prediction, in the
+same units. Their last layer is 0 at the start, so that they start as planar. In the papers the block's prediction comes
+from the network alone, and its input is the samples less their mean. Here they are divided by their deviation, too:
+samples of [0, 1] less their mean are small beside masks and biases, and 300 steps of training changed no prediction.
 """
 
 from itertools import pairwise
@@ -20,6 +21,15 @@ from common.randomness import uniform_noise
 from lic_image.layers.intra_modes import BLOCK, Context
 
 SAMPLES = 4 * BLOCK * BLOCK  # of the four blocks around, in each colour
+LEAST_DEVIATION = 0.01  # of normalised samples: flat contexts are not blown up to noise
+
+
+def normalised(context: Context, mean: Tensor) -> tuple[Context, Tensor]:
+    """The known samples less `mean` (n, 3, 1, 1), divided by their deviation from it; and that, (n, 1, 1, 1)."""
+    above, left = (context.above - mean) * context.above_known, (context.left - mean) * context.left_known
+    squares, known = (a.sum((1, 2, 3)) + b.sum((1, 2, 3)) for a, b in ((above.square(), left.square()), context[2:]))
+    deviation = (squares / (3 * known).clamp_min(1)).sqrt().clamp_min(LEAST_DEVIATION)[:, None, None, None]
+    return Context(above / deviation, left / deviation, *context[2:]), deviation
 
 
 class FullyConnected(nn.Module):

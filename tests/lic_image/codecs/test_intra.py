@@ -1,17 +1,20 @@
 """intra: what is decoded is the forward pass, training is what evaluation does, damage is found."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from support import assert_damage_is_found, textured
 
+from benchmarks.prediction_gain import errors_of, gains
 from common.coding.codec_files import to_input, to_picture
+from common.data.image_io import write_picture
 from common.errors import LicError
 from lic_image.codecs.intra import Intra
 from lic_image.files import ImageFiles
-from lic_image.layers.intra_modes import mode_matrix
+from lic_image.layers.intra_modes import MODES
 from lic_image.layers.intra_networks import Convolutional, FullyConnected
 
 NETWORKS: dict[str, Callable[[], torch.nn.Module] | None] = {
@@ -29,10 +32,6 @@ def started(name: str) -> Intra:
         for parameter in codec.network.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)
     return codec.eval()
-
-
-def test_modes_predict_a_constant() -> None:
-    assert torch.allclose(mode_matrix().sum(-1), torch.ones(9, 64))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 70)], ids=str)
@@ -53,6 +52,31 @@ def test_training_decodes_what_evaluation_does() -> None:
     assert torch.allclose(trained["x_hat"], evaluated, atol=1e-5)
     sum(trained["losses"].values()).backward()
     assert codec.network is not None and all(p.grad is not None for p in codec.network.parameters())
+
+
+def test_prediction_errors_are_those_of_what_training_predicts() -> None:
+    codec, x = started("fully_connected"), to_input(textured(64, 96), 32)
+    errors, chosen = codec.prediction_errors(x)
+    assert list(errors) == [*MODES, "network"] and chosen.shape == errors["dc"].shape == (8 * 12,)
+    grey = x.new_full((3, 8, 8), 0.5)  # the first block has no neighbours, so that DC is mid-grey
+    assert errors["dc"][0].item() == pytest.approx((x[0, :, :8, :8] - grey).square().sum().item(), rel=1e-4)
+    told = codec.train()(x)["losses"]["prediction"]
+    assert told > 0 and not torch.allclose(errors["planar"], errors["network"])
+
+
+def test_gains_by_hand() -> None:
+    found = gains({"dc": 8.0, "planar": 4.0, "network": 2.0, "best classical": 2.0, "all": 1.0, "chosen": 1.6})
+    assert found["network"] == pytest.approx({"dc": 6.0206, "planar": 3.0103, "best classical": 0.0})
+    assert found["dc"]["planar"] == pytest.approx(-3.0103)
+
+
+def test_gains_of_a_photograph(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", textured(64, 70))
+    errors, networks = errors_of(started("fully_connected"), [tmp_path / "a.png"])
+    assert errors["all"] <= errors["best classical"] <= min(errors[mode] for mode in MODES) + 1e-6
+    assert errors["all"] <= errors["chosen"] <= max(errors.values()) and 0 <= networks <= 1
+    with_none, never = errors_of(started("none"), [tmp_path / "a.png"])
+    assert "network" not in with_none and never == 0
 
 
 def test_damaged_files_end_in_an_error_or_in_the_right_pixels() -> None:

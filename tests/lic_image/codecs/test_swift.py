@@ -7,7 +7,6 @@ import pytest
 import torch
 from support import textured
 
-from common.entropy.walks import Visitor
 from common.errors import LicError, StreamError
 from lic_image.codecs.swift import Swift
 
@@ -58,37 +57,6 @@ def test_moves_to_another_operating_point() -> None:
     started.start_from(picture(), 0.04)
     assert torch.allclose(moved.g_a(picture()), started.g_a(picture()), rtol=1e-5)
     assert torch.allclose(moved.g_s(moved.g_a(picture())), started.g_s(started.g_a(picture())), atol=1e-5)
-
-
-def test_the_decoder_sees_nothing_of_later_slices() -> None:
-    """Parameters asked for at each visit do not change when what is decoded later does."""
-    torch.manual_seed(0)
-    codec = Swift(M=32, N=8, Z=4, blocks=1).eval()
-    codec.start_from(picture(), 0.013)
-    for parameter in codec.contexts.parameters():
-        parameter.data += 0.05 * torch.randn_like(parameter)
-    z_hat = torch.randn(1, 4, 2, 2)
-
-    def parameters(garbage_from: int) -> list[torch.Tensor]:
-        generator = torch.Generator().manual_seed(1)
-        asked = []
-
-        class Visit(Visitor):
-            size = (8, 8)
-
-            def __call__(self, scales: Any, means: Any = None, *args: Any, **of: Any) -> torch.Tensor:
-                asked.append(means * of["positions"])
-                y_hat = torch.randn(means.shape, generator=generator)
-                return y_hat if len(asked) <= garbage_from else y_hat + 100
-
-        with torch.no_grad():
-            codec.walk(z_hat, Visit())
-        return asked
-
-    whole, cut = parameters(99), parameters(3)
-    assert len(whole) == 2 * len(codec.slices)
-    assert all(torch.equal(a, b) for a, b in zip(whole[:4], cut[:4]))
-    assert not torch.equal(whole[4], cut[4])
 
 
 def test_learns_a_few_crops() -> None:
