@@ -7,6 +7,8 @@
 
 Longer wavelets have no place in these transforms: their convolutions pad with zeros, which a filter that reaches
 across the border would take for black; and CDF 9/7 needs nine taps where there are five. `swift` starts from it.
+
+Where latents are signs, the strongest coefficients of either get many of them: `start_codebook`.
 """
 
 from typing import Any, Literal, get_args
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.entropy.codebook import PLACES, Codebook, Signs
 from common.errors import LicError
 from common.layers.pyramid_start import Basis, start_as_pyramid
 
@@ -32,6 +35,25 @@ def start_as(start: Start, g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, st
     """As `start_as_pyramid`, by the start's name, which is not random."""
     bases: dict[str, Basis | None] = {"pyramid": None, "klt": klt}
     return start_as_pyramid(g_a, g_s, x, step, basis=bases[start], **how)
+
+
+@torch.no_grad()
+def start_codebook(
+    codebook: Codebook, start: Start, g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, told: bool = False
+) -> None:
+    """Start the codebook of y = g_a(x), after `start_as`; see `Codebook.start_from`.
+
+    Signs follow each other where the start is a transform, and convolutions get the channels that they tell.
+    """
+    down = [layer for layer in g_a if isinstance(layer, nn.Conv2d)][-1]
+    up = next(layer for layer in g_s if isinstance(layer, nn.ConvTranspose2d))
+    coefficients = g_a(x)[:, : 4 * down.in_channels]  # others are none of the transform's
+    if start == "random" or not isinstance(codebook, Signs) or PLACES * coefficients.shape[1] < codebook.M:
+        codebook.start_from(g_a(x), told)
+        return
+    source = codebook.follow_strongest(coefficients)
+    down.weight.copy_(down.weight[source] * (codebook.place == 0)[:, None, None, None])
+    up.weight.copy_(up.weight[source])
 
 
 def klt(x: Tensor, count: int) -> tuple[Tensor, Tensor]:

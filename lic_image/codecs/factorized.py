@@ -15,7 +15,7 @@ from torch import Tensor
 from common.entropy import exact
 from common.entropy.codebook import Codebook
 from common.entropy.models import EntropyBottleneck
-from common.layers.classical_start import Start, known, start_as
+from common.layers.classical_start import Start, known, start_as, start_codebook
 from common.layers.pyramid_start import optimal_step
 from common.layers.strided import analysis, synthesis
 from lic_image.layers.blocks import Attention, Place, Refinement, attending_encoder, decoder_with_blocks
@@ -52,7 +52,7 @@ class Factorized(CompressionModel):
         if self.start != "random":
             start_as(self.start, self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
         if isinstance(self.entropy_bottleneck, Codebook):
-            self.entropy_bottleneck.start_from(self.g_a(x))
+            start_codebook(self.entropy_bottleneck, self.start, self.g_a, self.g_s, x)
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         y_hat, likelihoods = self.entropy_bottleneck(self.g_a(x))

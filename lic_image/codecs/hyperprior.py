@@ -17,11 +17,11 @@ from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from common.entropy import exact
-from common.entropy.codebook import Codebook
+from common.entropy.codebook import Codebook, Signs
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
 from common.entropy.walks import Visitor
 from common.errors import LicError
-from common.layers.classical_start import Start, known, start_as
+from common.layers.classical_start import Start, known, start_as, start_codebook
 from common.layers.pyramid_start import optimal_step
 from common.layers.strided import analysis, synthesis
 from lic_image.codecs.walked import WalkedCodec
@@ -112,10 +112,15 @@ class Hyperprior(WalkedCodec):
         if self.start != "random":
             self._start_as(self.start, x, lmbda)
         if isinstance(self.gaussian_conditional, Codebook):
-            self.gaussian_conditional.start_from(self.g_a(x), told=True)
+            start_codebook(self.gaussian_conditional, self.start, self.g_a, self.g_s, x, told=True)
+        if self.start != "random" and isinstance(self.gaussian_conditional, Signs):
+            self._start_scales(self.gaussian_conditional.magnitude)
 
     def _start_as(self, start: Start, x: Tensor, lmbda: float) -> None:
-        deviations = start_as(start, self.g_a, self.g_s, x, optimal_step(lmbda * 255**2))
+        self._start_scales(start_as(start, self.g_a, self.g_s, x, optimal_step(lmbda * 255**2)))
+
+    def _start_scales(self, deviations: Tensor) -> None:
+        """What h_s tells of y's channels before it has learned."""
         if self.merge is not None:
             scales, layers = deviations.repeat(self.merge.G), self.merge.layers
         else:

@@ -73,6 +73,25 @@ def test_learns_a_few_crops(name: str, rule: SoftToHard | StochasticSign) -> Non
     assert np.mean(costs[-5:]) < 0.8 * np.mean(costs[:5])
 
 
+@pytest.mark.parametrize("name", ["factorized, signs", "hyperprior, signs"])
+def test_strong_coefficients_start_with_several_signs(name: str) -> None:
+    """One sign for each coefficient leaves most of the strongest: with as many signs the picture starts far better."""
+    codec, x = started(name), to_input(textured(128, 128), 64)
+    signs = codec.gaussian_conditional if isinstance(codec, Hyperprior) else codec.entropy_bottleneck
+    assert signs.place.max() >= 2
+
+    def error() -> float:
+        with torch.no_grad():
+            return (codec(x)["x_hat"] - x).square().mean().item()
+
+    several = error()
+    first = next(layer for layer in codec.g_s if isinstance(layer, torch.nn.ConvTranspose2d))
+    first.weight.data[signs.place > 0] = 0
+    assert several < 0.5 * error()
+    with torch.no_grad():
+        assert codec.g_a(x)[:, signs.place > 0].abs().max() < 1e-3
+
+
 def test_mixtures_have_no_codebook() -> None:
     with pytest.raises(LicError, match="set mixture=1"):
         Adjacent(8, 12, latent=Signs)
