@@ -25,7 +25,7 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor
 
-from common.capabilities import Setting, StartsFromData
+from common.capabilities import MovesWithLambda, Setting, StartsFromData
 from common.entropy import exact, mixture
 from common.entropy.rules import rules
 from common.errors import StreamError
@@ -76,6 +76,11 @@ class NearLossless(CompressionModel):
         """Start the base from data, if it does so."""
         if isinstance(self.base, StartsFromData):
             self.base.start_from(x, lmbda)
+
+    def move(self, ratio: float) -> None:
+        """Move the base to `ratio`·λ, if it can; the pixels' mixtures depend on no λ."""
+        if isinstance(self.base, MovesWithLambda):
+            self.base.move(ratio)
 
     def forward(self, x: Tensor) -> dict[str, Any]:
         if self.training:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from support import assert_files_are_the_forward_pass, textured
 
-from common.capabilities import Adjustable
+from common.capabilities import Adjustable, MovesWithLambda
 from common.coding.codec_files import to_input, to_picture
 from common.entropy import exact
 from common.entropy.container import unpack
@@ -44,6 +44,20 @@ def pictures() -> dict[str, np.ndarray]:
         "black": np.zeros((1, 1, 3), np.uint8),
         "texture": textured(70, 131),
     }
+
+
+def test_the_base_moves_to_another_lambda() -> None:
+    x = to_input(textured(64, 64), 64)
+    moved, started = (NearLossless(Swift(M=24, N=8, Z=4), K=1, hidden=2) for _ in range(2))
+    moved.start_from(x, 0.001)
+    moved.move(4.0)
+    started.start_from(x, 0.004)
+    assert isinstance(moved, MovesWithLambda)
+    assert torch.allclose(moved.base.log_gain, started.base.log_gain, rtol=1e-5)  # type: ignore[union-attr, arg-type]
+    unmoved = codec()
+    before = {name: p.clone() for name, p in unmoved.named_parameters()}
+    unmoved.move(4.0)  # a base without steps of its own stays as it is
+    assert all(torch.equal(p, before[name]) for name, p in unmoved.named_parameters())
 
 
 @pytest.mark.parametrize("name", pictures())
