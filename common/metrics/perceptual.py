@@ -82,7 +82,7 @@ class LPIPS(Perceptual):
         return made(self.network, state)
 
     def distance(self, made: nn.Module, x_hat: Tensor, x: Tensor) -> Tensor:
-        return made(x_hat, x, normalize=True)  # type: ignore[no-any-return]
+        return made(x_hat, x, normalize=True)
 
 
 class DISTS(Perceptual):
@@ -104,7 +104,7 @@ class DISTS(Perceptual):
     def distance(self, made: nn.Module, x_hat: Tensor, x: Tensor) -> Tensor:
         if self.resize and min(x.shape[-2:]) > REDUCED_SIDE:
             x_hat, x = (resize(picture, [REDUCED_SIDE], antialias=True) for picture in (x_hat, x))
-        return made(x_hat, x)  # type: ignore[no-any-return]
+        return made(x_hat, x)
 
 
 def check(path: str | Path, wanted: str) -> None:
