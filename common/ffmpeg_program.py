@@ -64,13 +64,17 @@ def version() -> str:
     return found.version if found else ""
 
 
-def run(arguments: Sequence[str], data: bytes) -> bytes:
+def run(arguments: Sequence[str], data: bytes, seconds: float | None = None) -> bytes:
     """What the program writes to its standard output when `data` is its standard input.
 
     Raises:
-        LicError: it fails; with the line that it says why.
+        LicError: it fails, with the line that it says why; or it takes more than `seconds`, as some damaged files
+            have it read for ever.
     """
-    done = subprocess.run(_command(arguments), input=data, capture_output=True, check=False)
+    try:
+        done = subprocess.run(_command(arguments), input=data, capture_output=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise LicError(f"ffmpeg did not end within {seconds:g} s") from None
     if done.returncode:
         raise LicError(_reason(done.stderr))
     return done.stdout

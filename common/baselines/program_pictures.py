@@ -12,6 +12,9 @@ from common import ffmpeg_program
 from common.baselines.hevc import SIZE
 from common.baselines.sides import coded_side, padded
 
+# Seconds for which a decoder may work, far more than it takes: damaged JPEG XL may have it read for ever.
+WAIT, WAIT_PER_PIXEL = 30.0, 1e-5
+
 
 @dataclass(frozen=True)
 class ProgramPicture:
@@ -58,7 +61,9 @@ class ProgramPicture:
     def decode(self, data: bytes) -> np.ndarray:
         width, height = SIZE.unpack_from(data)
         reading = ["-f", self.container[1], "-i", "pipe:0", "-vf", self.from_codec]
-        rgb = ffmpeg_program.run([*reading, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"], data[SIZE.size :])
+        writing = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+        seconds = WAIT + WAIT_PER_PIXEL * width * height
+        rgb = ffmpeg_program.run([*reading, *writing], data[SIZE.size :], seconds)
         return np.frombuffer(rgb, np.uint8).reshape(coded_side(height), coded_side(width), 3)[:height, :width]
 
     def _encoding(self, quality: int | str) -> list[str]:

@@ -10,7 +10,6 @@ decodes, of whatever version is installed: two versions of libjpeg may differ by
 depends on them: its checksum of the symbols is over the bytes of this stream.
 """
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,18 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 from compressai.models import CompressionModel
-from PIL import Image
 from torch import Tensor, nn
 
 from common.baselines.codecs import CODECS, Codec, PillowCodec
 from common.baselines.hevc import SIZE
 from common.baselines.records import made_by
+from common.baselines.sides import coded_side
 from common.capabilities import Setting
 from common.coding.codec_files import to_picture
 from common.entropy.streams import note_foreign
 from common.errors import LicError, StreamError
 from common.randomness import rand_for_batch
 from lic_image.envelope import stand_in
+from lic_image.envelope.declared_size import Size, sizes
 
 NAMES = ("jpeg", "jpeg444", "webp", "avif", "jpegxl")  # whose qualities go from 1 to 100
 
@@ -121,7 +121,7 @@ class Classical(CompressionModel):
     def _read(self, file: bytes, size: Any) -> Tensor:
         """The file's picture, (1, 3, *size) in [0, 1]; raises `StreamError` for any other file."""
         try:
-            found = told_size(self.file_codec, file)
+            found = declared_size(self.file_codec, file, tuple(size))
             rgb = self.file_codec.decode(file) if found == tuple(size) else None
         except Exception as error:  # Pillow's plugins and ffmpeg raise all kinds on damaged files
             raise StreamError(f"the {self.file_codec.title} stream is damaged ({error}).") from error
@@ -137,13 +137,19 @@ def programs(codec: nn.Module) -> dict[str, Any]:
     return {"inner_codec": made_by(found[0].encoder, found[0].version, found[0].command)} if found else {}
 
 
-def told_size(codec: Codec, file: bytes) -> tuple[int, int]:
-    """Height and width by the header of a file, before memory is asked for; raises whatever a damaged one leads to."""
+def declared_size(codec: Codec, file: bytes, wanted: Size) -> Size:
+    """Height and width that a file declares, before memory is asked for; where it declares several, one not `wanted`.
+
+    Raises whatever a damaged file leads to.
+    """
     if isinstance(codec, PillowCodec):
-        with Image.open(io.BytesIO(file), formats=[codec.file_format]) as picture:
-            return picture.height, picture.width
-    width, height = SIZE.unpack_from(file)
-    return height, width
+        declared = sizes(codec.file_format, file)
+    else:  # behind our own four bytes with the size, a stream of the size that is coded
+        width, height = SIZE.unpack_from(file)
+        inside = sizes("JXL", file[SIZE.size :])
+        coded = coded_side(height), coded_side(width)
+        declared = {(height, width), *(size for size in inside if size != coded)}
+    return next(iter(declared - {wanted}), wanted)
 
 
 def usable(name: str) -> Codec:

@@ -43,3 +43,9 @@ def test_without_the_extra_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
     with pytest.raises(LicError, match="extra anchors"):
         run(GREY, b"")
     assert "pip install" in str(lacking("It", "encoder", "libx264"))
+
+
+def test_what_never_ends_is_stopped() -> None:
+    for_ever = ["-re", "-f", "lavfi", "-i", "color", "-f", "null", "-"]
+    with pytest.raises(LicError, match=r"did not end within 0\.5 s"):
+        run(for_ever, b"", seconds=0.5)
