@@ -62,7 +62,7 @@ def table(found: dict[str, dict[str, float]], networks: float) -> Table:
     for title in ("prediction", *(f"over {name}" for name in against)):
         shown.add_column(title, justify="right")
     for name, of in found.items():
-        shown.add_row(name, *(f"{of[each]:+.2f}" for each in against))
+        shown.add_row(name, *(f"{round(of[each], 2) + 0.0:+.2f}" for each in against))
     return shown
 
 
