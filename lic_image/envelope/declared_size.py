@@ -119,9 +119,7 @@ def _av1(stream: bytes) -> Iterator[Size]:
 
 def _sequence(header: bytes) -> Size:
     bits = f"{int.from_bytes(header, 'big'):0{8 * len(header)}b}"
-    at = (
-        5 if bits[4] == "0" else 10
-    )  # behind the profile, `still_picture`, `reduced_still_picture_header` and the level
+    at = 5 if bits[4] == "0" else 10  # behind the profile, still_picture, reduced_still_picture_header and the level
     if bits[4] == "0":
         if bits[5:7] != "00":
             raise ValueError("it has the timing of a clip")
@@ -132,9 +130,6 @@ def _sequence(header: bytes) -> Size:
     at += 8
     width = int(bits[at : at + places[0]], 2)
     height = int(bits[at + places[0] : at + sum(places)], 2)
-    if places != (
-        max(width.bit_length(), 1),
-        max(height.bit_length(), 1),
-    ):  # a frame could tell a larger size of its own
+    if places != tuple(max(side.bit_length(), 1) for side in (width, height)):  # a frame could tell a larger size
         raise ValueError("its sides have more digits than they need")
     return height + 1, width + 1
