@@ -19,6 +19,7 @@ here they are neighbouring channels at one position). What stands for the choice
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -225,6 +226,12 @@ class Signs(Codebook):
         super().__init__(M, points=2, size=1)
         self.register_buffer("followed", torch.arange(M))  # by channel j: itself where it follows none
         self.register_buffer("place", torch.zeros(M, dtype=torch.int64))  # of channel j among those, 0 first
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """In weights from before signs could follow each other, none does."""
+        state_dict.setdefault(f"{prefix}followed", torch.arange(self.M))
+        state_dict.setdefault(f"{prefix}place", torch.zeros(self.M, dtype=torch.int64))
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def add_centres(self, centres: Tensor) -> None:
         self.magnitude = nn.Parameter(torch.ones(len(centres)))

@@ -113,6 +113,14 @@ def test_signs_go_to_the_coefficients_of_which_they_tell_most() -> None:
         Signs(17).follow_strongest(y)
 
 
+def test_weights_from_before_signs_followed_each_other_are_read() -> None:
+    signs, y = Signs(4).eval(), torch.randn(1, 4, 2, 2)
+    before = {name: value for name, value in signs.state_dict().items() if name not in ("followed", "place")}
+    again = Signs(4).eval()
+    again.load_state_dict(before)
+    assert torch.equal(again.numbers(y), signs.numbers(y))
+
+
 def test_vectors_are_their_nearest_centre() -> None:
     codebook, y, _, _ = made("pairs")
     y_hat, _ = codebook(y)
