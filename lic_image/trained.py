@@ -9,6 +9,7 @@ import torch
 from common.errors import LicError
 from common.run.trained import Trained
 from lic_image.files import ImageFiles
+from lic_image.operating_points import Wish, coded
 from lic_image.tasks import Classifier, task_of
 
 
@@ -30,12 +31,30 @@ class TrainedImageCodec(Trained):
     def __init__(self, run: str | Path, device: str = "cpu") -> None:
         super().__init__(run, device)
         self.coder = self.files(ImageFiles, "photographs")
+        self.coder.run = self.config
 
-    def encode(self, rgb: np.ndarray) -> bytes:
-        """uint8 (H, W, 3) of any size -> the bytes of a .lic file."""
+    def encode(
+        self,
+        rgb: np.ndarray,
+        *,
+        levels: int | None = None,
+        target_bpp: float | None = None,
+        target_psnr: float | None = None,
+        refine: int | None = None,
+        **settings: float,
+    ) -> bytes:
+        """uint8 (H, W, 3) of any size -> the bytes of a .lic file.
+
+        Args:
+            levels, target_bpp, target_psnr, refine: as `lic compress` takes them.
+            settings: likewise, such as quality=37.5.
+
+        Raises:
+            LicError: it is no such picture, or the codec cannot do what is asked.
+        """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise LicError(f"a photograph is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}.")
-        return self.coder.encode(rgb)
+        return coded(self.coder, rgb, False, Wish(settings, levels, target_bpp, target_psnr, refine))[0]
 
     def decode(self, data: bytes) -> np.ndarray:
         """The bytes of a .lic file of this codec -> uint8 (H, W, 3).

@@ -47,5 +47,9 @@ def test_a_trained_codec_from_python(lic: Callable[..., int], tmp_path: Path, mo
     for wrong in (rgb.astype(np.float32), rgb[..., 0], rgb[:0]):
         with pytest.raises(LicError, match="a photograph is uint8"):
             codec.encode(wrong)
+    refined = codec.encode(rgb, refine=2)
+    assert codec.decode(refined).shape == rgb.shape
+    with pytest.raises(LicError, match=r"--quality is not for .*rate=gains"):
+        codec.encode(rgb, quality=50)
     with pytest.raises(LicError, match="codes no clips"):
         lic_video.load(RUN)
