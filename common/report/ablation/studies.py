@@ -58,11 +58,12 @@ def rates_table(study: Study, method: Method = DEFAULT) -> Table:
     blank = dict.fromkeys((heading for row in gains.values() for heading in row), "")
     doubted = footnotes(each for found in results.values() for each in found.values())
     claimed = {key: column for key, column in CLAIMED.items() if key in study.spec["claims"]}
+    own = [Column(f"{m.title} {m.unit}".strip(), key, ".4g") for key, m in study.measures.items()]
 
     def measured(line: Line) -> dict[str, str]:
         figures = [run.figures for run in line.runs]
         gained = gains.get(line.runs[0].row, {}) if line.runs else {}
-        return cells(figures, QUALITY) | blank | gained | cells(figures, (*EFFORT, *claimed.values()))
+        return cells(figures, (*QUALITY, *own)) | blank | gained | cells(figures, (*EFFORT, *claimed.values()))
 
     beside = BESIDE | {key: column.heading for key, column in claimed.items()}
     return rows_table(study, measured, beside, [*_notes(study, bool(gains)), *doubted])

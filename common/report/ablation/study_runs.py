@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from common.results.curves import Curve, Group, Point
 from common.results.flow_results import Score, ScoreGroup
+from common.results.measures import Measure
 from common.results.points import cost
 from common.results.seeds import mean_over_seeds
 from common.run.configs import read_config
@@ -38,7 +39,8 @@ class Run(NamedTuple):
 
     Attributes:
         lmbda: None without a rate.
-        results: of its evaluation: bpp, psnr (dB), ms_ssim_db and cost (see `rd_cost`), or every SET/FIGURE.
+        results: of its evaluation: bpp, psnr (dB), ms_ssim_db, cost (see `rd_cost`) and measures of one's own, or every
+            SET/FIGURE.
         costs: parameters, gmacs, seconds by name, and of clips bpp_motion.
         point: its rate-distortion point, if it has a rate.
     """
@@ -90,6 +92,11 @@ class Study:
         """Notes below the table: whose the claims are, and what to know of them."""
         mark = f"“paper” is the claim of {self.spec['source']}; all else was measured here."
         return (mark, *self.spec.get("notes", ()))
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """Measures of one's own that a run of it has, by key."""
+        return {key: measure for run in self.runs if run.point for key, measure in run.point.own.items()}
 
     def curves(self) -> dict[str, Curve]:
         """Row -> its curve over λ, means over seeds."""
@@ -173,6 +180,7 @@ def _run(point: Point, config: Mapping[str, Any]) -> Run:
     lmbda = float(config["lmbda"])
     results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
     results["cost"] = cost({**result, "lmbda": lmbda}, config["distortion"])
+    results |= {key: point.extra.get(key) for key in point.own}
     seconds = {key: point.extra.get(key) for key in ("encoding_time", "decoding_time", "motion_encoding_time")}
     mean = _mean([seconds["encoding_time"], seconds["decoding_time"]])
     seconds["coding_time"] = None if mean is None else 2 * mean

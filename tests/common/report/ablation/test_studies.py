@@ -148,6 +148,18 @@ def test_gain_at_equal_rate_is_that_of_the_mean_curves(tmp_path: Path) -> None:
     assert by_row["no", "2"]["BD-PSNR"] == by_row["other", "2"]["BD-PSNR"] == ""
 
 
+def test_measures_of_ones_own_have_columns(tmp_path: Path) -> None:
+    run(tmp_path, "none", 2.0)
+    folder = run(tmp_path, "axial", 2.0)
+    result = json.loads((folder / "result.json").read_text())
+    result["results"]["accuracy"] = [0.98765]
+    result["metrics"] = {"accuracy": {"title": "accuracy", "unit": "", "higher_is_better": True}}
+    write_json(folder / "result.json", result)
+    (table,) = tables(tmp_path)
+    cells = {row["attention"]: row["accuracy"] for row in rows_of(table) if row["λ"] == "2"}
+    assert cells == {"no": "", "axial": "0.9877", "other": ""}
+
+
 def test_what_training_minimises() -> None:
     images = [{"bpp": 0.4, "psnr": 30.0, "ms_ssim": 0.9}, {"bpp": 0.6, "psnr": 20.0, "ms_ssim": 0.7}]
     # MSE of 30 and 20 dB is 0.001 and 0.01 of the peak squared, 65.025 and 650.25
