@@ -1,12 +1,16 @@
 """Importance maps: how many channels of the latent a position is worth, `importance=map`.
 
-    y ──┬───────────────────·── y ⊙ m ── coded as before          m_c = clamp(K·p - k(c), 0, 1), rounded up to 0 or 1
+    y ──┬───────────────────·── y ⊙ m ── coded as before          m_c = clamp(K·p - k(c), 0, 1), rounded to 0 or 1
         └ conv ─ p in (0, 1) ┘                                     k(c): the group, 0 to K - 1, of channel c
 
 M. Li, W. Zuo, S. Gu, D. Zhao, D. Zhang: "Learning convolutional networks for content-weighted image compression", CVPR
 2018, section 3.2, codes p and leaves the other channels out. Here m is not coded, as F. Mentzer et al., CVPR 2018, have
 it: channels that are left out are zero, and the entropy model learns where. So any codec can be given the block. The
 gradient passes the rounding as if it were not there.
+
+Mentzer et al. round up. Then a channel that has a gradient (0 < K·p - k < 1) is always there, and its distortion is at a
+minimum: only the rate has a gradient, p falls without end, and the codec ends at a grey picture (`swift`, λ 0.013, 1500
+steps: 0.002 bpp, 13 dB). Rounded to the nearest, a channel that is just left out still has the gradient of its loss.
 
 `focused` lowers p outside of a region of interest when a photograph is coded: fewer channels are left there.
 """
@@ -59,7 +63,7 @@ class ImportanceMap(nn.Module):
         self.groups = groups
         self.layers = nn.Sequential(nn.Conv2d(M, width, 3, padding=1), nn.GELU(), nn.Conv2d(width, 1, 1))
         nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
-        nn.init.constant_(self.layers[-1].bias, 3.0)  # type: ignore[arg-type]  # nearly all channels
+        nn.init.constant_(self.layers[-1].bias, 4.0)  # type: ignore[arg-type]  # all channels, of up to 28 groups
         self.group: Tensor
         self.register_buffer("group", torch.arange(M) * groups // M, persistent=False)
         self._focus: Tensor | None = None
@@ -71,7 +75,7 @@ class ImportanceMap(nn.Module):
     def mask(self, y: Tensor) -> Tensor:
         """m (B, M, h, w)."""
         part = (self.groups * self.importance(y) - self.group[:, None, None]).clamp(0, 1)
-        return straight_through(part, part.ceil())
+        return straight_through(part, part.round())
 
     def importance(self, y: Tensor) -> Tensor:
         """p (B, 1, h, w)."""
