@@ -8,7 +8,7 @@ M. Li, W. Zuo, S. Gu, D. Zhao, D. Zhang: "Learning convolutional networks for co
 it: channels that are left out are zero, and the entropy model learns where. So any codec can be given the block. The
 gradient passes the rounding as if it were not there.
 
-Mentzer et al. round up. Then a channel that has a gradient (0 < K·p - k < 1) is always there, and its distortion is at a
+Mentzer et al. round up. Then a channel that has a gradient (0 < K·p - k < 1) is always there, with its distortion at a
 minimum: only the rate has a gradient, p falls without end, and the codec ends at a grey picture (`swift`, λ 0.013, 1500
 steps: 0.002 bpp, 13 dB). Rounded to the nearest, a channel that is just left out still has the gradient of its loss.
 
