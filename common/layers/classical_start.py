@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from common.entropy.codebook import PLACES, Codebook, Signs
 from common.errors import LicError
-from common.layers.pyramid_start import Basis, start_as_pyramid
+from common.layers.pyramid_start import Basis, haar, start_as_pyramid
 
 Start = Literal["random", "pyramid", "klt"]
 
@@ -33,8 +33,12 @@ def known(start: Start) -> Start:
 
 def start_as(start: Start, g_a: nn.Sequential, g_s: nn.Sequential, x: Tensor, step: float, **how: Any) -> Tensor:
     """As `start_as_pyramid`, by the start's name, which is not random."""
-    bases: dict[str, Basis | None] = {"pyramid": None, "klt": klt}
-    return start_as_pyramid(g_a, g_s, x, step, basis=bases[start], **how)
+    return start_as_pyramid(g_a, g_s, x, step, basis=basis(start), **how)
+
+
+def basis(start: Start) -> Basis:
+    """Of the start's name, which is not random."""
+    return {"pyramid": haar, "klt": klt}[start]
 
 
 @torch.no_grad()

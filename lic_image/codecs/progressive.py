@@ -2,6 +2,8 @@
 
     r_0 = x - 1/2        b_t = sign E(r_(t-1))        x_hat_t = D(b_t) + 1/2            one-shot reconstruction
     r_t = x - x_hat_t                                 x_hat_t = x_hat_(t-1) + D(b_t)    additive
+                                                      ... + D(b_t) / g_t, b_t = sign E(g_t r_(t-1))    scaled
+                                                      g_1 = 1, g_t = G(x_hat_(t-1))
 
 E and D have states, so that each iteration knows of all before it. An iteration is a level of the file.
 
@@ -15,19 +17,33 @@ last iteration, and the codec's own loss `residuals`: the absolute residuals of 
 255.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.entropy import exact
 from common.entropy.bits import LEAST_BITS, BitLikelihoods, BitModel, BitReader, BitWriter
 from common.entropy.room import check_count
 from common.errors import LicError
+from common.layers.classical_start import Start, known
 from lic_image.codecs.levels import LevelCodec
 from lic_image.layers.bit_context import BitContext
+from lic_image.layers.recurrent_start import SHARPNESS, start_as_transform
 from lic_image.layers.recurrent_transforms import Cell, RecurrentDecoder, RecurrentEncoder, States, binarized
+from lic_image.layers.residual_gain import ResidualGain
+
+Reconstruction = Literal["one_shot", "additive", "scaled"]
+
+
+class Decoded(NamedTuple):
+    """What an iteration goes on from."""
+
+    x_hat: Tensor
+    gain: Tensor  # of what is missing from x_hat
+    states: States  # of the decoder
 
 
 class Progressive(LevelCodec):
@@ -40,10 +56,14 @@ class Progressive(LevelCodec):
         bits: for 16x16 pixels and iteration, before entropy coding.
         levels: iterations.
         context: width of the network of the bits' probabilities.
-        reconstruction: what an iteration decodes: the picture ("one_shot"), or what to add to it ("additive").
+        reconstruction: what an iteration decodes: the picture ("one_shot"), or what to add to it ("additive"), enlarged
+            by a gain that the picture so far tells ("scaled").
+        start: "random", as published, or "klt" or "pyramid": a classical transform, coded by successive approximation,
+            see `lic_image.layers.recurrent_start`. It has a step for each bit and iteration, by which values are
+            divided and bits are multiplied: trained parameters that the published network does not have.
 
     Raises:
-        LicError: another reconstruction.
+        LicError: another reconstruction or start.
     """
 
     downsampling = 16
@@ -58,38 +78,63 @@ class Progressive(LevelCodec):
         bits: int = 32,
         levels: int = 16,
         context: int = 64,
-        reconstruction: Literal["one_shot", "additive"] = "one_shot",
+        reconstruction: Reconstruction = "one_shot",
+        start: Start = "random",
     ) -> None:
         super().__init__()
         self.has_levels(levels)
-        if reconstruction not in ("one_shot", "additive"):
-            raise LicError(f"reconstruction is one_shot or additive, not {reconstruction}.")
-        self.bits, self.additive = bits, reconstruction == "additive"
+        if reconstruction not in get_args(Reconstruction):
+            raise LicError(f"reconstruction is one_shot, additive or scaled, not {reconstruction}.")
+        self.bits, self.one_shot = bits, reconstruction == "one_shot"
+        self.start = known(start)
         self.encoder = RecurrentEncoder(encoder_cell, encoder, bits)
         self.decoder = RecurrentDecoder(decoder_cell, decoder, bits)
+        self.gain = ResidualGain() if reconstruction == "scaled" else None
+        self.steps = None if start == "random" else nn.Parameter(torch.ones(levels, bits, 1, 1))
         self.context = BitContext(bits, levels, context)
         self.bit_model = BitModel()
 
+    @torch.no_grad()
+    def start_from(self, x: Tensor, lmbda: float) -> None:
+        """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; the bits spent are the same for every `lmbda`."""
+        if self.steps is None:
+            return
+        start_as_transform(self.start, self.encoder, self.decoder, x - 0.5, keeps=self.one_shot)
+        steps, training = iter(self.steps), self.training
+
+        def fit(encoder: nn.Module, given: Any, told: tuple[Tensor, States]) -> None:
+            """Of the next iteration, before its bits are decoded: the mean size of its coefficients."""
+            next(steps).copy_(told[0].abs().mean((0, 2, 3))[:, None, None] / SHARPNESS)
+
+        hook = self.encoder.register_forward_hook(fit)
+        deque(self.eval().iterations(x), maxlen=0)
+        hook.remove()
+        self.train(training)
+
     def iterations(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """x (B, 3, H, W) -> of each iteration the bits, -1 and 1, (B, bits, H/16, W/16), and x_hat (B, 3, H, W)."""
-        x_hat, encoder, decoder = x.new_full((), 0.5), self.encoder.begin(), self.decoder.begin()
-        for _ in range(self.levels):
-            values, encoder = self.encoder(x - x_hat, encoder)
-            bits = binarized(values, self.training)
-            x_hat, decoder = self.reconstructed(x_hat, bits, decoder)
-            yield bits, x_hat
+        encoder, now = self.encoder.begin(), self.begin(x)
+        for t in range(self.levels):
+            values, encoder = self.encoder((x - now.x_hat) * now.gain, encoder)
+            bits = binarized(values if self.steps is None else values / self.steps[t], self.training)
+            now = self.reconstructed(now, bits, t)
+            yield bits, now.x_hat
 
     def synthesis(self, bits: Sequence[Tensor]) -> Tensor:
         """The bits of the first iterations -> x_hat (B, 3, H, W)."""
-        x_hat, states = bits[0].new_full((), 0.5), self.decoder.begin()
-        for each in bits:
-            x_hat, states = self.reconstructed(x_hat, each, states)
-        return x_hat
+        now = self.begin(bits[0])
+        for t, each in enumerate(bits):
+            now = self.reconstructed(now, each, t)
+        return now.x_hat
 
-    def reconstructed(self, x_hat: Tensor, bits: Tensor, states: States) -> tuple[Tensor, States]:
-        """An iteration's bits, and x_hat and the decoder's states before it -> those after it."""
-        change, states = self.decoder(bits, states)
-        return (x_hat if self.additive else 0.5) + change, states
+    def begin(self, like: Tensor) -> Decoded:
+        return Decoded(like.new_full((), 0.5), like.new_ones(()), self.decoder.begin())
+
+    def reconstructed(self, last: Decoded, bits: Tensor, t: int) -> Decoded:
+        """From what iteration `t` goes on from, and its bits, what the next goes on from."""
+        change, states = self.decoder(bits if self.steps is None else bits * self.steps[t], last.states)
+        x_hat = (0.5 if self.one_shot else last.x_hat) + (change / last.gain if self.gain else change)
+        return Decoded(x_hat, self.gain(x_hat) if self.gain else last.gain, states)
 
     def likelihoods(self, bits: Sequence[Tensor]) -> list[Tensor]:
         """Of the bits of each iteration, of their shape."""

@@ -1,6 +1,6 @@
 """Encoder and decoder of the recurrent residual codecs, and the binarizer between them.
 
-    residual ─ 3x3 s2 ─ cell s2 ─ cell s2 ─ cell s2 ─ 1x1 ─ tanh ─ binarizer ─ bits, each for 16x16 pixels
+    residual ─ 3x3 s2 ─ cell s2 ─ cell s2 ─ cell s2 ─ 1x1 ─ values ─ tanh ─ binarizer ─ bits, each for 16x16 pixels
     bits ─ 1x1 ─ cell ─ shuffle ─ cell ─ shuffle ─ cell ─ shuffle ─ cell ─ shuffle ─ 1x1 ─ tanh ─ picture or residual
 
 G. Toderici et al.: "Full resolution image compression with recurrent neural networks", CVPR 2017, figure 2 and table 1.
@@ -36,10 +36,10 @@ class RecurrentEncoder(nn.Module):
         return [None] * len(self.cells)
 
     def forward(self, x: Tensor, states: States) -> tuple[Tensor, States]:
-        """x (B, 3, H, W) and the cells' states, or None -> values in (-1, 1), (B, bits, H/16, W/16), and new states."""
+        """x (B, 3, H, W) and the cells' states, or None -> values, (B, bits, H/16, W/16), whose signs are the bits; new states."""
         x = self.enter(x)
         x, after = through(self.cells, x, states)
-        return torch.tanh(self.leave(x)), after
+        return self.leave(x), after
 
 
 class RecurrentDecoder(nn.Module):
@@ -60,7 +60,7 @@ class RecurrentDecoder(nn.Module):
         return [None] * len(self.cells)
 
     def forward(self, bits: Tensor, states: States) -> tuple[Tensor, States]:
-        """bits (B, bits, h, w) of -1 and 1 and the cells' states -> values in (-1, 1), (B, 3, 16 h, 16 w); states."""
+        """bits (B, bits, h, w), signed, and the cells' states -> values in (-1, 1), (B, 3, 16 h, 16 w); states."""
         x, after = through(self.cells, self.enter(bits), states, shuffled=True)
         return torch.tanh(self.leave(x)), after
 
@@ -76,11 +76,12 @@ def through(cells: nn.ModuleList, x: Tensor, states: States, shuffled: bool = Fa
 
 
 def binarized(values: Tensor, training: bool) -> Tensor:
-    """Values in [-1, 1] -> -1 and 1: in training at random, so that the values are expected; else the nearer one.
+    """Values -> -1 and 1: their signs, in training at random, so that their tanh is expected.
 
-    The gradient is that of the values (ICLR 2016, equations 2 and 3).
+    The gradient is that of their tanh (ICLR 2016, equations 2 and 3).
     """
     if not training:
         return torch.where(values < 0, -1.0, 1.0)
+    values = torch.tanh(values)
     drawn = 2 * rand_for_batch(values.shape, values.device, values.dtype) - 1
     return straight_through(values, torch.where(drawn < values, 1.0, -1.0).to(values))

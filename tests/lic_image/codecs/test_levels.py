@@ -29,6 +29,9 @@ def progressive(decoder_cell: Any = ConvLSTM, **options: Any) -> Progressive:
     with torch.no_grad():
         for parameter in codec.context.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
+        if codec.gain is not None and codec.steps is not None:
+            codec.gain.leave.weight.normal_()
+            codec.steps.uniform_(0.1, 1)
     return codec
 
 
@@ -47,6 +50,7 @@ CODECS: dict[str, Callable[[], LevelCodec]] = {
     "progressive, additive": partial(progressive, reconstruction="additive"),
     "progressive, GRU": partial(progressive, ConvGRU),
     "progressive, associative LSTM": partial(progressive, AssociativeLSTM, reconstruction="additive"),
+    "progressive, scaled": partial(progressive, reconstruction="scaled", start="klt"),
     "layered": layered,
 }
 

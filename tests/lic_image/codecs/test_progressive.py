@@ -3,29 +3,63 @@
 import pytest
 import torch
 from support import textured
+from torch import Tensor
 
 from common.coding.codec_files import to_input
 from common.errors import LicError
 from lic_image.codecs.progressive import Progressive
-from lic_image.layers.recurrent_cells import ConvLSTM
+from lic_image.layers.recurrent_cells import AssociativeLSTM, ConvGRU, ConvLSTM
+from lic_image.layers.recurrent_transforms import Cell, binarized
+
+CELLS: dict[str, tuple[Cell, Cell]] = {
+    "LSTM": (ConvLSTM, ConvLSTM),
+    "GRU": (ConvGRU, ConvGRU),
+    "associative LSTM": (ConvLSTM, AssociativeLSTM),
+}
 
 
-def codec(**options: str) -> Progressive:
+def codec(cells: tuple[Cell, Cell] = CELLS["LSTM"], **options: str) -> Progressive:
     torch.manual_seed(0)
-    return Progressive(ConvLSTM, ConvLSTM, (8, 8, 8, 8), (8, 8, 8, 8), bits=6, levels=3, context=8, **options)  # type: ignore[arg-type]
+    return Progressive(*cells, (8, 8, 8, 8), (8, 8, 8, 8), bits=6, levels=3, context=8, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("reconstruction", ["one_shot", "additive"])
+def tiny(cells: tuple[Cell, Cell] = CELLS["LSTM"], **options: str) -> Progressive:
+    torch.manual_seed(0)
+    return Progressive(*cells, (16, 24, 32, 32), (64, 48, 24, 12), bits=32, levels=6, context=8, **options)  # type: ignore[arg-type]
+
+
+def psnrs(model: Progressive, x: Tensor) -> list[float]:
+    """Of each level."""
+    with torch.no_grad():
+        return [-10 * (x_hat - x).square().mean().log10().item() for _, x_hat in model.eval().iterations(x)]
+
+
+@pytest.mark.parametrize("reconstruction", ["one_shot", "additive", "scaled"])
 def test_equations(reconstruction: str) -> None:
     model, x = codec(reconstruction=reconstruction).eval(), torch.rand(1, 3, 32, 48)
-    x_hat, encoder, decoder = torch.full_like(x, 0.5), model.encoder.begin(), model.decoder.begin()
+    x_hat, encoder, decoder, gain = torch.full_like(x, 0.5), model.encoder.begin(), model.decoder.begin(), torch.ones(1)
+    if model.gain is not None:
+        torch.nn.init.normal_(model.gain.leave.weight)
     with torch.no_grad():
         for bits, found in model.iterations(x):
-            values, encoder = model.encoder(x - x_hat, encoder)
+            values, encoder = model.encoder(gain * (x - x_hat), encoder)
             assert torch.equal(bits, torch.where(values < 0, -1.0, 1.0))
             change, decoder = model.decoder(bits, decoder)
-            x_hat = (x_hat if reconstruction == "additive" else 0.5) + change
+            x_hat = (0.5 if reconstruction == "one_shot" else x_hat) + change / gain
             assert torch.allclose(found, x_hat, atol=1e-6)
+            gain = model.gain(x_hat) if model.gain is not None else gain
+
+
+def test_steps_divide_values_and_multiply_bits() -> None:
+    model, x = codec(start="klt"), torch.rand(1, 3, 32, 48)
+    assert model.steps is not None
+    torch.nn.init.uniform_(model.steps, 0.1, 2)
+    torch.manual_seed(1)
+    bits, x_hat = next(model.iterations(x))
+    torch.manual_seed(1)
+    values, _ = model.encoder(x - 0.5, model.encoder.begin())
+    assert torch.equal(bits, binarized(values / model.steps[0], training=True))
+    assert torch.allclose(x_hat, 0.5 + model.decoder(bits * model.steps[0], model.decoder.begin())[0])
 
 
 def test_the_loss_is_the_mean_of_all_residuals_in_levels_of_255() -> None:
@@ -66,6 +100,45 @@ def test_it_learns() -> None:
     assert -told[-1]["likelihoods"]["y"].log2().mean().item() < 0.9
 
 
-def test_another_reconstruction_is_refused() -> None:
-    with pytest.raises(LicError, match="one_shot or additive, not both"):
+@pytest.mark.parametrize("reconstruction", ["one_shot", "additive", "scaled"])
+@pytest.mark.parametrize("cells", CELLS)
+def test_it_starts_as_successive_approximation(cells: str, reconstruction: str) -> None:
+    """Without a step of training, each level is nearer to the picture; from a random start none is."""
+    x = to_input(textured(128, 128), 16)
+    model = tiny(CELLS[cells], reconstruction=reconstruction, start="klt")
+    model.start_from(x, 0.013)
+    assert model.training
+    found, grey = psnrs(model, x), -10 * (x - 0.5).square().mean().log10().item()
+    assert all(b > a for a, b in zip([grey + 2, *found], found)) and found[-1] > grey + 6
+
+
+def test_it_learns_every_level() -> None:
+    """Thirty steps improve each level on the start, and each on the level before it: at random all stay grey."""
+    x = to_input(textured(64, 64), 16)
+    model = tiny(start="klt")
+    model.start_from(x, 0.013)
+    before = psnrs(model, x)
+    optimizer = torch.optim.Adam(model.train().parameters(), lr=2e-3)
+    for _ in range(30):
+        optimizer.zero_grad()
+        model(x)["losses"]["residuals"].backward()
+        optimizer.step()
+    after = psnrs(model, x)
+    assert all(b > a + 0.5 for a, b in zip(before, after)) and after == sorted(after)
+
+
+def test_a_random_start_has_the_published_parameters_alone() -> None:
+    model = codec()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert not any(name.startswith(("steps", "gain")) for name in before)
+    model.start_from(torch.rand(1, 3, 32, 32), 0.013)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_what_it_cannot_do_is_refused() -> None:
+    with pytest.raises(LicError, match="one_shot, additive or scaled, not both"):
         codec(reconstruction="both")
+    with pytest.raises(LicError, match="random, pyramid, klt, not wavelet"):
+        codec(start="wavelet")
+    with pytest.raises(LicError, match="start=klt needs 12 channels or more"):
+        codec(start="klt").start_from(torch.rand(1, 3, 32, 32), 0.013)

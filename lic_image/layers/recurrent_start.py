@@ -1,0 +1,84 @@
+"""Start a recurrent codec as a transform of 16x16 pixels whose coefficients' signs are its bits.
+
+    encoder   four levels of `common.layers.classical_start` (Haar's pyramid, or a KLT), values are the coefficients
+    decoder   its transpose; with `keeps` its first cell adds up what all iterations said (for one-shot reconstruction)
+
+With a step for each coefficient and iteration this is successive approximation: the sign of what is still missing, times
+its mean size. What a random start gives instead: the values of an untrained encoder differ by 0.0003 from place to
+place, so that bits are noise, and nothing says to the encoder what they should be.
+"""
+
+import torch
+from torch import Tensor
+
+from common.errors import LicError
+from common.layers.classical_start import Start, basis
+from lic_image.layers.recurrent_transforms import RecurrentDecoder, RecurrentEncoder
+
+SHARPNESS = 1.5  # of a value that is as large as its mean size: the binarizer's tanh gives 0.9, bits are 95 % sure
+
+
+@torch.no_grad()
+def start_as_transform(
+    start: Start, encoder: RecurrentEncoder, decoder: RecurrentDecoder, x: Tensor, keeps: bool
+) -> None:
+    """Set the weights from examples `x` (B, 3, H, W), whose values are centred at 0.
+
+    Values are then coefficients times `SHARPNESS`; the decoder takes coefficients.
+
+    Args:
+        keeps: the decoder is to tell the sum of what it has been given, not the last.
+
+    Raises:
+        LicError: the decoder has too few channels for three colours.
+    """
+    widths = [encoder.enter.out_channels, *(cell.channels for cell in encoder.cells)]
+    rooms = [*(cell.channels // 4 for cell in list(decoder.cells)[2::-1]), decoder.enter.in_channels]
+    if decoder.cells[-1].channels < 12:
+        raise LicError(
+            f"model.codec.start={start} needs 12 channels or more in the decoder's last cell, four for each colour, not "
+            f"{decoder.cells[-1].channels}; start=random does not."
+        )
+    levels, kept = [], x
+    for width, room in zip(widths, rooms):
+        patterns, kept = basis(start)(kept, min(width, room))
+        levels.append(patterns)
+    _start_encoder(encoder, levels)
+    _start_decoder(decoder, levels[::-1], keeps)
+
+
+def _start_encoder(encoder: RecurrentEncoder, levels: list[Tensor]) -> None:
+    first, *others = (_taps(encoder_input, each) for encoder_input, each in zip(_inputs(encoder), levels))
+    encoder.enter.weight[: len(first)] = first
+    encoder.enter.bias.zero_()  # type: ignore[union-attr]
+    for cell, weight in zip(encoder.cells, others):
+        cell.start_linear(weight, keeps=False)  # type: ignore[operator]
+    _start_as_identity(encoder.leave, SHARPNESS)
+
+
+def _inputs(encoder: RecurrentEncoder) -> list[int]:
+    return [3, *(cell.inputs.in_channels for cell in encoder.cells)]  # type: ignore[union-attr]
+
+
+def _taps(inputs: int, patterns: Tensor) -> Tensor:
+    """Patterns (n, C, 2, 2) as 3x3 kernels of stride 2, (n, inputs, 3, 3), of means: what they give is as large as x."""
+    weight = patterns.new_zeros(len(patterns), inputs, 3, 3)
+    weight[:, : patterns.shape[1], 1:, 1:] = patterns / 2
+    return weight
+
+
+def _start_decoder(decoder: RecurrentDecoder, levels: list[Tensor], keeps: bool) -> None:
+    _start_as_identity(decoder.enter, 1)
+    for place, (cell, patterns) in enumerate(zip(decoder.cells, levels)):
+        n, C = patterns.shape[:2]
+        weight = patterns.new_zeros(4 * C, cell.inputs.in_channels, 3, 3)  # type: ignore[union-attr]
+        weight[:, :n, 1, 1] = 2 * patterns.reshape(n, 4 * C).T  # in the order of F.pixel_shuffle
+        cell.start_linear(weight, keeps=keeps and place == 0)  # type: ignore[operator]
+    _start_as_identity(decoder.leave, 1)
+
+
+def _start_as_identity(layer: torch.nn.Conv2d, gain: float) -> None:
+    """A 1x1 convolution."""
+    torch.nn.init.dirac_(layer.weight)
+    layer.weight *= gain
+    layer.bias.zero_()  # type: ignore[union-attr]
