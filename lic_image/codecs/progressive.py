@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from common.entropy import exact
 from common.entropy.bits import LEAST_BITS, BitLikelihoods, BitModel, BitReader, BitWriter
@@ -30,8 +30,9 @@ from common.entropy.room import check_count
 from common.errors import LicError
 from common.layers.classical_start import Start, known
 from lic_image.codecs.levels import LevelCodec
+from lic_image.layers.bit_choice import BitChoice
 from lic_image.layers.bit_context import BitContext
-from lic_image.layers.recurrent_start import SHARPNESS, start_as_transform
+from lic_image.layers.recurrent_start import start_as_transform
 from lic_image.layers.recurrent_transforms import Cell, RecurrentDecoder, RecurrentEncoder, States, binarized
 from lic_image.layers.residual_gain import ResidualGain
 
@@ -59,8 +60,8 @@ class Progressive(LevelCodec):
         reconstruction: what an iteration decodes: the picture ("one_shot"), or what to add to it ("additive"), enlarged
             by a gain that the picture so far tells ("scaled").
         start: "random", as published, or "klt" or "pyramid": a classical transform, coded by successive approximation,
-            see `lic_image.layers.recurrent_start`. It has a step for each bit and iteration, by which values are
-            divided and bits are multiplied: trained parameters that the published network does not have.
+            see `lic_image.layers.recurrent_start`. It has what the published network does not: a step for each bit and
+            iteration, by which values are divided and bits are multiplied, and a choice of values for each iteration.
 
     Raises:
         LicError: another reconstruction or start.
@@ -87,28 +88,24 @@ class Progressive(LevelCodec):
             raise LicError(f"reconstruction is one_shot, additive or scaled, not {reconstruction}.")
         self.bits, self.one_shot = bits, reconstruction == "one_shot"
         self.start = known(start)
-        self.encoder = RecurrentEncoder(encoder_cell, encoder, bits)
-        self.decoder = RecurrentDecoder(decoder_cell, decoder, bits)
+        room = max(1, min(encoder[-1], decoder[0]) // bits)  # values that each bit chooses from
+        self.choice = None if start == "random" else BitChoice(levels, bits, room)
+        values = bits if start == "random" else bits * room
+        self.encoder = RecurrentEncoder(encoder_cell, encoder, values)
+        self.decoder = RecurrentDecoder(decoder_cell, decoder, values)
         self.gain = ResidualGain() if reconstruction == "scaled" else None
-        self.steps = None if start == "random" else nn.Parameter(torch.ones(levels, bits, 1, 1))
         self.context = BitContext(bits, levels, context)
         self.bit_model = BitModel()
 
     @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:
         """Set what starts from data: `x` (B, 3, H, W) in [0, 1]; the bits spent are the same for every `lmbda`."""
-        if self.steps is None:
+        if self.choice is None:
             return
         start_as_transform(self.start, self.encoder, self.decoder, x - 0.5, keeps=self.one_shot)
-        steps, training = iter(self.steps), self.training
-
-        def fit(encoder: nn.Module, given: Any, told: tuple[Tensor, States]) -> None:
-            """Of the next iteration, before its bits are decoded: the mean size of its coefficients."""
-            next(steps).copy_(told[0].abs().mean((0, 2, 3))[:, None, None] / SHARPNESS)
-
-        hook = self.encoder.register_forward_hook(fit)
-        deque(self.eval().iterations(x), maxlen=0)
-        hook.remove()
+        training = self.training
+        with self.choice.fitted():
+            deque(self.eval().iterations(x), maxlen=0)
         self.train(training)
 
     def iterations(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -116,7 +113,7 @@ class Progressive(LevelCodec):
         encoder, now = self.encoder.begin(), self.begin(x)
         for t in range(self.levels):
             values, encoder = self.encoder((x - now.x_hat) * now.gain, encoder)
-            bits = binarized(values if self.steps is None else values / self.steps[t], self.training)
+            bits = binarized(values if self.choice is None else self.choice.chosen(values, t), self.training)
             now = self.reconstructed(now, bits, t)
             yield bits, now.x_hat
 
@@ -132,7 +129,7 @@ class Progressive(LevelCodec):
 
     def reconstructed(self, last: Decoded, bits: Tensor, t: int) -> Decoded:
         """From what iteration `t` goes on from, and its bits, what the next goes on from."""
-        change, states = self.decoder(bits if self.steps is None else bits * self.steps[t], last.states)
+        change, states = self.decoder(bits if self.choice is None else self.choice.values(bits, t), last.states)
         x_hat = (0.5 if self.one_shot else last.x_hat) + (change / last.gain if self.gain else change)
         return Decoded(x_hat, self.gain(x_hat) if self.gain else last.gain, states)
 

@@ -24,7 +24,7 @@ State = tuple[Tensor, ...]
 
 OPEN = 2.0  # of a gate's bias, at a start as a convolution: it lets 88 % through, and can still learn
 SHARE = 1 / (1 + math.exp(-OPEN))
-KEEP, FORGET = 4.0, -2.0  # of a forget gate's bias: 98 % and 12 % of the memory stay
+KEEP, FORGET = 4.0, -3.0  # of a forget gate's bias: 98 % and 5 % of the memory stay
 
 
 class _Cell(nn.Module):
@@ -110,8 +110,8 @@ class ConvGRU(_Cell):
     def start_linear(self, weight: Tensor, keeps: bool) -> None:
         z, r = self.inputs.bias.chunk(2)  # type: ignore[union-attr]
         n = len(weight)
-        z[:n], r[:n] = OPEN, OPEN
-        self.candidate.candidate_rows(0, weight / SHARE)
+        z[:n], r[:n] = -FORGET, OPEN  # what the update gate does not take is what stays of the memory
+        self.candidate.candidate_rows(0, weight / torch.sigmoid(z[:n, None, None, None]))
         if keeps:  # tanh(W x + h) for tanh(W x)
             middle = self.hidden.kernel_size[0] // 2
             self.candidate.hidden.weight[range(n), range(n), middle, middle] = 1 / SHARE

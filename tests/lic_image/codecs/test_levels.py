@@ -29,9 +29,9 @@ def progressive(decoder_cell: Any = ConvLSTM, **options: Any) -> Progressive:
     with torch.no_grad():
         for parameter in codec.context.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
-        if codec.gain is not None and codec.steps is not None:
+        if codec.gain is not None and codec.choice is not None:
             codec.gain.leave.weight.normal_()
-            codec.steps.uniform_(0.1, 1)
+            codec.choice.log_steps.normal_()
     return codec
 
 

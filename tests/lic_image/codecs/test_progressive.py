@@ -9,7 +9,7 @@ from common.coding.codec_files import to_input
 from common.errors import LicError
 from lic_image.codecs.progressive import Progressive
 from lic_image.layers.recurrent_cells import AssociativeLSTM, ConvGRU, ConvLSTM
-from lic_image.layers.recurrent_transforms import Cell, binarized
+from lic_image.layers.recurrent_transforms import Cell
 
 CELLS: dict[str, tuple[Cell, Cell]] = {
     "LSTM": (ConvLSTM, ConvLSTM),
@@ -48,18 +48,6 @@ def test_equations(reconstruction: str) -> None:
             x_hat = (0.5 if reconstruction == "one_shot" else x_hat) + change / gain
             assert torch.allclose(found, x_hat, atol=1e-6)
             gain = model.gain(x_hat) if model.gain is not None else gain
-
-
-def test_steps_divide_values_and_multiply_bits() -> None:
-    model, x = codec(start="klt"), torch.rand(1, 3, 32, 48)
-    assert model.steps is not None
-    torch.nn.init.uniform_(model.steps, 0.1, 2)
-    torch.manual_seed(1)
-    bits, x_hat = next(model.iterations(x))
-    torch.manual_seed(1)
-    values, _ = model.encoder(x - 0.5, model.encoder.begin())
-    assert torch.equal(bits, binarized(values / model.steps[0], training=True))
-    assert torch.allclose(x_hat, 0.5 + model.decoder(bits * model.steps[0], model.decoder.begin())[0])
 
 
 def test_the_loss_is_the_mean_of_all_residuals_in_levels_of_255() -> None:
@@ -109,14 +97,14 @@ def test_it_starts_as_successive_approximation(cells: str, reconstruction: str) 
     model.start_from(x, 0.013)
     assert model.training
     found, grey = psnrs(model, x), -10 * (x - 0.5).square().mean().log10().item()
-    assert all(b > a for a, b in zip([grey + 2, *found], found)) and found[-1] > grey + 6
+    assert found == sorted(found) and found[0] > grey + 3 and found[-1] > grey + 14
 
 
 def test_it_learns_every_level() -> None:
-    """Thirty steps improve each level on the start, and each on the level before it: at random all stay grey."""
+    """Thirty steps on a picture that the start does not know improve each level; from a random start all stay grey."""
     x = to_input(textured(64, 64), 16)
     model = tiny(start="klt")
-    model.start_from(x, 0.013)
+    model.start_from(to_input(textured(128, 128, seed=1), 16), 0.013)
     before = psnrs(model, x)
     optimizer = torch.optim.Adam(model.train().parameters(), lr=2e-3)
     for _ in range(30):
@@ -124,13 +112,13 @@ def test_it_learns_every_level() -> None:
         model(x)["losses"]["residuals"].backward()
         optimizer.step()
     after = psnrs(model, x)
-    assert all(b > a + 0.5 for a, b in zip(before, after)) and after == sorted(after)
+    assert all(b > a + 1 for a, b in zip(before, after)) and after == sorted(after)
 
 
 def test_a_random_start_has_the_published_parameters_alone() -> None:
     model = codec()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert not any(name.startswith(("steps", "gain")) for name in before)
+    assert not any(name.startswith(("choice", "gain")) for name in before)
     model.start_from(torch.rand(1, 3, 32, 32), 0.013)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 

@@ -80,7 +80,7 @@ def test_copies_of_the_memory_are_in_orders_of_their_own() -> None:
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("keeps", [False, True])
 def test_a_start_as_a_convolution_or_as_its_running_sum(name: str, keeps: bool) -> None:
-    """Gates vary with x, and 12 % of the last h stay where none should: hence the margins."""
+    """Gates vary with x, and 5 % of the last h stay where none should: hence the margin."""
     torch.manual_seed(0)
     cell, weight = CELLS[name](5, 8, stride=2), 0.3 * torch.randn(8, 5, 3, 3)
     cell.start_linear(weight, keeps)  # type: ignore[operator]
@@ -90,4 +90,4 @@ def test_a_start_as_a_convolution_or_as_its_running_sum(name: str, keeps: bool) 
     found, wanted = torch.stack([first, second]), F.conv2d(torch.cat([x, y]), weight, None, 2, 1).unflatten(0, (2, 2))
     if keeps:
         wanted = wanted.cumsum(0)
-    assert (found - wanted).square().mean() < 0.03 * wanted.square().mean()
+    assert (found - wanted).square().mean() < 0.02 * wanted.square().mean()
