@@ -69,6 +69,7 @@ class Progressive(LevelCodec):
 
     downsampling = 16
     own_losses = ("residuals",)
+    parameter_networks = ("context",)  # what bits' probabilities depend on; the others make bits, or pixels of bits
 
     def __init__(
         self,

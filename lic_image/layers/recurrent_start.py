@@ -3,9 +3,12 @@
     encoder   four levels of `common.layers.classical_start` (Haar's pyramid, or a KLT), values are the coefficients
     decoder   its transpose; with `keeps` its first cell adds up what all iterations said (for one-shot reconstruction)
 
-With `BitChoice` this is successive approximation: the sign of what is still missing, times its mean size. What a random start gives instead: the values of an untrained encoder differ by 0.0003 from place to
-place, so that bits are noise, and nothing says to the encoder what they should be.
+With `BitChoice` this is successive approximation: the sign of what is still missing, times its mean size. What a random
+start gives instead: an encoder whose values differ by 0.0003 from place to place, so that bits are noise, and nothing
+says to the encoder what they should be.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,12 +34,13 @@ def start_as_transform(
     Raises:
         LicError: the decoder has too few channels for three colours.
     """
-    widths = [encoder.enter.out_channels, *(cell.channels for cell in encoder.cells)]
-    rooms = [*(cell.channels // 4 for cell in list(decoder.cells)[2::-1]), decoder.enter.in_channels]
-    if decoder.cells[-1].channels < 12:
+    cells: Any = decoder.cells  # each with its channels
+    widths: list[Any] = [encoder.enter.out_channels, *(cell.channels for cell in encoder.cells)]
+    rooms = [*(cell.channels // 4 for cell in list(cells)[2::-1]), decoder.enter.in_channels]
+    if cells[-1].channels < 12:
         raise LicError(
-            f"model.codec.start={start} needs 12 channels or more in the decoder's last cell, four for each colour, not "
-            f"{decoder.cells[-1].channels}; start=random does not."
+            f"model.codec.start={start} needs a last cell of the decoder of 12 channels or more, four for each "
+            f"colour, not {cells[-1].channels}; start=random does not."
         )
     levels, kept = [], x
     for width, room in zip(widths, rooms):
@@ -47,20 +51,18 @@ def start_as_transform(
 
 
 def _start_encoder(encoder: RecurrentEncoder, levels: list[Tensor]) -> None:
-    first, *others = (_taps(encoder_input, each) for encoder_input, each in zip(_inputs(encoder), levels))
+    cells: Any = encoder.cells
+    inputs = [3, *(cell.inputs.in_channels for cell in cells)]
+    first, *others = (_taps(count, each) for count, each in zip(inputs, levels))
     encoder.enter.weight[: len(first)] = SMALL * first
     encoder.enter.bias.zero_()  # type: ignore[union-attr]
-    for cell, weight in zip(encoder.cells, others):
-        cell.start_linear(weight, keeps=False)  # type: ignore[operator]
+    for cell, weight in zip(cells, others):
+        cell.start_linear(weight, keeps=False)
     _start_as_identity(encoder.leave, 1 / SMALL)
 
 
-def _inputs(encoder: RecurrentEncoder) -> list[int]:
-    return [3, *(cell.inputs.in_channels for cell in encoder.cells)]  # type: ignore[union-attr]
-
-
 def _taps(inputs: int, patterns: Tensor) -> Tensor:
-    """Patterns (n, C, 2, 2) as 3x3 kernels of stride 2, (n, inputs, 3, 3), of means: what they give is as large as x."""
+    """Patterns (n, C, 2, 2) as 3x3 kernels of stride 2, (n, inputs, 3, 3); a mean stays as large as it is."""
     weight = patterns.new_zeros(len(patterns), inputs, 3, 3)
     weight[:, : patterns.shape[1], 1:, 1:] = patterns / 2
     return weight
@@ -68,11 +70,12 @@ def _taps(inputs: int, patterns: Tensor) -> Tensor:
 
 def _start_decoder(decoder: RecurrentDecoder, levels: list[Tensor], keeps: bool) -> None:
     _start_as_identity(decoder.enter, SMALL)
-    for place, (cell, patterns) in enumerate(zip(decoder.cells, levels)):
+    cells: Any = decoder.cells
+    for place, (cell, patterns) in enumerate(zip(cells, levels)):
         n, C = patterns.shape[:2]
-        weight = patterns.new_zeros(4 * C, cell.inputs.in_channels, 3, 3)  # type: ignore[union-attr]
+        weight = patterns.new_zeros(4 * C, cell.inputs.in_channels, 3, 3)
         weight[:, :n, 1, 1] = 2 * patterns.reshape(n, 4 * C).T  # in the order of F.pixel_shuffle
-        cell.start_linear(weight, keeps=keeps and place == 0)  # type: ignore[operator]
+        cell.start_linear(weight, keeps=keeps and place == 0)
     _start_as_identity(decoder.leave, 1 / SMALL)
 
 

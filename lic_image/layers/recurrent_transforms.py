@@ -36,7 +36,7 @@ class RecurrentEncoder(nn.Module):
         return [None] * len(self.cells)
 
     def forward(self, x: Tensor, states: States) -> tuple[Tensor, States]:
-        """x (B, 3, H, W) and the cells' states, or None -> values, (B, bits, H/16, W/16), whose signs are the bits; new states."""
+        """x (B, 3, H, W), the cells' states or None -> values (B, bits, H/16, W/16), whose signs are bits; states."""
         x = self.enter(x)
         x, after = through(self.cells, x, states)
         return self.leave(x), after

@@ -6,6 +6,8 @@ G. Toderici et al.: "Full resolution image compression with recurrent neural net
 scaling: residuals get small as iterations go on, and differ from place to place; the encoder sees them enlarged.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,7 +19,7 @@ class ResidualGain(nn.Module):
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         channels = [3, *[width] * 4]
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, 2, padding=1) for a, b in zip(channels, channels[1:]))
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, 2, padding=1) for a, b in pairwise(channels))
         self.leave = nn.Conv2d(width, 1, 2, 2)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]

@@ -128,5 +128,5 @@ def test_what_it_cannot_do_is_refused() -> None:
         codec(reconstruction="both")
     with pytest.raises(LicError, match="random, pyramid, klt, not wavelet"):
         codec(start="wavelet")
-    with pytest.raises(LicError, match="start=klt needs 12 channels or more"):
+    with pytest.raises(LicError, match="start=klt needs a last cell of the decoder of 12 channels"):
         codec(start="klt").start_from(torch.rand(1, 3, 32, 32), 0.013)
