@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from common.entropy.codebook import PLACES, Codebook, Signs
+from common.entropy.codebook import Codebook
+from common.entropy.signs import PLACES, Signs
 from common.errors import LicError
 from common.layers.pyramid_start import Basis, haar, start_as_pyramid
 

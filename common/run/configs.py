@@ -17,6 +17,7 @@ RENAMED = {
     "common.launch.csv_logger.": "common.tracking.csv_logger.",
     "common.launch.progress.": "common.engine.progress.",
     "lic_video.stages.": "lic_video.parts.",
+    "common.entropy.codebook.Signs": "common.entropy.signs.Signs",
 }
 REDUCTION = re.compile(  # of both frames, before their motion is estimated: now `downscale`
     r"^( *)(_target_: lic_video\.parts\.motion_estimation\.MotionEstimation\n(?:\1.*\n)*?)\1reduction:", re.MULTILINE

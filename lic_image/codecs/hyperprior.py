@@ -17,8 +17,9 @@ from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
 from common.entropy import exact
-from common.entropy.codebook import Codebook, Signs
+from common.entropy.codebook import Codebook
 from common.entropy.models import EntropyBottleneck, GaussianConditional, GaussianMixtureConditional
+from common.entropy.signs import Signs
 from common.entropy.walks import Visitor
 from common.errors import LicError
 from common.layers.classical_start import Start, known, start_as, start_codebook

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from common.entropy import exact
 from common.entropy.assignments import SoftToHard, StochasticSign
-from common.entropy.codebook import Codebook, Signs
+from common.entropy.codebook import Codebook
 from common.entropy.models import EntropyBottleneck, quantise_by
 from common.entropy.quantisers import Noise
+from common.entropy.signs import Signs
 from common.errors import LicError, StreamError
 
 KINDS = {

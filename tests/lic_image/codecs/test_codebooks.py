@@ -10,8 +10,9 @@ from support import assert_damage_is_found, textured
 
 from common.coding.codec_files import to_input, to_picture
 from common.entropy.assignments import SoftToHard, StochasticSign
-from common.entropy.codebook import Codebook, Signs
+from common.entropy.codebook import Codebook
 from common.entropy.models import quantise_by
+from common.entropy.signs import Signs
 from common.errors import LicError
 from lic_image.codecs.adjacent import Adjacent
 from lic_image.codecs.factorized import Factorized
