@@ -48,15 +48,23 @@ class PatchDiscriminator(nn.Module):
 
 
 class Adversarial(Distortion):
-    """Args: weight w of the adversarial term, in units of 255²·MSE; `width` of the discriminator, `lr` of its group."""
+    """The squared error, and what the discriminator says.
+
+    Args:
+        weight: w of the adversarial term, in units of 255²·MSE.
+        width: of the discriminator.
+        lr, betas: of its group of parameters, the latter for Adam.
+    """
 
     unit = "(255²·MSE + adversarial)"
 
-    def __init__(self, weight: float = 10.0, width: int = 64, lr: float = 1e-4) -> None:
+    def __init__(
+        self, weight: float = 10.0, width: int = 64, lr: float = 1e-4, betas: tuple[float, float] = (0.5, 0.9)
+    ) -> None:
         super().__init__()
         if weight < 0:
             raise LicError(f"loss.weight of the adversarial term must be 0 or above, not {weight}.")
-        self.weight, self.width, self.lr = weight, width, lr
+        self.weight, self.width, self.lr, self.betas = weight, width, lr, tuple(betas)
         self._seen = LatentSeen()
 
     def prepare(self, codec: Any) -> None:
@@ -68,7 +76,7 @@ class Adversarial(Distortion):
         points[1].register_forward_pre_hook(self._seen)
 
     def groups(self) -> list[dict[str, Any]]:
-        return [{"params": list(self.discriminator.parameters()), "lr": self.lr, "weight_decay": 0.0}]
+        return [{"params": list(self.discriminator.parameters()), "lr": self.lr, "betas": self.betas, "weight_decay": 0.0}]
 
     def forward(self, x_hat: Tensor, x: Tensor, context: Mapping[str, Any]) -> Tensor:
         lost = 255**2 * per_picture((x_hat - x).square())

@@ -78,7 +78,8 @@ def test_the_discriminator_has_a_rate_of_its_own(module: ImageCodec) -> None:
     groups = module.configure_optimizers()["optimizer"].param_groups
     ids = {id(p) for p in module.distortion.parameters()}
     assert [len({id(p) for p in group["params"]} & ids) for group in groups[:2]] == [0, 0]
-    assert {id(p) for p in groups[2]["params"]} == ids and groups[2]["lr"] == 1e-4
+    assert {id(p) for p in groups[2]["params"]} == ids and groups[2]["lr"] == 1e-3
+    assert groups[2]["betas"] == (0.5, 0.9) and groups[0]["betas"] == (0.9, 0.999)
 
 
 def test_patches(module: ImageCodec) -> None:
