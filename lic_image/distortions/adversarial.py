@@ -76,7 +76,8 @@ class Adversarial(Distortion):
         points[1].register_forward_pre_hook(self._seen)
 
     def groups(self) -> list[dict[str, Any]]:
-        return [{"params": list(self.discriminator.parameters()), "lr": self.lr, "betas": self.betas, "weight_decay": 0.0}]
+        parameters = list(self.discriminator.parameters())
+        return [{"params": parameters, "lr": self.lr, "betas": self.betas, "weight_decay": 0.0}]
 
     def forward(self, x_hat: Tensor, x: Tensor, context: Mapping[str, Any]) -> Tensor:
         lost = 255**2 * per_picture((x_hat - x).square())
