@@ -29,7 +29,7 @@ DIRECTIONS = {
     "horizontal": "attention along rows",
     "neighbours": "attention among neighbours",
     "mask": "mask",
-    "importance": "importance",
+    "importance": "importance map",
 }
 AXES, LOOKERS = "of its column or its row", {"neighbours": "whose windows it is in"}
 GAINS = (1, 2, 5, 10, 20, 50, 100)
@@ -96,14 +96,19 @@ def attention_picture(seen: Seen, rgb: np.ndarray, padded: tuple[int, int]) -> n
 def maps_picture(name: str, maps: Mapping[str, Tensor], rgb: np.ndarray, padded: tuple[int, int]) -> np.ndarray:
     """The photograph, and each of a block's maps (1, h, w) over it.
 
-    Attention received ("vertical", "horizontal", "neighbours") is drawn as multiples of the average, a mask as it is,
-    in 0 to 1.
+    Attention received ("vertical", "horizontal", "neighbours") is drawn as multiples of the average, a mask and
+    importance as they are, in 0 to 1.
     """
     values = {kind: m[0].float().cpu().numpy() for kind, m in maps.items()}
     if "mask" in values:
         colours = ScalarMappable(Normalize(0, 1), colormaps["viridis"])
         ticks = {0.0: "0: closed", 0.5: "0.5", 1.0: "1: open"}
         caption = f"{in_words(name)}: the mask that its trunk is multiplied by, averaged over channels."
+    elif "importance" in values:
+        colours = ScalarMappable(Normalize(0, 1), colormaps["viridis"])
+        ticks = {0.0: "0: none", 0.5: "0.5", 1.0: "1: all"}
+        kept = f"{values['importance'].mean():.2f} on average"
+        caption = f"The importance map: the part of the latent's channels that is kept at each position, {kept}."
     else:
         end = reach(np.concatenate([value.ravel() for value in values.values()]))
         values = {kind: value.clip(1 / end, end) for kind, value in values.items()}  # a logarithm knows no zero

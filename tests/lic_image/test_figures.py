@@ -1,5 +1,7 @@
 """Figures of what a codec does: values where they can be worked out by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,20 @@ def test_attention_that_is_known_is_drawn_where_it_is() -> None:
     inside, outside = (rows > 33) & (rows < 47), (rows < 31) | (rows > 49)
     assert redness[inside].min() > 60 and redness[outside].max() < -60
     assert abs(horizontal[..., 0] - horizontal[..., 2]).max() < 10
+
+
+def test_an_importance_map_is_a_part_of_the_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yellow where all are kept, violet where none is, and no word of attention."""
+    drawn: dict[str, Any] = {}
+    monkeypatch.setattr("lic_image.figures.sheet", lambda rows, caption, *_: drawn.update(rows=rows, caption=caption))
+    part = torch.zeros(1, 1, 2)
+    part[..., 0] = 1
+    figures.attention_picture(
+        Seen(maps={"importance": {"importance": part}}), np.zeros((16, 32, 3), np.uint8), (16, 32)
+    )
+    left, right = (drawn["rows"][0][1].rgb[:, half].reshape(-1, 3).mean(0) for half in (slice(16), slice(16, None)))
+    assert left[0] > left[2] and right[2] > right[0]
+    assert "0.50 on average" in drawn["caption"] and "column" not in drawn["caption"]
 
 
 def test_a_position_covers_its_pixels_and_padding_is_cut() -> None:
