@@ -44,7 +44,7 @@ class LabelledPhotographs(Photographs):
         files = self.test_files()
         return dict(zip(files, class_names(files, self.test_paths or [])))
 
-    @property
+    @cached_property
     def classes(self) -> list[str]:
         """Names of the classes of the test photographs."""
         return classes_of(list(self._test_names.values()))

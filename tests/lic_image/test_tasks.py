@@ -1,41 +1,21 @@
-"""Heads on the decoded latent: classes, triplets, labelled folders, figures of an evaluation."""
+"""Heads on the decoded latent: classes, triplets, what is added to the loss, what is learned."""
 
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
 from support import compose, textured
+from support.labelled import COLOURS, write_colours
 from torch import Tensor
 
-from common.coding.codec_files import to_input
-from common.data.image_io import write_picture
-from common.data.labels import class_names, classes_of
 from common.errors import LicError
-from lic_image.codecs.compressai_zoo import adopted
-from lic_image.codecs.mean_hyperprior import MeanHyperprior
-from lic_image.evaluate import ImageProtocol
-from lic_image.labelled import LabelledPhotographs
 from lic_image.module import ImageCodec
-from lic_image.tasks import TripletHead, triplets, with_classifier, with_triplets
+from lic_image.tasks import TripletHead, triplets
 from lic_image.trained import TrainedImageCodec
-
-COLOURS = {"9 red": (200, 40, 40), "10 green": (40, 200, 40), "blue": (40, 40, 200)}
-
-
-def write_colours(folder: Path, each: int, seed: int) -> Path:
-    """`each` noisy pictures of every colour, in a folder for each."""
-    rng = np.random.default_rng(seed)
-    for name, colour in COLOURS.items():
-        (folder / name).mkdir(parents=True)
-        for number in range(each):
-            noisy = np.array(colour) + rng.normal(0, 20, (64, 64, 3))
-            write_picture(folder / name / f"{number}.png", noisy.clip(0, 255).astype(np.uint8))
-    return folder
 
 
 def module(*overrides: str) -> ImageCodec:
@@ -48,14 +28,6 @@ def module(*overrides: str) -> ImageCodec:
 def batch(side: int = 64, labels: tuple[int, ...] = (0, 1, 0, 1)) -> dict[str, Tensor]:
     pictures = [torch.from_numpy(textured(side, side, seed=n)).permute(2, 0, 1) / 255 for n in range(len(labels))]
     return {"image": torch.stack(pictures), "label": torch.tensor(labels)}
-
-
-def test_classes_are_folders(tmp_path: Path) -> None:
-    files = [tmp_path / "a" / "10" / "x.png", tmp_path / "a" / "9" / "deep" / "y.png", tmp_path / "b" / "10" / "z.png"]
-    names = class_names(files, [tmp_path / "a", tmp_path / "b"])
-    assert names == ["10", "9", "10"] and classes_of(names) == ["9", "10"]
-    with pytest.raises(LicError, match="has no label"):
-        class_names([tmp_path / "a" / "x.png"], [tmp_path / "a"])
 
 
 def test_triplets_of_a_batch() -> None:
@@ -121,50 +93,6 @@ def test_any_codec_takes_a_task_beside_gains(system: str) -> None:
     assert found["task"] > 0 and made.codec.task_head.first[0].weight.grad.abs().max() > 0
 
 
-def colours(tmp_path: Path, **others: Any) -> LabelledPhotographs:
-    train, test = (write_colours(tmp_path / part, each, seed) for part, each, seed in (("train", 3, 0), ("test", 2, 1)))
-    return LabelledPhotographs(str(train), str(test), name="colours", crop=64, batch_size=6, **others)
-
-
-def test_labels_go_with_their_pictures(tmp_path: Path) -> None:
-    data = colours(tmp_path, val_limit=0)
-    assert data.classes == ["9 red", "10 green", "blue"]
-    data.setup("fit")
-    for n in range(12):
-        sample = data.train_set[n]
-        assert int(sample["image"].float().mean((1, 2)).argmax()) == sample["label"]
-    (file,) = [file for file in data.test_files() if file.parent.name == "10 green" and file.name == "1.png"]
-    assert data.label(file) == 1
-    given = {"image": torch.arange(2 * 3 * 4).reshape(2, 3, 1, 4).byte(), "label": torch.tensor([2, 0])}
-    given["index"] = torch.tensor([0, 1])
-    for flip in (True, False):
-        data.flip = flip
-        batches = [{**given, "index": torch.tensor([n, n + 1])} for n in range(0, 20, 2)]
-        moved = [data.on_after_batch_transfer(data.on_before_batch_transfer(each, 0), 0) for each in batches]
-        assert all(each["label"].tolist() == [2, 0] for each in moved)
-        assert any((each["image"] * 255 != given["image"]).any() for each in moved) == flip
-    for wrong in ({"scenes": 0.5}, {"roi": "saliency"}):
-        with pytest.raises(LicError, match=r"data\.scenes=0"):
-            LabelledPhotographs(str(tmp_path), str(tmp_path), name="x", crop=64, batch_size=1, **wrong)
-
-
-def test_classes_must_fit(tmp_path: Path) -> None:
-    data = colours(tmp_path)
-    codec = MeanHyperprior(N=8, M=8)
-    data.check(with_classifier(codec, 3, 0.1, 4))
-    with pytest.raises(LicError, match=r"set task\.head\.classes=3"):
-        data.check(with_classifier(MeanHyperprior(N=8, M=8), 10, 0.1, 4))
-    (tmp_path / "train" / "blue").rename(tmp_path / "train" / "azure")
-    with pytest.raises(LicError, match="the class azure is in one of"):
-        data.check(codec)
-    data.check(with_triplets(MeanHyperprior(N=8, M=8), 0.3, 1, 4))  # whose classes may be others
-    for wrong in ({"classes": 1}, {"weight": -1}):
-        with pytest.raises(LicError, match=rf"task\.head\.{next(iter(wrong))}"):
-            with_classifier(codec, **{"classes": 2, "weight": 1.0, "width": 4, **wrong})
-    with pytest.raises(LicError, match=r"task\.head\.margin"):
-        with_triplets(codec, 0, 1, 4)
-
-
 def test_it_learns_and_an_evaluation_and_python_say_so(lic: Callable[..., int], tmp_path: Path) -> None:
     """Three colours, of which nobody is mistaken after 30 steps: by the latents in the files."""
     for part, each, seed in (("train", 4, 0), ("test", 2, 1)):
@@ -181,22 +109,3 @@ def test_it_learns_and_an_evaluation_and_python_say_so(lic: Callable[..., int], 
     told = codec.told(codec.encode(rgb))
     assert told.embedding.shape == (64,) and np.linalg.norm(told.embedding) == pytest.approx(1, abs=1e-5)
     assert told.probabilities is not None and told.probabilities.argmax() == 2
-
-
-def test_figures_are_of_the_files_and_only_of_labelled_pictures(tmp_path: Path) -> None:
-    data = colours(tmp_path)
-    torch.manual_seed(0)
-    codec = adopted(with_triplets(MeanHyperprior(N=8, M=8, start="pyramid"), 0.3, 1, 4)).eval()
-    codec.start_from(to_input(textured(128, 128), 64), 0.013)
-    found = ImageProtocol(keep_pictures=False)(codec, "x", data, tmp_path)
-    records = found.details["images"]
-    assert [record["class"] for record in records] == [1, 1, 0, 0, 2, 2]  # "10 green" is read before "9 red"
-    assert "accuracy" not in records[0] and "embedding" not in records[0]
-    precisions = [record["average_precision"] for record in records]
-    assert found.points[0]["average_precision"] == pytest.approx(sum(precisions) / 6)
-    assert found.details["metrics"]["average_precision"]["title"] == "mAP"
-    (file,) = [file for file in data.test_files() if file.parent.name == "blue" and file.name == "0.png"]
-    from lic_image.data import Photographs
-
-    plain = Photographs(None, str(file), "x", crop=64, batch_size=1)
-    assert "class" not in ImageProtocol(keep_pictures=False)(codec, "x", plain, tmp_path).details["images"][0]
