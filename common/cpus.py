@@ -4,17 +4,20 @@ import os
 from pathlib import Path
 
 # Of OpenMP: GNU's, which torch's wheels bring, and LLVM's or Intel's. By default a thread that waits keeps its core
-# busy, and where another process has work for that core, both wait for each other.
-SLEEPING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+# busy, and where another process has work for that core, both wait for each other: two trainings on the same CPUs then
+# take twenty times as long. A thread that sleeps at once has to be woken for each operation, and a training alone takes
+# twice as long. 300 looks for work, some microseconds, are as good as the better one in both cases
+# (benchmarks/waiting.py).
+WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "300", "KMP_BLOCKTIME": "0"}
 
 
 def sleep_while_waiting() -> None:
-    """Let threads that wait sleep, in this process and those that it starts, where the user has chosen nothing.
+    """Let threads that wait sleep soon, in this process and those that it starts, where the user has chosen nothing.
 
     OpenMP reads it when torch is imported: to be called before.
     """
-    if not any(name in os.environ for name in SLEEPING):
-        os.environ.update(SLEEPING)
+    if not any(name in os.environ for name in WAITING):
+        os.environ.update(WAITING)
 
 
 def granted() -> int:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from common.cli.arguments import Parser
 from common.cpus import granted
 from common.data.fetching import byte_count
 
@@ -26,7 +27,7 @@ package carries (pip install 'lic[samples]'), 64x64 pixels each, to train a code
 
 def main(argv: list[str]) -> int:
     """Run `lic data` with the arguments after the verb; LicError says what is wrong with them."""
-    parser = argparse.ArgumentParser("lic data", description="Data sets as training wants them.")
+    parser = Parser("lic data", description="Data sets as training wants them.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     packing = verbs.add_parser(
         "pack",

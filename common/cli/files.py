@@ -13,13 +13,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from common.cli.arguments import Parser
 from common.coding.batch import codes_clips, jobs, run
 from common.errors import LicError
 from common.lean import lean
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="lic", description="Code pictures and clips into .lic files and back.")
+    top = Parser(prog="lic", description="Code pictures and clips into .lic files and back.")
     verbs = top.add_subparsers(dest="verb", required=True)
     run_help = "folder of the training run whose codec is used, or a weights.ckpt inside one"
 

@@ -1,6 +1,5 @@
 """`lic sweep`: how the points of a sweep stand, what failed once more, and W&B's file for one."""
 
-import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from common.cli.arguments import Parser
 from common.errors import LicError
 from common.io import read_json
 from common.run.folder import RunFolder
@@ -73,7 +73,7 @@ def here(folder: RunFolder, overrides: Sequence[str] | None) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lic sweep", description="How the points of a sweep stand, wherever they run, and what failed once more."
     )
     verbs = parser.add_subparsers(dest="verb", required=True)

@@ -98,9 +98,10 @@ def describe_file(path: Path) -> None:
     print(f"  model    {header.model}, weights {header.digest.hex()}")
     if header.setting is not None:
         print(f"  setting  {header.setting}, the operating point of the codec")
+    whole = len(pack(header, packet.levels)) if packet.cut else len(data)
     print(
         f"  streams  {', '.join(str(len(stream)) for stream in payload)} bytes, "
-        f"{len(data) - sum(map(len, payload))} bytes of header and checksums"
+        f"{whole - sum(map(len, payload))} bytes of header and checksums"
     )
     if header.levels is not None:
         cut = f"; the file ends within level {len(packet.levels) + 1}" if packet.cut else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.cpus import SLEEPING, granted, per_rank, quota, sleep_while_waiting, use_threads
+from common.cpus import WAITING, granted, per_rank, quota, sleep_while_waiting, use_threads
 
 
 def groups(tmp_path: Path, files: dict[str, str], line: str) -> dict[str, Path]:
@@ -66,7 +66,7 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch: pytes
     environment: dict[str, str] = {}
     monkeypatch.setattr(os, "environ", environment)
     sleep_while_waiting()
-    assert environment == SLEEPING
+    assert environment == WAITING
     environment.clear()
     environment["KMP_BLOCKTIME"] = "200"
     sleep_while_waiting()

@@ -1,5 +1,6 @@
 """Files made of levels: what a prefix of one decodes to, and what the command says of it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from support import textured
 from torch import Tensor
 
 from common.capabilities import CodesInLevels
+from common.coding.describe import describe
 from common.data.image_io import read_picture, write_picture
 from common.entropy.container import unpack
 from common.errors import LicError, StreamError
@@ -101,6 +103,19 @@ def test_files_are_written_and_read_by_level(files: ImageFiles, rgb: np.ndarray,
         files.compress_file(tmp_path / "photo.png", tmp_path / "two.lic", levels=5)
     with pytest.raises(LicError, match="--quality is not for 'by_channel'"):
         files.compress_file(tmp_path / "photo.png", tmp_path / "two.lic", quality=50)
+
+
+def test_info_counts_no_torn_level_as_a_header(
+    files: ImageFiles, rgb: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def of_headers(data: bytes) -> str:
+        (tmp_path / "x.lic").write_bytes(data)
+        describe(tmp_path / "x.lic")
+        said = capsys.readouterr().out
+        return re.findall(r"(\d+) bytes of header and checksums", said)[0]
+
+    whole = files.encode(rgb)
+    assert of_headers(whole[:-1]) == of_headers(first_levels(whole)[2])
 
 
 def test_a_quality_that_no_level_reaches(files: ImageFiles, rgb: np.ndarray, tmp_path: Path) -> None:
