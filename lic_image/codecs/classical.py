@@ -31,12 +31,13 @@ from common.randomness import rand_for_batch
 from lic_image.envelope import stand_in
 from lic_image.envelope.declared_size import Size, sizes
 
-NAMES = ("jpeg", "jpeg444", "webp", "avif", "jpegxl")  # whose qualities go from 1 to 100
+# By name, the least quality; the greatest is 100. FFmpeg's libjxl takes distances up to 15, cjxl up to 25.
+LEAST = {"jpeg": 1, "jpeg444": 1, "webp": 1, "avif": 1, "jpegxl": 11}
 
 
 class Classical(CompressionModel):
     """Args:
-        name: one of `NAMES`, as `lic bench --codecs` has them.
+        name: one of `LEAST`, as `lic bench --codecs` has them.
         quality: of the codec, in evaluation and in files, if no other is asked for.
         trained_qualities: least and most; in training each picture gets one between them by chance. None: `quality`.
         gradient: what stands for the gradient of its pixels, see `envelope.stand_in`.
@@ -60,9 +61,12 @@ class Classical(CompressionModel):
         self.quality = quality
         self.trained_qualities = (quality, quality) if trained_qualities is None else tuple(trained_qualities)
         ends = (quality, *self.trained_qualities)
-        if not all(isinstance(end, int) and 1 <= end <= 100 for end in ends) or ends[1] > ends[2]:
-            raise LicError(f"qualities of {name} are whole numbers from 1 to 100, the least first, not {ends}.")
-        self.setting = Setting("quality", 1, 100, quality, tuple(range(ends[1], ends[2] + 1, 10)))
+        if not all(isinstance(end, int) and LEAST[name] <= end <= 100 for end in ends) or ends[1] > ends[2]:
+            raise LicError(
+                f"qualities of {name} are whole numbers from {LEAST[name]} to 100, the least first: "
+                f"inner.codec.quality is {quality} and inner.codec.trained_qualities {list(ends[1:])}."
+            )
+        self.setting = Setting("quality", LEAST[name], 100, quality, _curve(ends[1], ends[2]))
         self.gradient: stand_in.Gradient = gradient
         self.place = nn.Parameter(torch.zeros(()), requires_grad=False)  # tells the device: it has no other parameter
 
@@ -131,6 +135,11 @@ class Classical(CompressionModel):
         return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)[None].float() / 255
 
 
+def _curve(least: int, most: int) -> tuple[int, ...]:
+    """The qualities of a curve: both ends, and what tens there are between."""
+    return tuple(sorted({least, most, *range(-(-least // 10) * 10, most + 1, 10)}))
+
+
 def programs(codec: nn.Module) -> dict[str, Any]:
     """What a result says of the classical codec within `codec`, if there is one, as `lic bench` does of a baseline."""
     found = [module.file_codec for module in codec.modules() if isinstance(module, Classical)]
@@ -154,9 +163,9 @@ def declared_size(codec: Codec, file: bytes, wanted: Size) -> Size:
 
 def usable(name: str) -> Codec:
     """The codec called `name`; raises `LicError`, with what to install, where it cannot be used."""
-    found = [codec for codec in CODECS if codec.name == name and name in NAMES]
+    found = [codec for codec in CODECS if codec.name == name and name in LEAST]
     if not found:
-        raise LicError(f"there is no inner codec '{name}': choose one of {', '.join(NAMES)}.")
+        raise LicError(f"there is no inner codec '{name}': choose one of {', '.join(LEAST)}.")
     if reason := found[0].missing():
         raise LicError(reason)
     return found[0]

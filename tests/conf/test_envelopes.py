@@ -34,6 +34,21 @@ def test_every_inner_codec_is_built_into_everything(inner: str, size: str) -> No
         assert knows is None or knows == (inner != "mean_hyperprior")
 
 
+@pytest.mark.parametrize("inner", options("inner"))
+@pytest.mark.parametrize("recipe", [name for name in options("experiment/image") if name.startswith("enveloped_")])
+def test_every_recipe_goes_with_every_inner_codec(recipe: str, inner: str) -> None:
+    cfg = compose(f"experiment=image/{recipe}", f"inner={inner}", "size=tiny")
+    codec = instantiate(cfg.model.codec).eval()
+    x, x_hats = torch.rand(1, 3, 128, 128), []
+    if inner == "mean_hyperprior":
+        x_hats.append(codec(x)["x_hat"])
+    else:
+        for quality in {codec.setting.curve[0], codec.setting.curve[-1]}:
+            with codec.at(quality):
+                x_hats.append(codec(x)["x_hat"])
+    assert {x_hat.shape for x_hat in x_hats} == {x.shape}
+
+
 @pytest.mark.parametrize("pre", options("pre"))
 def test_a_step_of_every_pre(pre: str) -> None:
     post = FITTING[pre] or "restore"

@@ -13,12 +13,12 @@ from common import ffmpeg_program
 from common.baselines.codecs import CODECS
 from common.coding.codec_files import to_input
 from common.errors import LicError, StreamError
-from lic_image.codecs.classical import NAMES, Classical
+from lic_image.codecs.classical import LEAST, Classical
 
 X = to_input(textured(48, 64), 16)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LEAST)
 def test_the_stream_is_a_file_and_its_bits_are_the_likelihoods(name: str) -> None:
     codec = Classical(name, 40).eval()
     with torch.inference_mode():
@@ -30,6 +30,19 @@ def test_the_stream_is_a_file_and_its_bits_are_the_likelihoods(name: str) -> Non
     assert file == baseline.encode(textured(48, 64), 40)
     bits = -measured["likelihoods"]["file"].log2().sum().item()
     assert bits == pytest.approx(8 * len(file), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_both_ends_of_the_qualities_are_coded_and_what_lies_beyond_is_refused(name: str) -> None:
+    for quality in (LEAST[name], 100):
+        assert Classical(name, quality).eval().compress(X)["strings"][0][0]
+    for quality in (LEAST[name] - 1, 101):
+        with pytest.raises(LicError, match=f"qualities of {name} are whole numbers from {LEAST[name]} to 100"):
+            Classical(name, 40, trained_qualities=(quality, quality))
+
+
+def test_a_curve_has_both_ends_and_the_tens_between() -> None:
+    assert Classical("jpegxl", 30, trained_qualities=(11, 35)).setting.curve == (11, 20, 30, 35)
 
 
 def test_a_picture_without_colour_is_a_jpeg_of_one_component() -> None:
