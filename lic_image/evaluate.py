@@ -75,7 +75,9 @@ class ImageProtocol:
         sources = data.test_files()
         names = distinct_names(sources)
         files, task = ImageFiles(codec, model), task_of(codec)
-        self.check(files, data)
+        self.check_codec(codec, model)
+        if isinstance(data, LabelledPhotographs):
+            data.check_classes(codec)
         files.decode(files.encode(np.zeros((1, 1, 3), np.uint8)))  # the coder compiles on first use: not to be timed
         records: list[dict[str, Any]] = []
         for number, (source, name) in enumerate(
@@ -101,13 +103,11 @@ class ImageProtocol:
         details = {**described(own), "gmacs": gmacs(codec), **programs(codec), "images": records}
         return Evaluation(points, details, timing)
 
-    def check(self, files: ImageFiles, data: Photographs) -> None:
-        """Raises `LicError` where the codec has one rate and several are to be measured, or has other classes."""
-        if isinstance(data, LabelledPhotographs):
-            data.check_classes(files.codec)
-        if self.levels and not isinstance(files.codec, (Adjustable, CodesInLevels)):
+    def check_codec(self, codec: CompressionModel, model: str) -> None:
+        """Raises `LicError` where the codec has one rate and several are to be measured."""
+        if self.levels and not isinstance(codec, (Adjustable, CodesInLevels)):
             raise LicError(
-                f"protocol=image_levels is for codecs of many rates, and '{files.model}' has one: take protocol=image."
+                f"protocol=image_levels is for codecs of many rates, and '{model}' has one: take protocol=image."
             )
 
     @torch.inference_mode()

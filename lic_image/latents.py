@@ -103,5 +103,8 @@ def _analysed_by(codec: CompressionModel, forward: Callable[..., Tensor]) -> Ite
 def _analysis(codec: CompressionModel) -> nn.Module:
     found = latent_modules(codec)
     if found is None:
-        raise LicError(f"{type(codec).__name__} has no module {POINTS[0]}, whose output is its latent.")
+        raise LicError(
+            f"{type(codec).__name__} has no latent that could be optimised (no module {POINTS[0]}): take a codec with "
+            "one, such as mean_hyperprior or swift."
+        )
     return found[0]

@@ -98,7 +98,8 @@ def _value(files: ImageFiles, name: str, typed: float) -> int:
     """What a file is to hold for the operating point that was typed."""
     setting = files.codec.setting if isinstance(files.codec, Adjustable) else None
     if setting is None or setting.name != name:
-        other = f"its operating point is {_option(setting.name)}." if setting else f"it has one rate: {_SEVERAL}"
+        wanted = "train model=image/near_lossless." if name == "max_error" else _SEVERAL
+        other = f"its operating point is {_option(setting.name)}." if setting else f"it has one rate: {wanted}"
         raise LicError(f"{_option(name)} is not for '{files.model}': {other}")
     value = round(typed / setting.step)
     if not setting.least <= value <= setting.most or abs(value * setting.step - typed) > 1e-9:

@@ -53,7 +53,7 @@ def typed(words: Sequence[str], rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The union of regions as people type them: `x,y,w,h` in pixels, `saliency`, or a file; (H, W).
 
     Raises:
-        LicError: one is none of these, or a rectangle has no pixel in the picture.
+        LicError: one is none of these, or a rectangle has no pixel in the picture, or nothing is inside.
     """
     height, width = rgb.shape[:2]
     found = np.zeros((height, width), np.uint8)
@@ -71,4 +71,8 @@ def typed(words: Sequence[str], rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
             raise LicError(
                 f"--roi is x,y,width,height in pixels, a picture that is white inside, or saliency; not {word}."
             )
+    if not found.any():
+        raise LicError(
+            f"--roi {' '.join(words)} has nothing inside: what is inside is white in the picture of a region."
+        )
     return found

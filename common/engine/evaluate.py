@@ -91,6 +91,12 @@ def check_kind(protocol: Any, data: Any) -> None:
         )
 
 
+def check_protocol(protocol: Any, codec: Any, model: str) -> None:
+    """Raises ``LicError`` where a protocol that says so cannot measure the network, named `model`."""
+    if check := getattr(protocol, "check_codec", None):
+        check(codec, model)
+
+
 def device(cfg: DictConfig) -> str:
     """Where a network is measured: on the GPU that trained it, else on the CPU."""
     return "cuda" if cfg.trainer.accelerator in ("gpu", "cuda") else "cpu"

@@ -20,7 +20,7 @@ from common.distributed.external_ranks import Ranks
 from common.distributed.preempt import Request, StopOnRequest, at_keyboard
 from common.engine.callbacks import StepSeed
 from common.engine.checkpoint_io import WholeCheckpoints
-from common.engine.evaluate import check_kind, evaluate_run
+from common.engine.evaluate import check_kind, check_protocol, evaluate_run
 from common.errors import LicError
 from common.run.extend import OwnSchedule, extended
 from common.run.folder import RunFolder
@@ -83,8 +83,10 @@ def fit(folder: RunFolder, loggers: list[Logger], request: Request | None) -> No
     use_threads(cfg.get("threads"))
     module: LightningModule = instantiate(cfg.model)
     data = instantiate(cfg.data)
-    check_kind(instantiate(cfg.protocol), data)  # what is wrong with it is not to be found after the training
-    data.check(getattr(module, network_name(cfg.model)))
+    protocol, network = instantiate(cfg.protocol), getattr(module, network_name(cfg.model))
+    check_kind(protocol, data)  # what is wrong with it is not to be found after the training
+    check_protocol(protocol, network, cfg.system)
+    data.check(network)
     chosen = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     if not cfg.trainer.get("enable_progress_bar", True):
         chosen = [callback for callback in chosen if not isinstance(callback, ProgressBar)]

@@ -45,7 +45,7 @@ def _by_quality(low: object, high: object, first_high: int, *, _root_: DictConfi
 
 def _quality(root: DictConfig) -> int:
     """CompressAI's quality number: the place, from 1, that λ has or would have in the published list."""
-    return 1 + sum(float(lmbda) < 0.999 * root.lmbda for lmbda in str(root.lmbdas).split(","))
+    return 1 + sum(float(lmbda) < 0.999 * root.lmbda for lmbda in str(root.lmbdas).strip("[]").split(","))
 
 
 def _experiment() -> str:

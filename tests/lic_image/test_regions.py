@@ -95,12 +95,14 @@ def test_regions_as_people_type_them(tmp_path: Path) -> None:
     assert (typed([str(tmp_path / "m.png")], rgb) == half(40, 60)).all()
     assert (typed(["saliency"], rgb) == salient(rgb)).all()
     write_picture(tmp_path / "small.png", np.zeros((3, 3, 3), np.uint8))
+    write_picture(tmp_path / "black.png", np.zeros((40, 60, 3), np.uint8))
     for wrong, said in (
         ("60,0,5,5", "no pixel"),
         ("1,2,0,4", "no pixel"),
         ("face", "not face"),
         (str(tmp_path / "no.png"), "there is no"),
         (str(tmp_path / "small.png"), "3x3 pixels"),
+        (str(tmp_path / "black.png"), "nothing inside"),
     ):
         with pytest.raises(LicError, match=said):
             typed([wrong], rgb)

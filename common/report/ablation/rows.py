@@ -15,10 +15,11 @@ CLAIM = "paper: "
 
 
 class Line(NamedTuple):
-    """A row of a study, at one λ where it has one; `runs` or `claim` may be empty."""
+    """A row of a study, at one λ and one operating point where it has them; `runs` or `claim` may be empty."""
 
     names: Sequence[str]
     lmbda: float | None
+    quality: float | None
     runs: Sequence[Run]
     claim: Mapping[str, Any]
 
@@ -26,7 +27,8 @@ class Line(NamedTuple):
 def rows_table(
     study: Study, measured: Callable[[Line], dict[str, str]], beside: Mapping[str, str], notes: Sequence[str]
 ) -> Table:
-    """The study's rows in the paper's order, a block for each λ: our means over seeds ± their spread, claims beside.
+    """The study's rows in the paper's order, a block for each λ and operating point: our means over seeds ± their
+    spread, claims beside.
 
     Columns that no row fills are left out.
 
@@ -39,14 +41,15 @@ def rows_table(
     cells = [measured(line) | _claims(line, study.spec) for line in lines]
     headings = shown(_headings(cells[0], study.spec["claims"], beside), cells)
     rated = any(line.lmbda is not None for line in lines)
-    names = [*study.spec["columns"], *(["λ"] if rated else [])]
-    said = [[*line.names, *([_lmbda(line)] if rated else [])] for line in lines]
+    levels = any(line.quality is not None for line in lines)
+    names = [*study.spec["columns"], *(["λ"] if rated else []), *(["level"] if levels else [])]
+    said = [[*line.names, *([_lmbda(line)] if rated else []), *([_level(line)] if levels else [])] for line in lines]
     return Table(
         study.title,
         [*names, *headings],
         [[*labels, *(row[heading] for heading in headings)] for labels, row in zip(said, cells)],
         labels=len(names),
-        breaks=frozenset(i for i in range(1, len(lines)) if lines[i].lmbda != lines[i - 1].lmbda),
+        breaks=frozenset(i for i in range(1, len(lines)) if _block(lines[i]) != _block(lines[i - 1])),
         notes=(*seeds_note(cells), *_doubled(study), *notes, *_converted(study), *study.sources),
     )
 
@@ -58,14 +61,24 @@ def _lines(study: Study) -> list[Line]:
     blanks = [""] * (len(study.spec["columns"]) - 1)
     rows |= {(run.row, *blanks): run.row for run in study.runs if run.row not in rows.values()}
     lmbdas = {run.lmbda for run in study.runs} | {claim["lmbda"] for claim in claims if "lmbda" in claim}
+    points = {(lmbda, run.quality) for lmbda in lmbdas for run in study.runs if run.lmbda == lmbda}
+    points |= {(lmbda, None) for lmbda in lmbdas if lmbda not in {known for known, _ in points}}
     lines = []
-    for lmbda in sorted(lmbdas, key=lambda lmbda: lmbda or 0.0):
+    for lmbda, quality in sorted(points, key=lambda point: (point[0] or 0.0, point[1] or 0.0)):
         for names, row in rows.items():
-            runs = [run for run in study.runs if (run.row, run.lmbda) == (row, lmbda)]
+            runs = [run for run in study.runs if (run.row, run.lmbda, run.quality) == (row, lmbda, quality)]
             said = [c for c in claims if tuple(map(str, c["cells"])) == names and c.get("lmbda", lmbda) == lmbda]
             if runs or said:
-                lines.append(Line(names, lmbda, runs, said[0] if said else {}))
+                lines.append(Line(names, lmbda, quality, runs, said[0] if said else {}))
     return lines
+
+
+def _block(line: Line) -> tuple[float | None, float | None]:
+    return line.lmbda, line.quality
+
+
+def _level(line: Line) -> str:
+    return "" if line.quality is None else f"{line.quality:g}"
 
 
 def _headings(cells: Mapping[str, str], claims: Mapping[str, str], beside: Mapping[str, str]) -> list[str]:
@@ -104,5 +117,6 @@ def _converted(study: Study) -> list[str]:
 
 def _doubled(study: Study) -> list[str]:
     runs = study.runs
-    rows = sorted({run.row for run in runs if sum(run[:3] == other[:3] for other in runs) > 1})
+    keys = [(run.row, run.lmbda, run.quality, run.seed) for run in runs]
+    rows = sorted({run.row for run, key in zip(runs, keys) if keys.count(key) > 1})
     return [f"{row}: two runs of one seed differ, so other settings do, too." for row in rows]

@@ -39,6 +39,7 @@ class Run(NamedTuple):
 
     Attributes:
         lmbda: None without a rate.
+        quality: the operating point, of a run that was measured at several (protocol=image_levels).
         results: of its evaluation: bpp, psnr (dB), ms_ssim_db, cost (see `rd_cost`) and measures of one's own, or every
             SET/FIGURE.
         costs: parameters, gmacs, seconds by name, and of clips bpp_motion.
@@ -51,11 +52,12 @@ class Run(NamedTuple):
     results: Mapping[str, float | None]
     costs: Mapping[str, float | None]
     point: Point | None = None
+    quality: float | None = None
 
     @property
     def identity(self) -> tuple[object, ...]:
         """The same for a run that was measured twice: by its training and by `lic eval`."""
-        return self.row, self.lmbda, self.seed, *self.results.items()
+        return self.row, self.lmbda, self.quality, self.seed, *self.results.items()
 
     @property
     def figures(self) -> Mapping[str, float | None]:
@@ -177,7 +179,9 @@ def _settings(config: Mapping[str, Any]) -> str:
 
 def _run(point: Point, config: Mapping[str, Any]) -> Run:
     result = point.record.content if point.record else {}
-    lmbda = float(config["lmbda"])
+    lmbda, quality = float(config["lmbda"]), point.extra.get("quality")
+    if quality is not None:  # of several operating points this one
+        result = {**result, "images": [image for image in result.get("images") or [] if image["quality"] == quality]}
     results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
     results["cost"] = cost({**result, "lmbda": lmbda}, config["distortion"])
     results |= {key: point.extra.get(key) for key in point.own}
@@ -187,7 +191,7 @@ def _run(point: Point, config: Mapping[str, Any]) -> Run:
     motion = _mean([clip.get("bpp_motion") for clip in result.get("sequences") or []])
     parameters = _parameters(result, config["study"].get("counted"))
     costs = {"parameters": parameters, "gmacs": result.get("gmacs"), "bpp_motion": motion, **seconds}
-    return Run(str(config["row"]), lmbda, int(config["seed"]), results, costs, point)
+    return Run(str(config["row"]), lmbda, int(config["seed"]), results, costs, point, quality)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

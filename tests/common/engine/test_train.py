@@ -216,6 +216,14 @@ def test_several_nodes_are_a_clusters(lic: Lic, tmp_path: Path) -> None:
     assert "hydra/launcher=slurm" in failure.read_text()
 
 
+def test_a_protocol_that_does_not_fit_the_codec_is_refused_before_training(
+    lic: Lic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lic("train", "model=image/factorized", "protocol=image_levels", "debug=step") == 2
+    assert "take protocol=image." in capsys.readouterr().out
+    assert not list(tmp_path.glob("runs/**/*.ckpt"))
+
+
 def test_a_mistyped_setting_leaves_no_failed_run(lic: Lic, tmp_path: Path) -> None:
     assert lic("train", *POINT, "+lambda=1") == 2
     assert not list(tmp_path.glob("runs/**/failed.json"))

@@ -30,6 +30,13 @@ def test_published_widths_follow_the_rate(lmbda: float, N: int) -> None:
     assert cfg.model.codec.N == N
 
 
+@pytest.mark.parametrize("typed", ["lmbdas=[0.0067,0.013,0.025,0.0483]", "lmbdas='0.0067,0.013,0.025,0.0483'"])
+def test_a_list_of_lmbdas_may_be_typed_in_brackets(typed: str) -> None:
+    """As `rate=gains` wants it."""
+    cfg = compose("model=image/mean_hyperprior", "rate=gains", typed, "lmbda=0.018")
+    assert cfg.model.codec.N == 128
+
+
 def test_published_widths_of_ms_ssim_change_at_the_same_quality() -> None:
     assert compose("model=image/hyperprior", "distortion=ms_ssim", "lmbda=31.73").model.codec.M == 192
     assert compose("model=image/hyperprior", "distortion=ms_ssim", "lmbda=60.5").model.codec.M == 320

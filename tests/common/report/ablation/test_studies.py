@@ -100,6 +100,23 @@ def test_means_and_spread_over_seeds_beside_the_claims(tmp_path: Path) -> None:
     assert table.notes[-1] == "The paper is silent."
 
 
+def test_each_operating_point_of_a_run_is_a_line(tmp_path: Path) -> None:
+    """Levels of one file are no seeds: they must not be averaged."""
+    folder = run(tmp_path, "none", 2.0)
+    content = json.loads((folder / "result.json").read_text())
+    images = [image | {"quality": q, "bpp": 0.1 * q, "psnr": 20.0 + q} for q in (1, 2) for image in content["images"]]
+    points = [aggregate(images[:2]) | {"quality": 1}, aggregate(images[2:]) | {"quality": 2}]
+    write_json(folder / "result.json", content | {"results": results(points), "images": images})
+    (table,) = tables(tmp_path)
+    lines = [row for row in rows_of(table) if row["bpp"]]
+    figures = [(row["level"], row["bpp"], row["PSNR"]) for row in lines]
+    assert figures == [("1", "0.1000", "21.00"), ("2", "0.2000", "22.00")]
+    assert [float(row["RD cost"]) for row in lines] == [
+        pytest.approx(rd_cost(images[n : n + 2], 2.0, "mse"), abs=1e-4) for n in (0, 2)
+    ]
+    assert not any("seed" in note for note in table.notes)
+
+
 def test_a_row_with_a_model_of_its_own_stands_in_the_same_table(tmp_path: Path) -> None:
     """A codec that the paper compares with; swept over two systems, each has its table, and the row is in both."""
     run(tmp_path, "none", 2.0)
