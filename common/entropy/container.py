@@ -145,8 +145,10 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS, levels: int | None = None)
     try:
         header = _header(fields, version)
         found = [_block(data, fields)]
+    except _Damaged:
+        raise
     except StreamError:
-        raise StreamError(DAMAGED) from None
+        raise StreamError(CUT_SHORT) from None
     check_pixels(header.width, header.height, max_pixels, "an image")
     cut, most = False, min(levels or len(data), header.levels or 1)
     while fields.left and len(found) < most:
@@ -166,6 +168,7 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS, levels: int | None = None)
 
 
 DAMAGED = "The file is damaged: its check sum does not fit its content. Copy or download it again."
+CUT_SHORT = "The file ends within its first level, or is damaged: copy or download it again."
 INCONSISTENT = "The file contradicts itself: it was not written by this program."
 
 

@@ -51,14 +51,15 @@ def mean_over_seeds(curve: Curve) -> Curve:
     """`curve` with one point for each λ, or operating point of a network: means of bpp, PSNR, MS-SSIM in dB, ….
 
     A point of several seeds carries their number as "seeds" in place of "seed", the points themselves as `of_seeds`,
-    and the file of the first, whose pictures stand for it. One run measured twice counts once. Points stay as they are
-    where λ or seed is not said, or where two runs of one seed differ: they were made with other settings.
+    and the file of the first, whose pictures stand for it. One run measured twice, as by its training and by `lic eval`
+    with other measures, counts once and has the measures of both. Points stay as they are where λ or seed is not said,
+    or where two runs of one seed differ: they were made with other settings.
     """
     groups: dict[object, list[Point]] = {}
     for point in curve.points:
         said = point.setting_key and point.extra.get("seed") is not None
         groups.setdefault(tuple(map(point.extra.get, SETTINGS)) if said else id(point), []).append(point)
-    runs = [run for points in groups.values() for run in averaged(points, _identity)]
+    runs = [run for points in groups.values() for run in averaged(_joined(points), _identity)]
     return replace(curve, points=tuple(_mean_point(points) for points in runs))
 
 
@@ -69,6 +70,17 @@ def by_seed(curve: Curve) -> dict[object, Curve]:
     runs = [{run.extra.get("seed"): run for run in point.of_seeds or (point,)} for point in curve.points]
     whole = [seed for seed in runs[0] if seed is not None and all(seed in each for each in runs)]
     return {seed: replace(curve, points=tuple(each[seed] for each in runs)) for seed in whole}
+
+
+def _joined(points: Sequence[Point]) -> list[Point]:
+    """Those of one run as one, the first of them with what the others measured besides."""
+    found: dict[tuple[object, ...], Point] = {}
+    for point in points:
+        known = found.setdefault(_identity(point), point)
+        if known is not point:
+            extra, own = {**point.extra, **known.extra}, {**point.own, **known.own}
+            found[_identity(point)] = replace(known, extra=extra, own=own)
+    return list(found.values())
 
 
 def _identity(point: Point) -> tuple[object, ...]:

@@ -80,7 +80,7 @@ def test_every_prefix_is_a_file_and_a_cut_one_tells(files: ImageFiles, rgb: np.n
         assert (found.rgb == pictures[level - 1]).all()
     for level in range(1, 5):
         assert (files.decode(whole, level=level).rgb == pictures[level - 1]).all()
-    with pytest.raises(StreamError):
+    with pytest.raises(StreamError, match="ends within its first level"):
         files.decode(whole[: len(cuts[0]) - 1])
 
 

@@ -1,8 +1,11 @@
 """Runs that differ in their seed alone: means and deviations, and what is not joined."""
 
+from pathlib import Path
+
 import pytest
 
 from common.results.curves import Curve, Point
+from common.results.measures import Measure
 from common.results.seeds import by_seed, mean_over_seeds, spread
 
 
@@ -19,6 +22,18 @@ def test_curves_of_means_keep_what_cannot_be_joined() -> None:
     curve = mean_over_seeds(Curve("x", "run", (*plain, *seeds, *clash)))
     assert [point.bpp for point in curve.points] == [0.1, 0.1, pytest.approx(0.3), 0.5, 0.6]
     assert curve.points[2].extra == {"lmbda": 1.0, "seeds": 2} and curve.points[2].of_seeds == seeds
+
+
+def test_a_run_measured_twice_has_the_measures_of_both(tmp_path: Path) -> None:
+    """Its training measured PSNR, and `lic eval metric=psnr_b` later another: both are axes of the report."""
+    once = Point(0.3, 31.0, extra={"lmbda": 1.0, "seed": 0}, source=tmp_path / "train")
+    measure = Measure("psnr_b", "PSNR-B", "dB")
+    later = Point(
+        0.3, 31.0, extra={"lmbda": 1.0, "seed": 0, "psnr_b": 29.0}, source=tmp_path / "eval", own={"psnr_b": measure}
+    )
+    for points in ((once, later), (later, once)):
+        (found,) = mean_over_seeds(Curve("net", "run", points)).points
+        assert found.quality("psnr_b") == 29.0 and found.source == points[0].source
 
 
 def test_curves_of_single_seeds_are_of_those_that_every_point_has() -> None:
