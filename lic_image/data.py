@@ -16,7 +16,7 @@ from common.data.identity import dataset_identity
 from common.data.image_io import read_picture
 from common.data.module import Repeated, ResumableDataModule, check_crop
 from common.data.random_streams import Stream, generator
-from common.data.regions import read_region, region_file, salient
+from common.data.regions import check_regions, read_region, region_file, salient
 from common.data.saliency import spectral_residual
 from common.data.samples import held_out_photographs, train_photographs
 from common.data.shards import Shards
@@ -140,6 +140,8 @@ class Photographs(ResumableDataModule):
 
     def training_photographs(self) -> Source:
         files = train_photographs() if self.train_paths is None else find_pictures(self.train_paths)
+        if self.roi == "sidecar":
+            check_regions(files)
         kind = WithRegions if self.roi == "sidecar" else Files
         return kind(readable(files, 1 if self.resize else self.crop)[0])
 

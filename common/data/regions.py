@@ -41,6 +41,16 @@ def read_region(path: Path, size: Sequence[int]) -> NDArray[np.uint8]:
     return found
 
 
+def check_regions(photographs: Sequence[Path]) -> None:
+    """Raises `LicError` where a photograph has no file with its region beside it."""
+    lacking = [path for path in photographs if not region_file(path).is_file()]
+    if lacking:
+        raise LicError(
+            f"{len(lacking)} of {len(photographs)} photographs have no region of interest: there is no "
+            f"{region_file(lacking[0])}. Put a picture of that name there, white inside, or take data.roi=saliency."
+        )
+
+
 def salient(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The spectral residual of a picture (H, W, 3), as (H, W)."""
     from common.data.saliency import spectral_residual

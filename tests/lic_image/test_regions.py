@@ -137,6 +137,8 @@ def test_a_region_is_no_photograph_and_is_cut_flipped_and_resized_with_its_own(t
     (tmp_path / "a.roi.png").unlink()
     with pytest.raises(LicError, match=r"there is no .*a\.roi\.png"):
         data.region(photo, rgb)
+    with pytest.raises(LicError, match="1 of 1 photographs have no region"):  # at once, not photograph by photograph
+        Photographs(str(tmp_path), str(tmp_path), "x", crop=64, batch_size=4, roi="sidecar").setup("fit")
 
 
 def test_a_training_step_by_saliency() -> None:
