@@ -20,7 +20,7 @@ from common.cpus import WAITING
 
 SETTINGS: dict[str, dict[str, str]] = {
     "sleeps at once": {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"},
-    **{f"spins {count} times": {"GOMP_SPINCOUNT": str(count)} for count in (100, 1000, 10_000)},
+    **{f"spins {count} times": {"GOMP_SPINCOUNT": str(count)} for count in (100, 1000, 10_000, 30_000)},
     "one thread": {"OMP_NUM_THREADS": "1"},
     "lic": WAITING,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 # Of OpenMP: GNU's, which torch's wheels bring, and LLVM's or Intel's. By default a thread that waits keeps its core
 # busy, and where another process has work for that core, both wait for each other: two trainings on the same CPUs then
 # take twenty times as long. A thread that sleeps at once has to be woken for each operation, and a training alone takes
-# twice as long. 300 looks for work, some microseconds, are as good as the better one in both cases
+# twice as long. 300 looks for work, some microseconds, come close to the better one in both cases
 # (benchmarks/waiting.py).
 WAITING = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "300", "KMP_BLOCKTIME": "0"}
 

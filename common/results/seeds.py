@@ -59,7 +59,7 @@ def mean_over_seeds(curve: Curve) -> Curve:
     for point in curve.points:
         said = point.setting_key and point.extra.get("seed") is not None
         groups.setdefault(tuple(map(point.extra.get, SETTINGS)) if said else id(point), []).append(point)
-    runs = [run for points in groups.values() for run in averaged(_joined(points), _identity)]
+    runs = [run for points in groups.values() for run in averaged(joined(points), _identity)]
     return replace(curve, points=tuple(_mean_point(points) for points in runs))
 
 
@@ -72,14 +72,14 @@ def by_seed(curve: Curve) -> dict[object, Curve]:
     return {seed: replace(curve, points=tuple(each[seed] for each in runs)) for seed in whole}
 
 
-def _joined(points: Sequence[Point]) -> list[Point]:
-    """Those of one run as one, the first of them with what the others measured besides."""
+def joined(points: Sequence[Point]) -> list[Point]:
+    """Points of one curve; those of one run at one setting as one: the first, with what the others measured besides."""
     found: dict[tuple[object, ...], Point] = {}
     for point in points:
-        known = found.setdefault(_identity(point), point)
+        key = (*_identity(point), *map(point.extra.get, SETTINGS))
+        known = found.setdefault(key, point)
         if known is not point:
-            extra, own = {**point.extra, **known.extra}, {**point.own, **known.own}
-            found[_identity(point)] = replace(known, extra=extra, own=own)
+            found[key] = replace(known, extra={**point.extra, **known.extra}, own={**point.own, **known.own})
     return list(found.values())
 
 

@@ -50,15 +50,8 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data.val_limit": (_whole(0), "a whole number from 0 on"),
     "data.overfit": (_whole(0), "a whole number from 0 on"),
 }
-# What is read beside the keys and groups of the root configuration.
-READ = (
-    "lmbda",
-    "lmbdas",
-    "loss",
-    "files",
-    "inner.classical",
-    "inner.lowest",
-)  # the last two where a post or a recipe asks
+# What is read beside the keys and groups of the root configuration; the last two where a post or a recipe asks.
+READ = ("lmbda", "lmbdas", "loss", "files", "inner.classical", "inner.lowest")
 # How constants of a recipe begin: a value that was typed may stand where they were referred to.
 RECIPE = "recipe_"
 # Trees in which any key may be.

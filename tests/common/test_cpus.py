@@ -67,6 +67,7 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch: pytes
     monkeypatch.setattr(os, "environ", environment)
     sleep_while_waiting()
     assert environment == WAITING
+    assert 0 < int(environment["GOMP_SPINCOUNT"]) < 1000, "asleep at once, or awake for long: benchmarks/waiting.py"
     environment.clear()
     environment["KMP_BLOCKTIME"] = "200"
     sleep_while_waiting()

@@ -29,7 +29,7 @@ from common.results.curves import Curve, Group, Point
 from common.results.flow_results import Score, ScoreGroup
 from common.results.measures import Measure
 from common.results.points import cost
-from common.results.seeds import mean_over_seeds
+from common.results.seeds import joined, mean_over_seeds
 from common.run.configs import read_config
 from common.run.study import check_study
 
@@ -119,7 +119,7 @@ def find_studies(group: Group | ScoreGroup) -> list[Study]:
     if isinstance(group, ScoreGroup):
         runs, baselines = group.scores, []
     else:
-        runs, baselines = [p for curve in group.of_kind("run") for p in curve.points], group.of_kind("baseline")
+        runs, baselines = [p for curve in group.of_kind("run") for p in joined(curve.points)], group.of_kind("baseline")
     found: dict[tuple[str, ...], list[_Found]] = {}
     published: dict[tuple[str, ...], list[_Found]] = {}
     for measured in runs:
@@ -181,7 +181,10 @@ def _run(point: Point, config: Mapping[str, Any]) -> Run:
     result = point.record.content if point.record else {}
     lmbda, quality = float(config["lmbda"]), point.extra.get("quality")
     if quality is not None:  # of several operating points this one
-        result = {**result, "images": [image for image in result.get("images") or [] if image["quality"] == quality]}
+        result = {
+            **result,
+            "images": [image for image in result.get("images") or [] if image.get("quality") == quality],
+        }
     results = {"bpp": point.bpp, "psnr": point.psnr, "ms_ssim_db": point.quality("ms-ssim-rgb")}
     results["cost"] = cost({**result, "lmbda": lmbda}, config["distortion"])
     results |= {key: point.extra.get(key) for key in point.own}

@@ -38,14 +38,6 @@ def test_mistyped_ones_get_a_sentence(
     assert ended.value.code == 2 and sentence in capsys.readouterr().err
 
 
-def test_an_unknown_option_is_reported_with_the_usage_of_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        parser().parse_args(["compress", "a", "b", "--checkpoint", "c", "--force"])
-    said = capsys.readouterr().err
-    assert ended.value.code == 2
-    assert said.startswith("usage: lic compress ") and "lic compress: error: unrecognized arguments: --force" in said
-
-
 class Clips:
     def compress_file(self, source: Path, target: Path, rate: float | None = None) -> list[str]:
         return [f"{source.name} at {rate}"]

@@ -100,6 +100,19 @@ def test_means_and_spread_over_seeds_beside_the_claims(tmp_path: Path) -> None:
     assert table.notes[-1] == "The paper is silent."
 
 
+def test_a_run_measured_again_with_another_measure_is_one_run(tmp_path: Path) -> None:
+    run(tmp_path / "train", "none", 2.0)
+    folder = run(tmp_path / "eval", "none", 2.0)
+    content = json.loads((folder / "result.json").read_text())
+    content["results"]["psnr_b"] = [29.0]
+    measure = {"title": "PSNR-B", "unit": "dB", "higher_is_better": True}
+    write_json(folder / "result.json", content | {"metrics": {"psnr_b": measure}})
+    (table,) = tables(tmp_path)
+    assert not any("seed" in note for note in table.notes)
+    assert [row["bpp"] for row in rows_of(table) if row["bpp"]] == ["0.4000"]
+    assert any(row.get("PSNR-B dB", row.get("PSNR-B")) for row in rows_of(table)), table.columns
+
+
 def test_each_operating_point_of_a_run_is_a_line(tmp_path: Path) -> None:
     """Levels of one file are no seeds: they must not be averaged."""
     folder = run(tmp_path, "none", 2.0)
