@@ -84,7 +84,10 @@ def update(target: dict[str, Any], items: Iterable[Any]) -> None:
 
 
 def records(data: bytes) -> Iterator[Any]:
-    """W&B's file is LevelDB's log format after a header: blocks of chunks (checksum, length, type), each a part."""
+    """W&B's file is LevelDB's log format after a header: blocks of chunks (checksum, length, type), each a part.
+
+    W&B's process may still be writing: a chunk that is not whole yet ends what can be read.
+    """
     from wandb.proto.wandb_internal_pb2 import Record
 
     at, parts = HEADER, b""
@@ -93,6 +96,8 @@ def records(data: bytes) -> Iterator[Any]:
             at += left
             continue
         length, kind = struct.unpack_from("<HB", data, at + 4)
+        if at + CHUNK + length > len(data):
+            return
         parts += data[at + CHUNK : at + CHUNK + length]
         at += CHUNK + length
         if kind in LAST:

@@ -9,7 +9,7 @@ import pytest
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import OmegaConf
 from support.score_runs import score_run
-from support.tracked import Tracked, tracked_runs
+from support.tracked import Tracked, records, tracked_runs
 from support.video_runs import video_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -224,6 +224,20 @@ def test_a_stopped_run_is_told_from_a_failed_one(tmp_path: Path) -> None:
     (run,) = tracked_runs(tmp_path, 1)
     assert (run.id, run.exit_code) == ("a", 255)
     assert (run.config["model/N"], run.config["parameters"]) == (8, 1)
+
+
+def test_a_file_of_wandb_is_read_while_it_is_written(tmp_path: Path) -> None:
+    """The tests wait for W&B's process in this way: any part of the file is a start of the whole."""
+    wandb = {"_target_": "lightning.pytorch.loggers.WandbLogger", "id": "a", "save_dir": str(tmp_path)}
+    cfg = OmegaConf.create({"model": {"N": 8}, "logger": wandb})
+    with tracking(cfg) as logger:
+        track_configuration(logger, cfg, 1)
+    (run,) = tracked_runs(tmp_path, 1)
+    data = next(run.folder.glob("run-*.wandb")).read_bytes()
+    whole = list(records(data))
+    for size in range(len(data)):
+        part = list(records(data[:size]))
+        assert len(part) < len(whole) and part == whole[: len(part)]
 
 
 def test_a_tracker_that_died_with_the_run_does_not_hide_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
