@@ -50,10 +50,12 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data.val_limit": (_whole(0), "a whole number from 0 on"),
     "data.overfit": (_whole(0), "a whole number from 0 on"),
 }
-# What is read beside the keys and groups of the root configuration; the last two where a post or a recipe asks.
-READ = ("lmbda", "lmbdas", "loss", "files", "inner.classical", "inner.lowest")
-# How constants of a recipe begin: a value that was typed may stand where they were referred to.
+# What is read beside the keys and groups of the root configuration.
+READ = ("lmbda", "lmbdas", "loss", "files")
+# What configurations offer to others, which need not ask for it: facts of an inner codec, constants of a recipe (a value
+# that was typed may stand where they were referred to). If it is typed itself, it must be read.
 RECIPE = "recipe_"
+OFFERED = re.compile(rf"{RECIPE}|inner\.(classical|lowest)$")
 # Trees in which any key may be.
 FREE_FORM = ("hydra", "parts", "study", "warm_start", "overrides")
 
@@ -84,16 +86,22 @@ def check_read(cfg: DictConfig, root: str) -> None:
     configuration that both take (`local/default.yaml`), unless it was typed.
     """
     tree: Any = OmegaConf.to_container(cfg, resolve=False)
-    typed = {str(override).lstrip("+").partition("=")[0] for override in _typed()}
+    typed = _typed()
     known = [*root_keys(root), *(key for key in root_keys("eval" if root == "train" else "train") if key not in typed)]
     whole = HydraConfig.instance().cfg  # its sweeper may refer to settings, too
-    references = {*_references(tree), *(_references(OmegaConf.to_container(whole, resolve=False)) if whole else ())}
+    constants = {key: value for key, value in tree.items() if key.startswith(RECIPE)}
+    references = set(_references({key: value for key, value in tree.items() if key not in constants}))
+    references |= set(_references(OmegaConf.to_container(whole, resolve=False))) if whole else set()
+    asked = [value for key, value in constants.items() if any(below(name, [key]) for name in references)]
+    references |= set(_references(asked))
     for group, key in (("quantiser", "rule"), *AROUND.items()):
         if (tree.get(group) or {}).get(key) and f"{group}.{key}" not in _references(tree.get("model")):
             raise LicError(f"nothing reads the setting {group}: it is not for this network; leave it out.")
     relative = {name.rpartition(".")[2] for name in references if name.startswith(".")}
     for key in unread(tree):
-        if key.startswith(RECIPE) or below(key, known) or below(key, references) or key.rpartition(".")[2] in relative:
+        if below(key, known) or below(key, references) or key.rpartition(".")[2] in relative:
+            continue
+        if OFFERED.match(key) and not below(key, typed):
             continue
         if any(each.startswith(f"{key}.") for each in known):  # an empty mapping
             continue
@@ -101,8 +109,12 @@ def check_read(cfg: DictConfig, root: str) -> None:
         raise LicError(f"nothing reads the setting {key}: {f'did you mean {advice}?' if advice else 'leave it out.'}")
 
 
-def _typed() -> list[str]:
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+def _typed() -> set[str]:
+    """Dotted keys of the command line, choices of config groups left out."""
+    if not HydraConfig.initialized():
+        return set()
+    hydra = HydraConfig.get()
+    return {str(each).lstrip("+").partition("=")[0] for each in hydra.overrides.task} - set(hydra.runtime.choices)
 
 
 def root_keys(root: str) -> list[str]:
@@ -134,7 +146,8 @@ def _references(tree: Any) -> Iterator[str]:
         for value in tree:
             yield from _references(value)
     elif isinstance(tree, str):
-        yield from (name.rstrip(".") for name in re.findall(r"\$\{([.\w]+)(?:\}|\$\{)", tree))  # ${a.${b}}: a
+        found = re.findall(r"\$\{(?:oc\.select:)?([.\w]+)(?:[},]|\$\{)", tree)
+        yield from (name.rstrip(".") for name in found)  # ${a.${b}}: a
 
 
 def meant(key: str, names: Iterable[str]) -> str:

@@ -76,6 +76,30 @@ def test_an_added_setting_that_nothing_reads_is_refused(typed: str, meant: str) 
 
 
 @pytest.mark.parametrize(
+    ("choices", "typed"),
+    [
+        (["model=image/enveloped"], "inner.lowest=20"),
+        (["model=image/enveloped", "post=arcnn"], "inner.classical=false"),
+        (["experiment=image/enveloped_restore", "inner=mean_hyperprior"], "recipe_qualities.trained=[10,60]"),
+        (["experiment=image/enveloped_restore", "inner=mean_hyperprior"], "inner.lowest=20"),
+        (["experiment=image/enveloped_restore", "inner.codec.trained_qualities=[5,9]"], "recipe_qualities.trained=[1,2]"),
+    ],
+)
+def test_what_a_configuration_offers_is_refused_if_it_is_typed_for_nothing(choices: list[str], typed: str) -> None:
+    check_read(compose(*choices), "train")
+    with pytest.raises(LicError, match=f"nothing reads the setting {typed.partition('=')[0]}"):
+        check_read(compose(*choices, typed), "train")
+
+
+@pytest.mark.parametrize(
+    "typed", ["inner.lowest=20", "inner.classical=false", "recipe_qualities.trained=[1,2]", "recipe_qualities.files=40"]
+)
+def test_what_a_configuration_offers_may_be_typed_where_it_is_read(typed: str) -> None:
+    added = "+" * (typed.startswith("recipe_qualities.files"))
+    check_read(compose("experiment=image/enveloped_restore", f"{added}{typed}"), "train")
+
+
+@pytest.mark.parametrize(
     "typed", ["+trainer.limit_val_batches=1", "+callbacks.mine._target_=a.B", "+model.codec.depth=3", "+parts.a=runs/b"]
 )
 def test_an_added_setting_that_a_constructor_takes_is_left_to_it(typed: str) -> None:
