@@ -52,8 +52,8 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 # What is read beside the keys and groups of the root configuration.
 READ = ("lmbda", "lmbdas", "loss", "files")
-# What configurations offer to others, which need not ask for it: facts of an inner codec, constants of a recipe (a value
-# that was typed may stand where they were referred to). If it is typed itself, it must be read.
+# What configurations offer to others, which need not ask for it: facts of an inner codec, constants of a recipe (a
+# value that was typed may stand where they were referred to). If it is typed itself, it must be read.
 RECIPE = "recipe_"
 OFFERED = re.compile(rf"{RECIPE}|inner\.(classical|lowest)$")
 # Trees in which any key may be.

@@ -58,13 +58,19 @@ def load_weights(network: nn.Module, path: str | Path, cfg: DictConfig | None = 
         settings = fitting(cfg, network_name(cfg.model), state) if cfg is not None else None
         general = "give the settings it was trained with (size, and of a codec lmbda, choose the widths)"
         advice = f"it fits with {settings}" if settings else general
-        raise LicError(f"the weights in {path} do not fit {type(network).__name__}: {different}; {advice}.")
+        raise LicError(f"the weights in {_described(path)} do not fit {type(network).__name__}: {different}; {advice}.")
     try:
         network.load_state_dict(state)
     except (RuntimeError, KeyError) as error:
         last = str(error).strip().splitlines()[-1].strip()
         said = last if len(last) < 300 else f"{last[:240]} … (they are of another system)"
-        raise LicError(f"the weights in {path} do not fit {type(network).__name__}: {said}") from error
+        raise LicError(f"the weights in {_described(path)} do not fit {type(network).__name__}: {said}") from error
+
+
+def _described(path: Path) -> str:
+    """`path`, and what was trained there if that is known."""
+    folder = run_of(path)
+    return f"{path}, of a run of {folder.config().system}," if folder.config_file.is_file() else str(path)
 
 
 def trained_network(checkpoint: str | Path, device: str = "cpu") -> tuple[nn.Module, DictConfig]:

@@ -140,3 +140,11 @@ def test_files_are_coded_with_entropy_models_of_a_users_own(tmp_path: Path) -> N
     files = ImageFiles(codec, "mine")
     picture = torch.randint(0, 255, (20, 30, 3), dtype=torch.uint8).numpy()
     assert files.decode(files.encode(picture)).rgb.shape == (20, 30, 3)
+
+
+def test_weights_of_a_run_that_do_not_fit_are_told_with_its_system(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("system: hyperprior\n")
+    torch.save({"state_dict": {"g_a.0.weight": torch.zeros(2, 3, 5, 5)}}, tmp_path / "weights.ckpt")
+    said = rf"the weights in {tmp_path / 'weights.ckpt'}, of a run of hyperprior, do not fit MeanHyperprior: "
+    with pytest.raises(LicError, match=said):
+        load_weights(MeanHyperprior(8, 12), tmp_path / "weights.ckpt")
