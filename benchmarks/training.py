@@ -40,7 +40,6 @@ from benchmarks.data import generated
 from benchmarks.timing import interleaved_medians
 from common.schedules import steps as decay
 from common.tracking.csv_logger import ResumableCSVLogger
-from common.warning_filters import quiet
 from lic_image.codecs.hyperprior import Hyperprior
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.data import Photographs
@@ -126,7 +125,6 @@ def main() -> None:
     parser.add_argument("--channels-last", action="store_true", help="model.channels_last=true")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
-    quiet()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as temporary:

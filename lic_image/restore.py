@@ -82,7 +82,7 @@ def artefact_remover(checkpoint: str | Path, device: str = "cpu") -> Any:
     if not isinstance(codec, Enveloped) or not codec.restores:
         raise LicError(
             f"{checkpoint} is a run of {cfg.label}, which restores no JPEG: give one of "
-            "experiment=image/enveloped_restore."
+            "experiment=image/enveloped_restore with its own inner=jpeg."
         )
     return codec
 

@@ -63,12 +63,10 @@ def here(folder: RunFolder, overrides: Sequence[str] | None) -> int:
     """Bring the run in `folder`, which was begun or is to be by `overrides`, to its end; the exit status."""
     from common.engine import train
     from common.engine.outcome import run_job
-    from common.warning_filters import quiet
 
     if not folder.config_file.exists() and overrides is not None:
         place = str(folder.path).replace("'", "\\'")
         return train.main([*overrides, f"hydra.run.dir='{place}'"])
-    quiet()
     return run_job(lambda: train.resume(folder), folder.path).status
 
 

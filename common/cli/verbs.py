@@ -8,6 +8,7 @@ from importlib import import_module
 from common.allocator import keep_freed_memory
 from common.cpus import sleep_while_waiting
 from common.errors import LicError
+from common.warning_filters import quiet
 
 # verb -> (module with `main(argv) -> exit status`, one line of help)
 VERBS = {
@@ -76,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             reconfigure(errors="backslashreplace")
     sleep_while_waiting()
     keep_freed_memory()
+    quiet()
     verb = arguments[0]
     if verb not in VERBS:
         from common.spelling import nearest

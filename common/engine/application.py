@@ -18,7 +18,6 @@ from common.errors import LicError, printable
 from common.run import resolvers
 from common.run.folder import RunFolder
 from common.tracking.loggers import check_spelling
-from common.warning_filters import quiet
 from hydra_plugins.lic_conf.source import ConfSource
 
 
@@ -48,7 +47,6 @@ def hydra_application(
     check_spelling(argv)
     argv = [without_null(argument) for argument in argv]
     resolvers.register()
-    quiet()
     started = ranks()
     if started and as_rank is None:
         raise LicError(f"`lic {verb}` works in one process: start it once, not once for every rank.")

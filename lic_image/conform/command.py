@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import LicError
-from common.warning_filters import quiet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +53,6 @@ def main(argv: list[str]) -> int:
     if options.json and not options.json.expanduser().parent.is_dir():
         raise LicError(f"the folder {options.json.parent} does not exist; make it first.")
 
-    quiet()
     from rich.console import Console
 
     from lic_image.conform.checks import FAILED

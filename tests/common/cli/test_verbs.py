@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def children() -> float:
     """Processor seconds of this process's children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def test_what_libraries_say_of_each_other_is_not_shown_by_any_verb() -> None:
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        main(["no-verb"])
+        warnings.warn("`torch.jit.script` is deprecated.", FutureWarning, stacklevel=1)
+        warnings.warn("data.crop is small", UserWarning, stacklevel=1)
+    assert [str(each.message) for each in shown] == ["data.crop is small"]
 
 
 def test_help_is_quick_and_names_every_verb() -> None:
