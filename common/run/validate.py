@@ -86,7 +86,9 @@ def check_read(cfg: DictConfig, root: str) -> None:
     configuration that both take (`local/default.yaml`), unless it was typed.
     """
     tree: Any = OmegaConf.to_container(cfg, resolve=False)
-    typed = _typed()
+    typed = typed_keys()
+    if HydraConfig.initialized():  # without choices of groups
+        typed -= set(HydraConfig.get().runtime.choices)
     known = [*root_keys(root), *(key for key in root_keys("eval" if root == "train" else "train") if key not in typed)]
     whole = HydraConfig.instance().cfg  # its sweeper may refer to settings, too
     constants = {key: value for key, value in tree.items() if key.startswith(RECIPE)}
@@ -109,12 +111,10 @@ def check_read(cfg: DictConfig, root: str) -> None:
         raise LicError(f"nothing reads the setting {key}: {f'did you mean {advice}?' if advice else 'leave it out.'}")
 
 
-def _typed() -> set[str]:
-    """Dotted keys of the command line, choices of config groups left out."""
-    if not HydraConfig.initialized():
-        return set()
-    hydra = HydraConfig.get()
-    return {str(each).lstrip("+").partition("=")[0] for each in hydra.overrides.task} - set(hydra.runtime.choices)
+def typed_keys() -> set[str]:
+    """Dotted keys, and groups, of the command line."""
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return {str(each).lstrip("+").partition("=")[0] for each in typed}
 
 
 def root_keys(root: str) -> list[str]:

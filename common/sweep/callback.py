@@ -2,7 +2,8 @@
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from common.engine.hydra_faults import Refused, of_another
 from common.engine.outcome import run_job
 from common.engine.session import current
 from common.errors import LicError
-from common.published.curves import chosen
 from common.run.names import slug
+from common.run.study import check_rows_decide
+from common.run.validate import typed_keys
+from common.sweep.report_settings import check_report, say_what_needs_a_sweep
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +38,21 @@ class Sweep(Callback):
                 raise Refused(f"{typed[0]} is of sweeps: add -m, also for a single point.")
         if (launcher := config.hydra.runtime.choices["hydra/launcher"]) != "local":
             log.info("This runs here: hydra/launcher=%s takes sweeps (-m), also of a single point.", launcher)
+        HydraConfig.instance().set_config(config)  # the resolvers ask it, and Hydra sets it only for jobs
+        check_rows(config)
+        if any(key.startswith("report.") for key in typed_keys()):
+            with refusing():
+                check_report(config.report)
+            say_what_needs_a_sweep(config.report, typed_keys())
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Let the command line replace an experiment's own sweep; Hydra would run the product of the two."""
-        check_published(config)
         for part in ("launcher", "sweeper"):
             check_settings_of(part, config)
         HydraConfig.instance().set_config(config)  # the resolvers ask it, and Hydra sets it only for jobs
+        check_rows(config)
+        with refusing():
+            check_report(config.report)
         task = list(config.hydra.overrides.task)
         given = {override.partition("=")[0] for override in task}
         with read_write(config.hydra), open_dict(config.hydra):
@@ -65,12 +76,20 @@ class Sweep(Callback):
         outcomes.append(run_job(lambda: sweep_report(folders, out, config), out))
 
 
-def check_published(config: DictConfig) -> None:
-    """Refuse a name in `report.published` that no curve and no file has, and a file that cannot be read."""
+def check_rows(config: DictConfig) -> None:
+    """Refuse what is typed in place of what the rows of an ablation decide."""
+    if study := config.get("study"):
+        with refusing():
+            check_rows_decide(study, typed_keys(), f"ablation={config.hydra.runtime.choices.get('ablation')}")
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Refuse the command for what a check in the block finds."""
     try:
-        chosen(config.report.published or ())
+        yield
     except LicError as error:
-        raise Refused(f"report.published: {error}") from error
+        raise Refused(str(error)) from error
 
 
 def check_settings_of(part: str, config: DictConfig) -> None:

@@ -11,7 +11,8 @@ recipe that takes the place of the table's own, of which nothing remains.
 
 From it Hydra gets the option `ablation/TABLE=aab`, and from all of them the values that the table's sweep takes:
 the default row first, then the others in their order. A table that leaves some out says which it takes. What rows
-override is not part of the configuration of a run: the settings that it leads to are.
+override is not part of the configuration of a run: the settings that it leads to are. `study.rows_decide` lists the
+keys that any row overrides: such a key on the command line would win over all rows, so that it is refused there.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,6 +53,7 @@ def with_sweep(table: str, config: Any) -> DictConfig:
     first = defaults[0][f"/{group}"]
     if OmegaConf.select(config, f"hydra.sweeper.params.{group}") is None:
         OmegaConf.update(config, f"hydra.sweeper.params.{group}", ",".join([first, *(r for r in rows if r != first)]))
+    config.study.rows_decide = sorted({str(key) for overrides in rows.values() for key in overrides})
     for _, entry in _entries(config):
         entry.pop("overrides", None)
     config.defaults = [_replaceable(each) for each in config.defaults]
