@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
 from support import compose, options
 
 from common.cli.verbs import VERBS
+from common.run.validate import check_read
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/pages").glob("*.md")), *sorted(ROOT.glob("common/*/README.md"))]
@@ -38,6 +40,25 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     assert [name for name in files if not re.search(r"NAME|mine|local/default", name)] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_table_ends_with_an_empty_line(page: Path) -> None:
+    """Otherwise Markdown takes what follows for another row."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [b for a, b in zip(lines, lines[1:]) if a.startswith("|") and b and not b.startswith("|")] == []
+
+
+def test_no_paragraph_or_table_stands_twice_on_a_page() -> None:
+    for page in PAGES:
+        blocks = [block.strip() for block in page.read_text(encoding="utf-8").split("\n\n")]
+        twice = {block for block in blocks if len(block) > 100 and blocks.count(block) > 1}
+        assert not twice, (page, twice)
+
+
+def test_every_measure_is_on_the_page_of_measures() -> None:
+    text = (ROOT / "docs/pages/evaluation.md").read_text(encoding="utf-8")
+    assert [name for name in options("metric") if f"`{name}`" not in text] == []
+
+
 def test_every_page_is_in_the_navigation() -> None:
     nav = yaml.safe_load((ROOT / "docs/mkdocs.yml").read_text())["nav"]
     assert sorted(nav) == sorted(page.name for page in (ROOT / "docs/pages").glob("*.md"))
@@ -56,7 +77,11 @@ def test_a_command_composes(command: str) -> None:
             assert value in options(key)
     own = [each for each in overrides if not each.startswith("hydra")]
     if own and not any(each.startswith(RUNS) for each in own):  # those need a run
-        compose(*own, root=verb)
+        cfg = compose(*own, root=verb)
+        check_read(cfg, verb)
+        if "…" not in command:
+            job = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+            assert not OmegaConf.missing_keys(job), f"{command} ends at once: it lacks a setting"
 
 
 def first_of(override: str) -> str:
