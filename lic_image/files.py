@@ -122,8 +122,13 @@ class ImageFiles(CodecFiles):
         Args:
             exact: its pixels in exact arithmetic, the same on every machine, slowly.
             level: decode so many levels at most, of a file that is made of levels.
+
+        Raises:
+            LicError: `level` is given and the file has none.
         """
         header, levels, version, cut = unpack(data, max_pixels, level)
+        if level is not None and header.levels is None:
+            raise LicError("--level is for files that are made of levels, and this one is not: leave it out.")
         self.check_writer(header.model, header.digest)
         self._check_header(header)
         step = self.codec.downsampling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -48,6 +49,12 @@ def coded(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[b
     Raises:
         LicError: the codec cannot do what is wished, or no operating point of it reaches the target.
     """
+    for name, count in (("levels", wish.levels), ("refine", wish.refine)):
+        if count is not None and (int(count) != count or count < 1):
+            raise LicError(f"{_option(name)} is a whole number from 1 on, not {count!r}.")
+    for name, value in (("target_bpp", wish.target_bpp), ("target_psnr", wish.target_psnr)):
+        if value is not None and not 0 < value < math.inf:
+            raise LicError(f"{_option(name)} is a number above 0, not {value!r}.")
     if wish.focus is not None:
         check(files, wish.focus, wish.refine is not None)
     with focused(files, wish.focus):
@@ -99,12 +106,16 @@ def _value(files: ImageFiles, name: str, typed: float) -> int:
     setting = files.codec.setting if isinstance(files.codec, Adjustable) else None
     if setting is None or setting.name != name:
         wanted = "train model=image/near_lossless." if name == "max_error" else _SEVERAL
-        other = f"its operating point is {_option(setting.name)}." if setting else f"it has one rate: {wanted}"
+        other = f"it has one rate: {wanted}"
+        if isinstance(files.codec, CodesInLevels):
+            other = "it codes in levels, which --levels, --target-bpp and --target-psnr choose."
+        if setting is not None:
+            other = f"its operating point is {_option(setting.name)}."
         raise LicError(f"{_option(name)} is not for '{files.model}': {other}")
-    value = round(typed / setting.step)
-    if not setting.least <= value <= setting.most or abs(value * setting.step - typed) > 1e-9:
+    value = round(typed / setting.step) if math.isfinite(typed) else None
+    if value is None or not setting.least <= value <= setting.most or abs(value * setting.step - typed) > 1e-9:
         raise LicError(
-            f"{_option(name)} {typed:g} is not between {shown(setting, setting.least)} and "
+            f"{_option(name)} {typed} is not a number between {shown(setting, setting.least)} and "
             f"{shown(setting, setting.most)} in steps of {setting.step:g}."
         )
     return value
@@ -138,7 +149,10 @@ def first_levels(data: bytes) -> list[bytes]:
 def _searched_setting(
     files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish, setting: Setting
 ) -> tuple[bytes, str]:
-    """By bisection, as more bits mean more quality."""
+    """By bisection, as more bits mean more quality.
+
+    Of a codec that also codes in levels, the first levels of its smallest file are smaller ones.
+    """
     rising = setting.curve[-1] >= setting.curve[0]
     values = range(setting.least, setting.most + 1)[:: 1 if rising else -1]
     made: dict[int, bytes] = {}
@@ -148,9 +162,18 @@ def _searched_setting(
             made[place] = files.encode(rgb, grey, values[place])
         return made[place]
 
-    place = _searched(len(values), file, files, rgb, wish)
-    said = f", {setting.name.replace('_', ' ')} {shown(setting, values[place])}"
-    return file(place), f"{said}, found in {len(made)} encodings"
+    cuts = first_levels(file(0))[:-1] if isinstance(files.codec, CodesInLevels) else []
+    place = _searched(
+        len(cuts) + len(values), lambda n: cuts[n] if n < len(cuts) else file(n - len(cuts)), files, rgb, wish
+    )
+    if place < len(cuts):
+        said = f", level {place + 1} of {len(cuts) + 1} at"
+        place, data = 0, cuts[place]
+    else:
+        said, place = ",", place - len(cuts)
+        data = file(place)
+    said += f" {setting.name.replace('_', ' ')} {shown(setting, values[place])}"
+    return data, f"{said}, found in {len(made)} encodings"
 
 
 def _searched_level(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[bytes, str]:

@@ -36,14 +36,14 @@ STEPS = 1000  # of quality, from 0 to 100
 FINEST = 4096  # weights of the two gains between which is interpolated are multiples of 1 / FINEST, as written in files
 
 
-def parsed(lmbdas: str | Sequence[float]) -> list[float]:
+def parsed(lmbdas: str | float | Sequence[float]) -> list[float]:
     """ "0.0018,0.0035" or numbers -> numbers, rising."""
-    values = lmbdas.split(",") if isinstance(lmbdas, str) else list(lmbdas)
+    values = lmbdas.split(",") if isinstance(lmbdas, str) else lmbdas if isinstance(lmbdas, Sequence) else [lmbdas]
     try:
         found = sorted({float(value) for value in values})
-    except ValueError:
+    except (TypeError, ValueError):
         found = []
-    if len(found) < 2 or found[0] <= 0:
+    if len(found) < 2 or not all(0 < value < math.inf for value in found):
         raise LicError(f"rate= needs lmbdas, two numbers above 0 or more, as in lmbdas='0.0018,0.18', not {lmbdas!r}.")
     return found
 

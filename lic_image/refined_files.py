@@ -78,7 +78,10 @@ def _objective(files: ImageFiles, setting: int | None, focus: Focus | None) -> t
     if focus is not None:
         in_mse = instantiate_harmless(loss).in_mse if OmegaConf.is_config(loss) else usual(loss).in_mse
         return lmbda / in_mse, ROI(focus.outside)
-    return lmbda, instantiate_harmless(loss) if OmegaConf.is_config(loss) else usual(loss)
+    distortion = instantiate_harmless(loss) if OmegaConf.is_config(loss) else usual(loss)
+    if isinstance(distortion, ROI):
+        raise LicError(f"--refine needs --roi for '{files.model}', which weighs errors by a region of interest.")
+    return lmbda, distortion
 
 
 @torch.inference_mode()

@@ -1,14 +1,18 @@
 """A trained image codec from Python: arrays to bytes and back."""
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from common.data.regions import typed
 from common.errors import LicError
 from common.run.trained import Trained
 from lic_image.files import ImageFiles
+from lic_image.focus import Focus
 from lic_image.operating_points import Wish, coded
 from lic_image.tasks import Classifier, task_of
 
@@ -41,12 +45,15 @@ class TrainedImageCodec(Trained):
         target_bpp: float | None = None,
         target_psnr: float | None = None,
         refine: int | None = None,
+        roi: str | Sequence[str] | None = None,
+        outside: float = 0.1,
         **settings: float,
     ) -> bytes:
         """uint8 (H, W, 3) of any size -> the bytes of a .lic file.
 
         Args:
             levels, target_bpp, target_psnr, refine: as `lic compress` takes them.
+            roi: likewise, a region or several, such as "120,40,300,200"; `outside` of it counts so much.
             settings: likewise, such as quality=37.5.
 
         Raises:
@@ -54,15 +61,25 @@ class TrainedImageCodec(Trained):
         """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise LicError(f"a photograph is uint8 (H, W, 3), not {rgb.dtype} {rgb.shape}.")
-        return coded(self.coder, rgb, False, Wish(settings, levels, target_bpp, target_psnr, refine))[0]
+        focus = Focus(typed([roi] if isinstance(roi, str) else roi, rgb), outside) if roi else None
+        return coded(self.coder, rgb, False, Wish(settings, levels, target_bpp, target_psnr, refine, focus))[0]
 
-    def decode(self, data: bytes) -> np.ndarray:
+    def decode(self, data: bytes, *, level: int | None = None) -> np.ndarray:
         """The bytes of a .lic file of this codec -> uint8 (H, W, 3).
+
+        Of a file that ends within a level a warning says so; the levels before are decoded.
+
+        Args:
+            level: of a file that is made of levels, decode so many at most.
 
         Raises:
             StreamError: it is damaged, or another codec's.
+            LicError: `level` is given and the file has none.
         """
-        return self.coder.decode(data).rgb
+        decoded = self.coder.decode(data, level=level)
+        if decoded.cut:
+            warnings.warn(f"the file ends within level {(decoded.level or 0) + 1}, which is left out.", stacklevel=2)
+        return decoded.rgb
 
     @torch.inference_mode()
     def told(self, data: bytes) -> Told:

@@ -314,18 +314,21 @@ class GaussianMixtureConditional(GaussianConditional, peer.GaussianMixtureCondit
 
 
 def quantise_by(model: nn.Module, quantiser: Quantiser | Assignment) -> None:
-    """Let every entropy model inside `model` that codes integers, or every codebook, quantise so in training.
+    """Let every entropy model inside `model` that rounds, or every codebook, quantise so in training.
 
     Raises:
-        LicError: it is an assignment to centres, and there is no codebook.
+        LicError: it is an assignment to centres, and there is no codebook, or another one, and nothing is rounded.
     """
-    kind = Codebook if isinstance(quantiser, Assignment) else TableModel
-    models = [module for module in model.modules() if isinstance(module, kind)]
-    if kind is Codebook and not models:
+    assigns = isinstance(quantiser, Assignment)
+    kinds = (Codebook,) if assigns else (EntropyBottleneck, GaussianConditional)
+    models = [module for module in model.modules() if isinstance(module, kinds)]
+    if assigns and not models:
         raise LicError(
             "quantiser=binary and quantiser=soft_to_hard are for codecs that take a codebook (model.codec.latent): "
             "factorized, hyperprior, mean_hyperprior, adjacent, channel_postfilter."
         )
+    if not models:
+        raise LicError("quantiser= stands for rounding in training, and this codec rounds no latent: leave it out.")
     for module in models:
         module.quantiser = quantiser
 

@@ -24,6 +24,7 @@ from lic_image.codecs.compressai_zoo import adopted
 from lic_image.envelope.contract import Decoded
 from lic_image.envelope.post import AsDecoded
 from lic_image.envelope.pre import Whole
+from lic_image.latents import POINTS, SIDE_POINTS, latent_modules
 
 
 class Enveloped(CompressionModel):
@@ -48,6 +49,9 @@ class Enveloped(CompressionModel):
         channels, step = self.pre.hint_channels, self.pre.hint_step
         self.hints = EntropyBottleneck(channels) if channels else None
         self.downsampling = math.lcm(self.pre.factor * self.inner.downsampling, step)
+        if latent_modules(self.inner):  # rate=, importance= and task= take hold of the inner codec's latents
+            self.latent_modules = [f"inner.{name}" for name in getattr(self.inner, "latent_modules", POINTS)]
+            self.side_modules = [f"inner.{name}" for name in getattr(self.inner, "side_modules", SIDE_POINTS)]
         if isinstance(self.inner, Adjustable):  # so is what is built around it
             self.setting, self.at = self.inner.setting, self.inner.at
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from common.entropy import exact
+from common.entropy.codebook import Codebook
 from common.entropy.trit_planes import TritLikelihoods, TritPlanes, TritReader, TritTeller, TritWriter
 from common.errors import LicError
 from lic_image.codecs.levels import LevelCodec
@@ -44,7 +45,8 @@ class Layered(LevelCodec, MeanHyperprior):
         ratio: of the λ that belong to neighbouring levels.
 
     Raises:
-        LicError: `mixture` is not 1, as trits are those of one Gaussian; or `ratio` is not above 1.
+        LicError: `mixture` is not 1, as trits are those of one Gaussian; there is a codebook; or `ratio` is not
+            above 1.
     """
 
     base_streams = 2  # z, and the first trits of y
@@ -57,6 +59,8 @@ class Layered(LevelCodec, MeanHyperprior):
         self.has_levels(levels)
         if self.merge is not None:
             raise LicError("layered codes trits under one Gaussian each: choose mixture=1.")
+        if isinstance(self.gaussian_conditional, Codebook):
+            raise LicError("layered codes trits of whole numbers: leave quantiser= and model.codec.latent out.")
         if not ratio > 1:
             raise LicError(f"ratio is that of neighbouring levels' λ, above 1, not {ratio}.")
         self.worth = [FULL * ratio ** (levels - 2 - level) for level in range(levels - 1)] + [0.0]

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_what_a_page_names_is_there(page: Path) -> None:
 def test_a_table_ends_with_an_empty_line(page: Path) -> None:
     """Otherwise Markdown takes what follows for another row."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    assert [b for a, b in zip(lines, lines[1:]) if a.startswith("|") and b and not b.startswith("|")] == []
+    assert [b for a, b in pairwise(lines) if a.startswith("|") and b and not b.startswith("|")] == []
 
 
 def test_no_paragraph_or_table_stands_twice_on_a_page() -> None:

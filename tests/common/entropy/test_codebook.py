@@ -7,10 +7,12 @@ from torch import Tensor
 
 from common.entropy import exact
 from common.entropy.assignments import SoftToHard, StochasticSign
+from common.entropy.bits import BitModel
 from common.entropy.codebook import Codebook
 from common.entropy.models import EntropyBottleneck, quantise_by
 from common.entropy.quantisers import Noise
 from common.entropy.signs import Signs
+from common.entropy.trit_planes import TritPlanes
 from common.errors import LicError, StreamError
 
 KINDS = {
@@ -125,3 +127,6 @@ def test_quantisers_go_where_they_belong() -> None:
     assert models[0].quantiser is noise and models[1].quantiser is drawn
     with pytest.raises(LicError, match="codecs that take a codebook"):
         quantise_by(models[0], drawn)
+    for rounds_nothing in (BitModel(), TritPlanes(), torch.nn.Conv2d(3, 3, 1)):
+        with pytest.raises(LicError, match="rounds no latent"):
+            quantise_by(rounds_nothing, noise)

@@ -8,6 +8,8 @@ import torch
 from support import textured
 
 from common.coding.codec_files import to_input
+from common.entropy.codebook import Codebook
+from common.entropy.signs import Signs
 from common.errors import LicError
 from common.run.weights import load_weights
 from lic_image.codecs.layered import FULL, Layered
@@ -76,3 +78,6 @@ def test_what_it_cannot_do_is_refused() -> None:
         Layered(8, 12, mixture=3)
     with pytest.raises(LicError, match="above 1, not 1"):
         Layered(8, 12, ratio=1)
+    for latent in (Signs, Codebook):
+        with pytest.raises(LicError, match="trits of whole numbers"):
+            Layered(8, 12, latent=latent)
