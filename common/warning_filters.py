@@ -6,6 +6,7 @@ import warnings
 
 MESSAGES = (
     r".*torch\.jit\.script.*",  # compressai and pytorch-msssim script functions at import
+    r".*padding='same' with even kernel lengths.*",  # of the discriminator: that is meant
     r".*isinstance\(treespec, LeafSpec\).*",  # lightning
     r".*`srun` command is available.*",  # a run inside an allocation starts its own ranks
     r".*does not have many workers.*",  # loading in the training process is deliberate at size=tiny

@@ -24,9 +24,10 @@ from compressai.models import CompressionModel
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from common.checks import check_whole
 from common.entropy.quantisers import straight_through
 from common.errors import LicError
-from lic_image.latents import channels_of, latent_modules
+from lic_image.latents import channels_of, check_has_zero, latent_modules
 
 
 def with_importance(codec: CompressionModel, groups: int, width: int) -> CompressionModel:
@@ -35,7 +36,13 @@ def with_importance(codec: CompressionModel, groups: int, width: int) -> Compres
     Args:
         groups: K, into which channels are parted; at most as many as there are channels.
         width: channels of the network that tells p.
+
+    Raises:
+        LicError: the codec's latent cannot be masked, or `groups` and `width` are no whole numbers from 1 on.
     """
+    check_whole("importance.block.groups", groups)
+    check_whole("importance.block.width", width)
+    check_has_zero(codec, "importance=map")
     points = latent_modules(codec)
     if points is None:
         raise LicError(f"importance= is not for {type(codec).__name__}, which has no module for its latent.")
@@ -63,7 +70,7 @@ class ImportanceMap(nn.Module):
         self.groups = groups
         self.layers = nn.Sequential(nn.Conv2d(M, width, 3, padding=1), nn.GELU(), nn.Conv2d(width, 1, 1))
         nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
-        nn.init.constant_(self.layers[-1].bias, 4.0)  # type: ignore[arg-type]  # all channels, of up to 28 groups
+        nn.init.constant_(self.layers[-1].bias, 4.0)  # type: ignore[arg-type]  # all channels, of up to 27 groups
         self.group: Tensor
         self.register_buffer("group", torch.arange(M) * groups // M, persistent=False)
         self._focus: Tensor | None = None

@@ -12,6 +12,7 @@ import torch
 from compressai.models import CompressionModel
 from torch import Tensor, nn
 
+from common.entropy.signs import Signs
 from common.errors import LicError
 
 POINTS = ("g_a", "g_s")
@@ -26,6 +27,12 @@ def latent_modules(codec: Any) -> list[nn.Module] | None:
 def side_modules(codec: Any) -> list[nn.Module] | None:
     """Likewise of z."""
     return _modules(codec, getattr(codec, "side_modules", SIDE_POINTS))
+
+
+def check_has_zero(codec: nn.Module, what: str) -> None:
+    """Raises `LicError`, which names `what`, for a codec of signs: no factor changes one, and none is 0."""
+    if any(isinstance(module, Signs) for module in codec.modules()):
+        raise LicError(f"{what} is not for quantiser=binary: a sign stays the same, by whatever it is multiplied.")
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ from common.capabilities import Setting
 from common.entropy import exact
 from common.errors import LicError
 from common.randomness import spread_for_batch
-from lic_image.latents import POINTS, channels_of, latent_modules, side_modules
+from lic_image.latents import POINTS, channels_of, check_has_zero, latent_modules, side_modules
 
 STEPS = 1000  # of quality, from 0 to 100
 FINEST = 4096  # weights of the two gains between which is interpolated are multiples of 1 / FINEST, as written in files
@@ -58,8 +58,9 @@ def with_gains(codec: CompressionModel, lmbdas: str | Sequence[float], lmbda: fl
         kind: "vector", a gain for each channel, or "step", one for all.
 
     Raises:
-        LicError: `lmbda` is not among or between `lmbdas`, or the codec has no such modules.
+        LicError: `lmbda` is not among or between `lmbdas`, or the codec has no such modules, or codes signs.
     """
+    check_has_zero(codec, f"rate={'gains' if kind == 'vector' else 'step'}")
     known = parsed(lmbdas)
     if not known[0] <= lmbda <= known[-1]:
         raise LicError(f"lmbda is {lmbda:g}, and with rate= it must lie in lmbdas, {known[0]:g} to {known[-1]:g}.")

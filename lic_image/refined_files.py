@@ -41,6 +41,8 @@ def refined_file(
     """
     setting = unpack(data, max_pixels=2**62).header.setting
     lmbda, distortion = _objective(files, setting, focus)
+    if min(rgb.shape[:2]) < distortion.least_side:
+        return data, f", not refined: {distortion.unit} needs {distortion.least_side} pixels at the shorter side"
     x = to_input(rgb, files.codec.downsampling, files.device)
     started = time.perf_counter()
     with files.at(setting), repeatable_convolutions():
@@ -51,7 +53,7 @@ def refined_file(
     (before, psnr_before), (after, psnr_after) = (
         _cost(files, rgb, each, lmbda, distortion, context) for each in (data, better)
     )
-    if after >= before:
+    if not after < before:
         return data, f", not improved by {steps} steps in {seconds:.1f} s"
     bits = 100 * (len(better) / len(data) - 1)
     gained = f"{bits:+.1f} % bits, {psnr_after - psnr_before:+.2f} dB".replace("-", "−")
@@ -81,7 +83,7 @@ def _objective(files: ImageFiles, setting: int | None, focus: Focus | None) -> t
     distortion = instantiate_harmless(loss) if OmegaConf.is_config(loss) else usual(loss)
     if isinstance(distortion, ROI):
         raise LicError(f"--refine needs --roi for '{files.model}', which weighs errors by a region of interest.")
-    return lmbda, distortion
+    return lmbda, distortion.to(files.device)
 
 
 @torch.inference_mode()

@@ -50,6 +50,8 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "data.val_limit": (_whole(0), "a whole number from 0 on"),
     "data.overfit": (_whole(0), "a whole number from 0 on"),
 }
+# Settings of a network by these names are numbers of something that there must be, wherever they stand.
+COUNTS = ("N", "M", "K", "width", "hidden", "groups", "bits", "points")
 # What is read beside the keys and groups of the root configuration.
 READ = ("lmbda", "lmbdas", "loss", "files")
 # What configurations offer to others, which need not ask for it: facts of an inner codec, constants of a recipe (a
@@ -71,11 +73,35 @@ def check_settings(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key, throw_on_missing=False)
         if isinstance(value, (str, int, float)) and not fits(value):
             raise LicError(f"{key} is {value!r}, which must be {what}.")
+    for key, value in flatten(OmegaConf.to_container(cfg, resolve=False)).items():
+        if key.rpartition(".")[2] in COUNTS and isinstance(value, (int, float)) and not _whole(1)(value):
+            raise LicError(f"{key} is {value!r}, which must be a whole number from 1 on.")
     if cfg.get("study"):
         check_study(cfg.study, f"ablation={cfg.get('name')}")
     model = cfg.get("model")
     if model is not None and "lmbda" in model and cfg.get("lmbda") is None:
         raise LicError(f"lmbda is null, and {cfg.get('system')} needs one: {CHECKS['lmbda'][1]}.")
+    check_unit_of_lmbda(cfg)
+
+
+def check_unit_of_lmbda(cfg: DictConfig) -> None:
+    """Raises `LicError` where a recipe's λ meets a distortion, typed beside it, in another unit."""
+    typed = typed_keys()
+    if "distortion" not in typed or "lmbda" in typed:
+        return
+    usual, of_mse = (_lmbda_of(name) for name in (HydraConfig.get().runtime.choices.get("distortion"), "mse"))
+    lmbda = OmegaConf.to_container(cfg, resolve=False)["lmbda"]  # type: ignore[call-overload, index]
+    if isinstance(lmbda, (int, float)) and usual and of_mse and lmbda != usual != of_mse:
+        raise LicError(
+            f"lmbda is {lmbda:g}, which the recipe has for another distortion: λ depends on it. Give lmbda=…, too "
+            f"(distortion=mse has {of_mse:g} where this one has {usual:g})."
+        )
+
+
+def _lmbda_of(distortion: str | None) -> float | None:
+    """λ in the file of a distortion of `conf`; None for one of the user's own."""
+    file = files("conf").joinpath(f"distortion/{distortion}.yaml")
+    return yaml.safe_load(file.read_text(encoding="utf-8")).get("lmbda") if file.is_file() else None
 
 
 def check_read(cfg: DictConfig, root: str) -> None:

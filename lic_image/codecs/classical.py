@@ -12,7 +12,7 @@ depends on them: its checksum of the symbols is over the bytes of this stream.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -67,6 +67,9 @@ class Classical(CompressionModel):
                 f"inner.codec.quality is {quality} and inner.codec.trained_qualities {list(ends[1:])}."
             )
         self.setting = Setting("quality", LEAST[name], 100, quality, _curve(ends[1], ends[2]))
+        if gradient not in get_args(stand_in.Gradient):
+            known = " or ".join(get_args(stand_in.Gradient))
+            raise LicError(f"inner.codec.gradient is {known}, not {gradient!r}.")
         self.gradient: stand_in.Gradient = gradient
         self.place = nn.Parameter(torch.zeros(()), requires_grad=False)  # tells the device: it has no other parameter
 

@@ -17,13 +17,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from common.errors import LicError
+
 if TYPE_CHECKING:
     from lic_image.distortions.contract import Distortion
 
 
 def usual(name: str) -> Distortion:
-    """The one of the two usual distortions, which configurations call by name: mse, ms_ssim."""
+    """The one of the two usual distortions, which configurations call by name: mse, ms_ssim.
+
+    Raises:
+        LicError: it is neither.
+    """
     from lic_image.distortions.pixels import MSE
     from lic_image.distortions.structure import MSSSIM
 
-    return {"mse": MSE, "ms_ssim": MSSSIM}[name]()
+    if name not in ("mse", "ms_ssim"):
+        raise LicError(f"loss={name} is no loss that a name stands for: choose it by distortion={name}.")
+    return MSE() if name == "mse" else MSSSIM()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
+from common.checks import check_number, check_whole
 from common.errors import LicError
 from lic_image.distortions.contract import Distortion, per_picture
 from lic_image.latents import LatentSeen, channels_of, latent_modules
@@ -62,8 +63,9 @@ class Adversarial(Distortion):
         self, weight: float = 10.0, width: int = 64, lr: float = 1e-4, betas: tuple[float, float] = (0.5, 0.9)
     ) -> None:
         super().__init__()
-        if weight < 0:
-            raise LicError(f"loss.weight of the adversarial term must be 0 or above, not {weight}.")
+        check_number("loss.weight", weight)
+        check_number("loss.lr", lr, above=True)
+        check_whole("loss.width", width)
         self.weight, self.width, self.lr, self.betas = weight, width, lr, tuple(betas)
         self._seen = LatentSeen()
 

@@ -1,11 +1,13 @@
 """The squared error and LPIPS, from a weights file that you name (`common.metrics.perceptual`)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from common.checks import check_number
 from common.errors import LicError
 from common.metrics.perceptual import FILES, LEAST_SIDE, check, made
 from lic_image.distortions.contract import Distortion, per_picture
@@ -29,8 +31,10 @@ class Features(Distortion):
             known = ", ".join(f"{name} ({file})" for name, file in FILES.items())
             raise LicError(f"distortion=features needs loss.weights=FILE and loss.network, torchvision's {known}.")
         check(weights, FILES[network])
+        check_number("loss.weight", weight)
         self.weight = weight
-        self.lpips = made(network, torch.load(weights, map_location="cpu", weights_only=True)).requires_grad_(False)
+        content = torch.load(Path(weights).expanduser(), map_location="cpu", weights_only=True)
+        self.lpips = made(network, content).requires_grad_(False)
 
     def forward(self, x_hat: Tensor, x: Tensor, context: Mapping[str, Any]) -> Tensor:
         pairs = zip(x_hat.clamp(0, 1).split(1), x.split(1))

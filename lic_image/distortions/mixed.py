@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from common.checks import check_number
 from common.errors import LicError
 from lic_image.distortions.contract import Distortion
 
@@ -23,9 +24,11 @@ class Mixed(Distortion):
         super().__init__()
         if unknown := sorted(weights.keys() - parts.keys()):
             raise LicError(f"loss.weights has {', '.join(unknown)}, which is none of {', '.join(parts)}.")
+        for name, weight in weights.items():
+            check_number(f"loss.weights.{name}", weight)
         self.weights = {name: weight for name, weight in weights.items() if weight}
-        if not self.weights or min(self.weights.values()) < 0:
-            raise LicError(f"loss.weights must be 0 or above, and one of them above 0, not {dict(weights)}.")
+        if not self.weights:
+            raise LicError(f"one of loss.weights must be above 0, not {dict(weights)}.")
         self.parts: dict[str, Distortion] = {name: parts[name] for name in self.weights}
         self.modules_of_parts = nn.ModuleList(self.parts.values())  # so that they are moved, too
         self.unit = "255²·MSE of " + " + ".join(f"{w:g} {name}" for name, w in self.weights.items())

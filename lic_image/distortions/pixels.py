@@ -1,11 +1,14 @@
 """Distortions of single pixels, in 8-bit levels."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from common.checks import check_number
+from common.errors import LicError
 from lic_image.distortions.contract import Distortion, per_picture
 
 
@@ -42,6 +45,7 @@ class Charbonnier(Distortion):
 
     def __init__(self, epsilon: float = 0.255) -> None:
         super().__init__()
+        check_number("loss.epsilon", epsilon, above=True)  # at 0 equal pixels have no gradient
         self.epsilon = epsilon
 
     def forward(self, x_hat: Tensor, x: Tensor, context: Mapping[str, Any]) -> Tensor:
@@ -62,7 +66,9 @@ class ChannelWeighted(Distortion):
 
     def __init__(self, weights: tuple[float, float, float] = (6.0, 1.0, 1.0)) -> None:
         super().__init__()
-        self.weights = weights
+        if len(weights) != 3 or min(weights) < 0 or not 0 < sum(weights) < math.inf:
+            raise LicError(f"loss.weights are those of Y, Cb and Cr, 0 or above and not all 0, not {list(weights)}.")
+        self.weights = tuple(weights)
 
     def forward(self, x_hat: Tensor, x: Tensor, context: Mapping[str, Any]) -> Tensor:
         from common.metrics.yuv import PLANES, plane_of

@@ -7,6 +7,7 @@ import pytorch_msssim
 from kornia.filters import spatial_gradient
 from torch import Tensor
 
+from common.checks import check_number
 from common.metrics.image import MS_SSIM_MIN_SIDE, MS_SSIM_PER_MSE, ms_ssim
 from lic_image.distortions.contract import Distortion, per_picture
 
@@ -47,6 +48,7 @@ class Edge(Distortion):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
+        check_number("loss.weight", weight)
         self.weight = weight
 
     def forward(self, x_hat: Tensor, x: Tensor, context: Mapping[str, Any]) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from common.checks import check_number
 from common.errors import LicError
 from lic_image.envelope.contract import Decoded, Sent
 from lic_image.envelope.post import with_quality
@@ -31,8 +32,9 @@ class Luma(nn.Module):
     def __init__(self, hint_step: int = 16, step: float = 8) -> None:
         super().__init__()
         self.hint_channels, self.hint_step, self.step = 2 if hint_step else 0, max(hint_step, 1), step
-        if step <= 0:
-            raise LicError(f"pre.part.step, by which chroma is rounded, must be above 0, not {step}.")
+        check_number("pre.step", step, above=True)
+        if hint_step not in (0, 8, 16, 32, 64):
+            raise LicError(f"pre.hint_step is 8, 16, 32 or 64 pixels, or 0 for no colours, not {hint_step}.")
 
     def forward(self, x: Tensor) -> Sent:
         ycc = to_ycc(x)

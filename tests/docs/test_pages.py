@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from support import compose, options
 
 from common.cli.verbs import VERBS
-from common.run.validate import check_read
+from common.run.validate import check_read, check_settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/pages").glob("*.md")), *sorted(ROOT.glob("common/*/README.md"))]
@@ -79,6 +79,7 @@ def test_a_command_composes(command: str) -> None:
     own = [each for each in overrides if not each.startswith("hydra")]
     if own and not any(each.startswith(RUNS) for each in own):  # those need a run
         cfg = compose(*own, root=verb)
+        check_settings(cfg)
         check_read(cfg, verb)
         if "…" not in command:
             job = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])

@@ -19,7 +19,8 @@ from common.errors import LicError, StreamError
 from common.metrics.image import psnr_of_pictures
 from lic_image.codecs.factorized import Factorized
 from lic_image.files import ImageFiles
-from lic_image.operating_points import first_levels
+from lic_image.operating_points import Wish, coded, first_levels
+from lic_image.rate import with_gains
 
 
 class ChannelByChannel(Factorized):
@@ -125,6 +126,36 @@ def test_a_quality_that_no_level_reaches(files: ImageFiles, rgb: np.ndarray, tmp
     worst = psnr_of_pictures(rgb, files.decode(first_levels(files.encode(rgb))[0]).rgb)
     files.compress_file(tmp_path / "photo.png", tmp_path / "x.lic", target_psnr=worst - 1)
     assert len(unpack((tmp_path / "x.lic").read_bytes()).levels) == 1
+
+
+def test_levels_go_on_below_the_smallest_quality(rgb: np.ndarray) -> None:
+    """Of a codec of levels with gains, a target below its smallest file is reached by its first levels."""
+    torch.manual_seed(0)
+    codec = spread(ChannelByChannel())
+    files = ImageFiles(with_gains(codec, "0.0035,0.0483", 0.013, "step"), "both")
+    cuts = first_levels(files.encode(rgb, setting=0))
+    area = rgb.shape[0] * rgb.shape[1]
+    for wanted, levels in ((len(cuts[1]), 2), (len(cuts[2]) + 1, 3), (len(cuts[3]), 4)):
+        data, said = coded(files, rgb, False, Wish({}, target_bpp=8 * wanted / area))
+        assert len(data) <= wanted and len(unpack(data).levels) == levels
+        assert unpack(data).header.setting == 0 or levels == 4
+        assert (f"level {levels} of 4 at quality 0" in said) == (levels < 4)
+    data, said = coded(files, rgb, False, Wish({}, target_bpp=100))
+    assert unpack(data).header.setting == 1000 and "quality 100" in said
+    with pytest.raises(LicError, match="is not reached"):
+        coded(files, rgb, False, Wish({}, target_bpp=8 * (len(cuts[0]) - 1) / area))
+
+
+def test_what_is_for_levels_alone_is_said(files: ImageFiles, rgb: np.ndarray) -> None:
+    torch.manual_seed(0)
+    plain = ImageFiles(spread(Factorized(N=8, M=4)), "plain")
+    with pytest.raises(LicError, match="--level is for files that are made of levels"):
+        plain.decode(plain.encode(rgb), level=2)
+    with pytest.raises(LicError, match="it codes in levels, which --levels, --target-bpp and --target-psnr choose"):
+        coded(files, rgb, False, Wish({"quality": 3}))
+    for wrong in (Wish({}, levels=0), Wish({}, levels=2.5), Wish({}, refine=0), Wish({}, refine=-4)):  # type: ignore[arg-type]
+        with pytest.raises(LicError, match="is a whole number from 1 on"):
+            coded(files, rgb, False, wrong)
 
 
 def test_another_codec_s_levels_are_refused(files: ImageFiles, rgb: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """One network for many rates: gains of every codec, the files' operating points, searches."""
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from common.capabilities import Adjustable
 from common.coding.codec_files import to_input
 from common.data.image_io import read_picture, write_picture
 from common.entropy.container import unpack
+from common.entropy.signs import Signs
 from common.errors import LicError
 from common.metrics.image import psnr_of_pictures
 from lic_image.codecs.compressai_zoo import adopted
@@ -155,7 +157,9 @@ def test_targets_are_searched_on_real_files(tmp_path: Path) -> None:
         files.compress_file(tmp_path / "a.png", tmp_path / "a.lic", target_psnr=least)
         assert psnr_of_pictures(rgb, files.decode((tmp_path / "a.lic").read_bytes()).rgb) >= least
     before = (tmp_path / "a.lic").read_bytes()
-    for wrong in ({"target_bpp": 0.001}, {"target_psnr": 80}, {"quality": 101}, {"quality": 0.05}, {"max_error": 1}):
+    refused = [{"target_bpp": 0.001}, {"target_psnr": 80}, {"quality": 101}, {"quality": 0.05}, {"max_error": 1}]
+    refused += [{"quality": math.nan}, {"quality": math.inf}, {"target_bpp": math.nan}, {"target_psnr": -1}]
+    for wrong in refused:
         with pytest.raises(LicError, match=r"--(target|quality|max-error)"):
             files.compress_file(tmp_path / "a.png", tmp_path / "a.lic", **wrong)
     with pytest.raises(LicError, match="one of --quality and --target-bpp"):
@@ -177,13 +181,22 @@ def test_a_copy_has_gains_of_its_own() -> None:
 
 
 def test_wrong_lambdas() -> None:
-    for lmbdas, lmbda, said in (("0.01", 0.01, "two numbers"), ("a,b", 0.01, "two numbers"), (LMBDAS, 0.1, "must lie")):
-        with pytest.raises(LicError, match=said):
-            with_gains(Factorized(N=4, M=4), lmbdas, lmbda, "vector")
+    for lmbdas in ("0.01", "a,b", 0.01, None, "0.01,inf"):
+        with pytest.raises(LicError, match="two numbers"):
+            with_gains(Factorized(N=4, M=4), lmbdas, 0.01, "vector")  # type: ignore[arg-type]
+    with pytest.raises(LicError, match="must lie"):
+        with_gains(Factorized(N=4, M=4), LMBDAS, 0.1, "vector")
     with pytest.raises(LicError, match="vector or step"):
         with_gains(Factorized(N=4, M=4), LMBDAS, 0.013, "scalar")
     with pytest.raises(LicError, match="no modules"):
         with_gains(nn.Linear(1, 1), LMBDAS, 0.013, "vector")  # type: ignore[arg-type]
+
+
+def test_signs_are_refused() -> None:
+    """No factor changes a sign, and none is zero: gains and importance maps would do nothing, or harm."""
+    for kind, said in (("vector", "rate=gains"), ("step", "rate=step")):
+        with pytest.raises(LicError, match=f"{said} is not for quantiser=binary"):
+            with_gains(Factorized(N=4, M=4, latent=Signs), LMBDAS, 0.013, kind)
 
 
 def test_exact_pixels() -> None:

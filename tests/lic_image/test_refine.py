@@ -20,6 +20,7 @@ from lic_image.files import ImageFiles
 from lic_image.latents import analysed, latent
 from lic_image.rate import with_gains
 from lic_image.refine import refined
+from lic_image.refined_files import refined_file
 
 LMBDA = 0.013
 
@@ -102,3 +103,23 @@ def test_without_lambda(tmp_path: Path) -> None:
     with pytest.raises(LicError, match="--refine needs to know λ"):
         ImageFiles(mean_hyperprior(), "x").compress_file(tmp_path / "a.png", tmp_path / "a.lic", refine=1)
     assert not (tmp_path / "a.lic").exists()
+
+
+@pytest.mark.parametrize("name", ["ms_ssim", "mse"])
+def test_a_picture_that_is_too_small_for_the_distortion_stays_as_it_is(name: str) -> None:
+    """MS-SSIM is not defined below 161 pixels: refining by it would save bits and ruin the picture."""
+    files = ImageFiles(mean_hyperprior(), "x")
+    files.run = OmegaConf.create({"lmbda": 16.64 if name == "ms_ssim" else LMBDA, "model": {"distortion": name}})
+    rgb = textured(100, 170)
+    plain = files.encode(rgb)
+    data, said = refined_file(files, rgb, False, plain, 2)
+    assert (data == plain and "not refined: (1 - MS-SSIM) needs 161 pixels" in said) or name == "mse"
+    assert ("not refined" in said) == (name == "ms_ssim")
+
+
+def test_a_codec_trained_by_regions_asks_for_one() -> None:
+    files = ImageFiles(mean_hyperprior(), "x")
+    distortion = {"_target_": "lic_image.distortions.roi.ROI"}
+    files.run = OmegaConf.create({"lmbda": LMBDA, "model": {"distortion": distortion}})
+    with pytest.raises(LicError, match="--refine needs --roi for 'x'"):
+        refined_file(files, rgb := textured(64, 64), False, files.encode(rgb), 1)

@@ -14,6 +14,7 @@ from common.coding.codec_files import to_input
 from common.data.folders import find_pictures, resized
 from common.data.image_io import write_picture
 from common.data.regions import read_region, salient, typed
+from common.entropy.signs import Signs
 from common.errors import LicError
 from common.metrics.regions import psnr_in, psnr_inside_and_outside
 from lic_image.codecs.compressai_zoo import adopted
@@ -214,6 +215,16 @@ def test_any_codec_takes_a_map_and_gains_beside_it(system: str) -> None:
     rgb = textured(side - 5, side)
     files = ImageFiles(module.codec, system)
     assert files.decode(files.encode(rgb, setting=0)).rgb.shape == rgb.shape
+
+
+def test_what_cannot_be_a_map() -> None:
+    for wrong in ({"groups": 0, "width": 4}, {"groups": 8, "width": 0}):
+        with pytest.raises(LicError, match="must be a whole number from 1 on"):
+            with_importance(Factorized(N=8, M=12), **wrong)
+    with pytest.raises(LicError, match="importance=map is not for quantiser=binary"):
+        with_importance(Factorized(N=8, M=12, latent=Signs), 8, 4)
+    keeps_all = ImportanceMap(54, 27, 4).mask(torch.randn(1, 54, 2, 2))
+    assert keeps_all.eq(1).all(), "training begins with all channels"
 
 
 def test_compress_with_a_region(tmp_path: Path) -> None:

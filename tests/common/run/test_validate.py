@@ -57,6 +57,25 @@ def test_what_is_put_around_a_codec_is_for_what_codes(choice: str) -> None:
             check_read(compose(f"model={model}", choice), "train")
 
 
+@pytest.mark.parametrize("recipe", ["layered", "near_lossless", "intra", "enveloped_downscale", "demo"])
+def test_the_lambda_of_a_recipe_is_in_the_unit_of_its_own_distortion(recipe: str) -> None:
+    for distortion in ("ms_ssim", "l1"):
+        check_settings(compose(f"experiment=image/{recipe}", f"distortion={distortion}", "lmbda=2"))
+        with pytest.raises(LicError, match=r"for another distortion: λ depends on it\. Give lmbda=…"):
+            check_settings(compose(f"experiment=image/{recipe}", f"distortion={distortion}"))
+    for fits in ("distortion=mse", "distortion=edge"):
+        check_settings(compose(f"experiment=image/{recipe}", fits))
+    for whose in ("model=image/swift", "experiment=image/mean_hyperprior", "ablation=adjacent_table3_modules"):
+        check_settings(compose(whose, "distortion=ms_ssim"))
+
+
+@pytest.mark.parametrize("typed", ["model.codec.N=0", "model.codec.M=-4", "model.codec.N=1.5"])
+def test_a_network_has_channels(typed: str) -> None:
+    check_settings(compose())
+    with pytest.raises(LicError, match=f"{typed.partition('=')[0]} is .*, which must be a whole number from 1 on"):
+        check_settings(compose(typed))
+
+
 def test_a_flow_network_needs_no_rate() -> None:
     check_settings(compose("model=flow/raft"))
 

@@ -100,7 +100,8 @@ def test_it_learns_to_tell_noise_from_photographs() -> None:
 
 
 def test_wrong_settings() -> None:
-    with pytest.raises(LicError, match="0 or above"):
-        Adversarial(weight=-1)
+    for wrong in ({"weight": -1}, {"lr": 0}, {"lr": -1.0}, {"width": 0}):
+        with pytest.raises(LicError, match=f"loss.{next(iter(wrong))} must be"):
+            Adversarial(**wrong)
     with pytest.raises(LicError, match=r"alexnet-owt-7be5be79\.pth"):
         Features()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from common.errors import LicError
 from common.metrics.image import ms_ssim
+from lic_image.distortions import usual
 from lic_image.distortions.contract import Distortion
 from lic_image.distortions.mixed import Mixed
 from lic_image.distortions.pixels import L1, MSE, ChannelWeighted, Charbonnier
@@ -96,3 +97,19 @@ def test_every_choice(name: str, pair: tuple[Tensor, Tensor]) -> None:
     assert x_hat.grad is not None and math.isfinite(x_hat.grad.norm()) and x_hat.grad.norm() > 0
     assert distortion(x, x, {}).abs().max() < 1e-4
     assert 1 / 20 < (distortion.in_mse * found.mean() / MSE()(*pair, {}).mean()).item() < 20
+
+
+@pytest.mark.parametrize("weights", [(6, 1), (6, 1, 1, 1), (-6, 1, 1), (0, 0, 0), (math.nan, 1, 1)])
+def test_three_weights_of_channels(weights: tuple[float, ...]) -> None:
+    with pytest.raises(LicError, match="those of Y, Cb and Cr"):
+        ChannelWeighted(weights)  # type: ignore[arg-type]
+
+
+def test_settings_out_of_range() -> None:
+    for epsilon in (0, -3):
+        with pytest.raises(LicError, match=r"loss\.epsilon must be a number above 0"):
+            Charbonnier(epsilon)
+    with pytest.raises(LicError, match=r"loss\.weight must be at least 0"):
+        Edge(-3)
+    with pytest.raises(LicError, match="choose it by distortion=l1"):
+        usual("l1")

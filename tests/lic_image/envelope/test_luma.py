@@ -34,3 +34,6 @@ def test_without_colours() -> None:
     assert sent.hints is None and torch.allclose(post(Decoded(sent.picture)), sent.picture, atol=1e-6)
     with pytest.raises(LicError, match="above 0"):
         Luma(step=0)
+    for side in (-8, 7, 128):
+        with pytest.raises(LicError, match=r"pre\.hint_step is 8, 16, 32 or 64"):
+            Luma(hint_step=side)
