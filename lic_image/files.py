@@ -1,5 +1,6 @@
 """Photograph <-> .lic file. Padding, cropping, rounding to 8 bits and the container are done here, once."""
 
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -99,6 +100,21 @@ class ImageFiles(CodecFiles):
     def at(self, setting: int | None) -> AbstractContextManager[None]:
         """Inside, the codec works at the operating point `setting`; None for a codec that has no other."""
         return nullcontext() if setting is None else self.codec.at(setting)
+
+    def operating_point(self, source: Path) -> str:
+        """A line on the operating point that the file `source` was written at, as it is typed.
+
+        Raises:
+            StreamError: it is damaged, or another codec's.
+            LicError: it cannot be read, or its codec has one operating point.
+        """
+        header = unpack(read_bytes(source), max_pixels=sys.maxsize).header
+        self.check_writer(header.model, header.digest)
+        self._check_header(header)
+        if header.setting is None:
+            return super().operating_point(source)
+        known = self.codec.setting
+        return f"  typed    --{known.name.replace('_', '-')} {header.setting * known.step:g}"
 
     def _in_one(self, x: Tensor) -> Iterator[list[bytes]]:
         yield [strings[0] for strings in self.codec.compress(x)["strings"]]

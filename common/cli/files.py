@@ -105,6 +105,9 @@ def parser() -> argparse.ArgumentParser:
         "info", help="describe a file or a run", description="Describe a .lic file or a run folder."
     )
     three.add_argument("source", type=Path, help="a .lic file or a run folder")
+    three.add_argument(
+        "--checkpoint", type=Path, metavar="RUN", help="the run that wrote the file: names its operating point as typed"
+    )
     return top
 
 
@@ -117,6 +120,8 @@ def main(argv: Sequence[str]) -> int:
         from common.coding.describe import describe
 
         describe(arguments.source)
+        if arguments.checkpoint is not None:
+            print(open_files(arguments.checkpoint).operating_point(arguments.source.expanduser()))
         return 0
     verb, target = arguments.verb, arguments.target.expanduser()
     sources = [source.expanduser() for source in arguments.sources]

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from common.entropy.container import weights_digest
 from common.entropy.exact import everywhere
-from common.errors import StreamError
+from common.errors import LicError, StreamError
 
 
 def to_input(rgb: np.ndarray, multiple: int, device: torch.device | str = "cpu") -> Tensor:
@@ -77,6 +77,10 @@ class CodecFiles:
         self.model = model
         self.digest = weights_digest(codec.state_dict())
         self.device = next(codec.parameters()).device
+
+    def operating_point(self, source: Path) -> str:
+        """What `lic info --checkpoint` says of the file `source`; `LicError` for codecs of a single operating point."""
+        raise LicError(f"{source} is of '{self.model}', which has one operating point: leave --checkpoint out.")
 
     def check_writer(self, model: str, digest: bytes) -> None:
         """Raises `StreamError` unless a file of `model` with weights `digest` is one of this codec's."""

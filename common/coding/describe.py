@@ -97,7 +97,7 @@ def describe_file(path: Path) -> None:
     )
     print(f"  model    {header.model}, weights {header.digest.hex()}")
     if header.setting is not None:
-        print(f"  setting  {header.setting}, the operating point of the codec")
+        print(f"  setting  {header.setting}, the operating point; --checkpoint RUN says it as it is typed")
     whole = len(pack(header, packet.levels)) if packet.cut else len(data)
     print(
         f"  streams  {', '.join(str(len(stream)) for stream in payload)} bytes, "

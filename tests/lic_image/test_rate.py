@@ -132,10 +132,19 @@ def test_a_file_says_its_quality_and_more_is_more(tmp_path: Path) -> None:
         files.compress_file(tmp_path / "a.png", tmp_path / "a.lic", quality=quality)
         data = (tmp_path / "a.lic").read_bytes()
         assert unpack(data).header.setting == round(10 * quality)
+        assert files.operating_point(tmp_path / "a.lic") == f"  typed    --quality {quality:g}"
         files.decompress_file(tmp_path / "a.lic", tmp_path / "b.png")
         assert (read_picture(tmp_path / "b.png").rgb == files.decode(data).rgb).all()
         sizes.append(len(data))
     assert sizes == sorted(sizes) and sizes[0] < sizes[2]
+
+
+def test_a_file_of_one_rate_has_no_operating_point(tmp_path: Path) -> None:
+    files = ImageFiles(adopted(MeanHyperprior(N=8, M=12)), "x")
+    write_picture(tmp_path / "a.png", textured(64, 64))
+    files.compress_file(tmp_path / "a.png", tmp_path / "a.lic")
+    with pytest.raises(LicError, match="leave --checkpoint out"):
+        files.operating_point(tmp_path / "a.lic")
 
 
 def test_targets_are_searched_on_real_files(tmp_path: Path) -> None:

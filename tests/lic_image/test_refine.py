@@ -13,9 +13,11 @@ from common.data.image_io import write_picture
 from common.entropy.quantisers import Annealed
 from common.errors import LicError
 from lic_image.codecs.compressai_zoo import adopted
+from lic_image.codecs.enveloped import Enveloped
 from lic_image.codecs.mean_hyperprior import MeanHyperprior
 from lic_image.codecs.swift import Swift
 from lic_image.distortions.pixels import MSE
+from lic_image.envelope.post import Restore
 from lic_image.files import ImageFiles
 from lic_image.latents import analysed, latent
 from lic_image.rate import with_gains
@@ -54,7 +56,13 @@ def test_annealing_ends_at_the_nearer_value() -> None:
     assert around[:, 3].unique().tolist() == [4.0, 5.0]  # 4.7 beyond the mean
 
 
-@pytest.mark.parametrize("make", [mean_hyperprior, swift_with_gains])
+def within_enveloped() -> Any:
+    torch.manual_seed(0)
+    codec = Enveloped(MeanHyperprior(N=16, M=24, start="pyramid"), post=Restore(N=4, blocks=1, knows_quality=False))
+    return started(codec)
+
+
+@pytest.mark.parametrize("make", [mean_hyperprior, swift_with_gains, within_enveloped])
 def test_the_file_costs_less_and_the_codec_is_as_it_was(make: Any, tmp_path: Path) -> None:
     files = ImageFiles(make(), "x")
     before = {name: p.clone() for name, p in files.codec.state_dict().items()}
