@@ -89,16 +89,18 @@ def check_unit_of_lmbda(cfg: DictConfig) -> None:
     typed = typed_keys()
     if "distortion" not in typed or "lmbda" in typed:
         return
-    usual, of_mse = (_lmbda_of(name) for name in (HydraConfig.get().runtime.choices.get("distortion"), "mse"))
+    chosen = str(HydraConfig.get().runtime.choices.get("distortion"))
+    mse = "video_mse" if chosen.startswith("video") else "mse"
+    usual, of_mse = _lmbda_of(chosen), _lmbda_of(mse)
     lmbda = OmegaConf.to_container(cfg, resolve=False)["lmbda"]  # type: ignore[call-overload, index]
     if isinstance(lmbda, (int, float)) and usual and of_mse and lmbda != usual != of_mse:
         raise LicError(
             f"lmbda is {lmbda:g}, which the recipe has for another distortion: λ depends on it. Give lmbda=…, too "
-            f"(distortion=mse has {of_mse:g} where this one has {usual:g})."
+            f"(distortion={mse} has {of_mse:g} where this one has {usual:g})."
         )
 
 
-def _lmbda_of(distortion: str | None) -> float | None:
+def _lmbda_of(distortion: str) -> float | None:
     """λ in the file of a distortion of `conf`; None for one of the user's own."""
     file = files("conf").joinpath(f"distortion/{distortion}.yaml")
     return yaml.safe_load(file.read_text(encoding="utf-8")).get("lmbda") if file.is_file() else None

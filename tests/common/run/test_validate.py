@@ -65,6 +65,7 @@ def test_the_lambda_of_a_recipe_is_in_the_unit_of_its_own_distortion(recipe: str
             check_settings(compose(f"experiment=image/{recipe}", f"distortion={distortion}"))
     for fits in ("distortion=mse", "distortion=edge"):
         check_settings(compose(f"experiment=image/{recipe}", fits))
+    check_settings(compose("experiment=video/ofmc", "stage=lmbda_512", "distortion=video_mse"))
     for whose in ("model=image/swift", "experiment=image/mean_hyperprior", "ablation=adjacent_table3_modules"):
         check_settings(compose(whose, "distortion=ms_ssim"))
 
