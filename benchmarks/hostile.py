@@ -5,7 +5,8 @@ reach, or those of the file it was spliced with. Of clips, a frame may be lost, 
 repaired checks nobody knows what is right. A decoder has failed that computes for more than 2 s, gives no sign for 20,
 needs more than twice the memory of a process that decodes the whole files, raises anything else or crashes; the input
 is saved in --out. Codecs are untrained and very narrow, pictures have 124x92 pixels, clips 5 frames of 60x44; files of
-every format version are among those that are mutated (tests/old_files). Case n is the same on every machine.
+every format version are among those that are mutated (tests/old_files). Case n is the same on every machine, of the
+same --systems; without the extra anchors there is no jpegxl among them.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from io import BytesIO
@@ -26,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from benchmarks.many_rates import MANY_RATES, codec_of_many_rates
 from benchmarks.mutations import mutated
+from benchmarks.narrow_codecs import NARROW, narrow_codec
 from common.data.video_files import VideoInfo
 from common.entropy.container import CLIP, VERSION, unpack
 from common.entropy.video_container import VERSION as CLIP_VERSION
@@ -41,7 +42,8 @@ from tests.old_files.systems import CLIPS, IMAGES
 SECONDS, MEMORY = 2.0, 2.0  # processor time of a case; its memory, in that of whole files
 SEED = 15
 # How often a system is taken: those that decode slowly more rarely.
-SHARES = {"mbt2018": 0.4, "dvc": 0.2, "ofmc": 0.2, "ssf2020": 0.2}
+SHARES = {"mbt2018": 0.4, "jpegxl": 0.2, "dvc": 0.2, "ofmc": 0.2, "ssf2020": 0.2}
+SYSTEMS = (*IMAGES, *NARROW, *CLIPS)
 
 
 class Source(NamedTuple):
@@ -65,17 +67,17 @@ class Case(NamedTuple):
 
 
 class Campaign:
-    """The files that are mutated, and the codecs that decode them."""
+    """The files of `systems` that are mutated, and the codecs that decode them."""
 
-    def __init__(self) -> None:
+    def __init__(self, systems: Sequence[str] = SYSTEMS) -> None:
         torch.set_num_threads(1)
         self.files: dict[str, Any] = {}
         self.sources: dict[str, list[Source]] = {}
-        for system in (*IMAGES, *MANY_RATES, *CLIPS):
-            image, many = system not in CLIPS, system in MANY_RATES
-            codec: Any = codec_of_many_rates(system) if many else codec_with_weights(system)
+        for system in systems:
+            image, new_only = system not in CLIPS, system in NARROW
+            codec: Any = narrow_codec(system) if new_only else codec_with_weights(system)
             self.files[system] = ImageFiles(codec, system) if image else VideoFiles(codec, system)
-            old = [] if many else [(v, self._old(system, v)) for v in ((1, 2) if image else (2, 3, 4))]
+            old = [] if new_only else [(v, self._old(system, v)) for v in ((1, 2) if image else (2, 3, 4))]
             new = [each for n in range(2) for each in self._prefixes(self._new(system, n))]
             whole = [*old, *((VERSION if image else CLIP_VERSION, data) for data in new)]
             self.sources[system] = [Source(system, v, data, np.stack(self._decoded(system, data))) for v, data in whole]
@@ -247,9 +249,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0, help="the first case's number")
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, metavar="NAME", help=", ".join(SYSTEMS)
+    )
     parser.add_argument("--out", type=Path, default=Path("hostile"), help="folder for the streams that fail")
     arguments = parser.parse_args()
-    campaign = Campaign()
+    campaign = Campaign(arguments.systems)
     normal = normal_memory(campaign)
     ended: Counter[tuple[str, str]] = Counter()
     slowest, largest = 0.0, 0.0

@@ -195,19 +195,21 @@ def _metrics(options: argparse.Namespace) -> dict[str, "OwnMetric"]:
     if options.metric is None:
         return {}
     from hydra import compose, initialize_config_module
-    from hydra.errors import HydraException
     from hydra.utils import instantiate
 
+    from common.engine.hydra_faults import one_sentence
     from common.metrics.own import checked
+    from common.spelling import advice, all_options
 
+    choices = all_options("metric", options.config_dir)
+    for name in map(str.strip, options.metric.split(",")):
+        if name not in choices:
+            raise LicError(f"--metric {options.metric}: there is no measure '{name}': {advice(name, choices)}")
     chosen = [f"metric=[{options.metric}]"]
     if options.config_dir is not None:
         chosen.append(f"hydra.searchpath=[file://{Path(options.config_dir).absolute()}]")
-    try:
-        with initialize_config_module("conf", version_base="1.3"):
-            return checked(instantiate(compose("eval", chosen).protocol.metrics))
-    except HydraException as error:
-        raise LicError(f"--metric {options.metric}: {error}") from error
+    with one_sentence(chosen), initialize_config_module("conf", version_base="1.3"):
+        return checked(instantiate(compose("eval", chosen).protocol.metrics))
 
 
 def _name(options: argparse.Namespace) -> str:

@@ -78,7 +78,7 @@ def _content(file: Path) -> dict[str, Any]:
 
 def describe_file(path: Path) -> None:
     """Print what is in the header of the .lic file `path`."""
-    from common.entropy.container import CLIP, pack, unpack
+    from common.entropy.container import CLIP, sizes, unpack
     from common.entropy.video_container import describe_clip
 
     try:
@@ -98,14 +98,13 @@ def describe_file(path: Path) -> None:
     print(f"  model    {header.model}, weights {header.digest.hex()}")
     if header.setting is not None:
         print(f"  setting  {header.setting}, the operating point; --checkpoint RUN says it as it is typed")
-    whole = len(pack(header, packet.levels)) if packet.cut else len(data)
+    ends = sizes(header, packet.levels)
     print(
         f"  streams  {', '.join(str(len(stream)) for stream in payload)} bytes, "
-        f"{whole - sum(map(len, payload))} bytes of header and checksums"
+        f"{ends[-1] - sum(map(len, payload))} bytes of header and checksums"
     )
     if header.levels is not None:
         cut = f"; the file ends within level {len(packet.levels) + 1}" if packet.cut else ""
         print(f"  levels   {len(packet.levels)} of {header.levels}{cut}")
-        for number in range(1, len(packet.levels) + 1):
-            size = len(pack(header, packet.levels[:number]))
+        for number, size in enumerate(ends, 1):
             print(f"  up to {number:<3} {size} bytes, {8 * size / pixels:.4f} bpp")

@@ -10,7 +10,8 @@ from kornia.filters import box_blur, gaussian_blur2d
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-SIDE = 64  # pixels of the smaller side, as in the paper
+SIDE = 64  # pixels of the smaller side, as in the paper; what is smaller stays as it is
+LONGEST = 16 * SIDE  # pixels of the longer side: strips are reduced further
 SIGMA = 2.5
 
 
@@ -18,8 +19,8 @@ SIGMA = 2.5
 def spectral_residual(x: Tensor) -> Tensor:
     """x (B, 3, H, W) in [0, 1] -> (B, 1, H, W), from 0 where nothing stands out to 1 where most does."""
     height, width = x.shape[-2:]
-    scale = SIDE / min(height, width)
-    size = (max(8, round(height * scale)), max(8, round(width * scale)))
+    scale = min(1, SIDE / min(height, width), LONGEST / max(height, width))
+    size = (max(8, round(height * scale)), max(8, round(width * scale)))  # the blur reaches 6 pixels beyond an edge
     grey = interpolate(x.float().mean(1, keepdim=True), size, mode="area")
     spectrum = torch.fft.fft2(grey)
     amplitude = spectrum.abs().clamp_min(1e-8).log()

@@ -41,7 +41,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -89,6 +90,16 @@ class Packet(NamedTuple):
 
 def pack(header: Header, levels: Sequence[Level]) -> bytes:
     """The bytes of a file; raises `ValueError` for what the format cannot hold."""
+    return b"".join(_parts(header, levels))
+
+
+def sizes(header: Header, levels: Sequence[Level]) -> list[int]:
+    """Bytes of the file that ends behind each of `levels`; raises as `pack`."""
+    return list(accumulate(map(len, _parts(header, levels))))[1:]
+
+
+def _parts(header: Header, levels: Sequence[Level]) -> Iterator[bytes]:
+    """The header, then the block of each level. Checks are carried on: levels may be many, and files large."""
     name = header.model.encode()
     if header.kind != IMAGE or len(header.digest) != 8 or len(name) > 255:
         raise ValueError(f"cannot be written: {header}")
@@ -101,17 +112,21 @@ def pack(header: Header, levels: Sequence[Level]) -> bytes:
     flags |= SETTING * (header.setting is not None) | LEVELS * (header.levels is not None)
     version = VERSION if later else PLAIN_VERSION
     parts = [MAGIC, bytes([version]), header.kind, bytes([flags]), varint(len(name)), name, header.digest]
-    data = b"".join([*parts, *map(varint, (header.width, header.height, *later))])
+    head = b"".join([*parts, *map(varint, (header.width, header.height, *later))])
+    yield head
+    check = zlib.crc32(head)
     for level in levels:
         told = level.streams if header.levels is not None else level.streams[:-1]
         numbers = b"".join(map(varint, (len(level.streams), *map(len, told))))
-        data += numbers + level.symbols.to_bytes(4, "little") + b"".join(level.streams)
-        data += _check(data)
-    return data
+        body = numbers + level.symbols.to_bytes(4, "little") + b"".join(level.streams)
+        check = zlib.crc32(body, check)
+        written = _bytes(check)
+        check = zlib.crc32(written, check)
+        yield body + written
 
 
-def _check(data: bytes) -> bytes:
-    return zlib.crc32(data).to_bytes(4, "little")
+def _bytes(check: int) -> bytes:
+    return check.to_bytes(4, "little")
 
 
 def check_pixels(width: int, height: int, most: int, what: str) -> None:
@@ -135,16 +150,18 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS, levels: int | None = None)
     """
     version = _version(data)
     if version < 4 or not data[5:6] or not data[5] & LEVELS:
-        if _check(data[:-4]) != data[-4:]:
+        body = data[:-4]
+        if _bytes(zlib.crc32(body)) != data[-4:]:
             raise StreamError(DAMAGED)
-        fields = Fields(data[:-4], 4)
+        fields = Fields(body, 4)
         header = _header(fields, version)
         check_pixels(header.width, header.height, max_pixels, "an image")
         return Packet(header, [_last_block(fields)], version)
     fields = Fields(data, 4)
     try:
         header = _header(fields, version)
-        found = [_block(data, fields)]
+        blocks = _Blocks(data, fields)
+        found = [blocks.next()]
     except _Damaged:
         raise
     except StreamError:
@@ -153,7 +170,7 @@ def unpack(data: bytes, max_pixels: int = MAX_PIXELS, levels: int | None = None)
     cut, most = False, min(levels or len(data), header.levels or 1)
     while fields.left and len(found) < most:
         try:
-            found.append(_block(data, fields))
+            found.append(blocks.next())
         except _Damaged:
             raise StreamError(
                 f"Level {len(found) + 1} of the file is damaged: copy or download it again, or decode the levels "
@@ -192,8 +209,10 @@ def _header(fields: Fields, version: int) -> Header:
     kind, flags = fields.take(1), fields.take(1)[0]
     if kind != IMAGE or flags > {1: 1, 2: 1, 3: 3}.get(version, 15):
         raise StreamError("The file holds something else than an image: update the program.")
+    if (length := fields.varint()) > 255:
+        raise StreamError(INCONSISTENT)
     try:
-        model = fields.take(fields.varint()).decode()
+        model = fields.take(length).decode()
     except UnicodeDecodeError:
         raise StreamError(INCONSISTENT) from None
     digest = fields.take(8)
@@ -219,14 +238,24 @@ def _last_block(fields: Fields) -> Level:
     return Level(streams, symbols)
 
 
-def _block(data: bytes, fields: Fields) -> Level:
-    """The next block of several."""
-    lengths = [fields.varint() for _ in range(fields.count())]
-    symbols = int.from_bytes(fields.take(4), "little")
-    streams = [fields.take(length) for length in lengths]
-    if _check(data[: fields.at]) != fields.take(4):
-        raise _Damaged(DAMAGED)
-    return Level(streams, symbols)
+class _Blocks:
+    """Reads the blocks of levels, each with its check. The checksum is carried on from one to the next."""
+
+    def __init__(self, data: bytes, fields: Fields) -> None:
+        self._data, self._fields = memoryview(data), fields
+        self._done, self._check = 0, 0  # bytes that are in the checksum, and the checksum
+
+    def next(self) -> Level:
+        """The next block; `_Damaged` where its check does not fit, `StreamError` where it is not whole."""
+        fields = self._fields
+        lengths = [fields.varint() for _ in range(fields.count())]
+        symbols = int.from_bytes(fields.take(4), "little")
+        streams = [fields.take(length) for length in lengths]
+        self._check = zlib.crc32(self._data[self._done : fields.at], self._check)
+        self._done = fields.at
+        if _bytes(self._check) != fields.take(4):
+            raise _Damaged(DAMAGED)
+        return Level(streams, symbols)
 
 
 def weights_digest(state_dict: Mapping[str, Tensor]) -> bytes:

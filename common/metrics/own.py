@@ -2,7 +2,7 @@
 
 Of photographs and of the frames of clips it is called with (x_hat, x): what was decoded and the original, float
 (1, 3, H, W), 8-bit values divided by 255; of optical flow with (flow_hat, flow, valid): float (1, 2, H, W) in pixels,
-and bool (1, H, W), where the true flow is known. It gives one number.
+and bool (1, H, W), where the true flow is known. It gives one number, or None where it has none.
 
 A measure of whole clips has `begin(size, rate)` instead, see `ClipMeasure`; a photograph is a clip of one frame.
 """
@@ -65,6 +65,7 @@ class OwnMetric:
         title: on axes and in tables; its name by default.
         unit: likewise.
         higher_is_better: what the metric says, or True, by default.
+        least_side: pixels; of pictures with a shorter side there is no figure.
     """
 
     def __init__(
@@ -73,14 +74,18 @@ class OwnMetric:
         title: str | None = None,
         unit: str = "",
         higher_is_better: bool | None = None,
+        least_side: int = 1,
     ) -> None:
         said = getattr(of, "higher_is_better", None) if higher_is_better is None else higher_is_better
         self.of, self.title, self.unit, self.higher_is_better = of, title, unit, said is not False
+        self.least_side = least_side
         self._lock = Lock()  # a torchmetrics.Metric has a state, and benches measure in several threads
 
     @torch.no_grad()
     def __call__(self, *tensors: Tensor) -> float | None:
         """One number; None where it is infinite or not defined."""
+        if not self.defined_for(tensors[0].shape[-2:]):
+            return None
         if isinstance(self.of, torchmetrics.Metric):
             with self._lock:
                 self.of.reset()
@@ -89,9 +94,15 @@ class OwnMetric:
         else:
             assert callable(self.of)
             value = self.of(*tensors)
+        if value is None:
+            return None
         if isinstance(value, Tensor) and value.numel() != 1:
             raise LicError(f"the metric {self.title} gives values of shape {tuple(value.shape)}, not one number.")
         return _finite(float(value))
+
+    def defined_for(self, size: Sequence[int]) -> bool:
+        """Whether it has a figure of pictures of `size`, height and width."""
+        return min(size) >= self.least_side
 
     def said(self) -> dict[str, Any]:
         """What a result says of it."""
@@ -143,7 +154,9 @@ class Measuring:
         if self._metrics:
             x, x_hat = (torch.tensor(p).permute(2, 0, 1)[None].contiguous().float() / 255 for p in (rgb, decoded))
         for name, metric in self._metrics.items():
-            if isinstance(metric.of, ClipMeasure):
+            if not metric.defined_for(rgb.shape[:2]):
+                found[name] = None
+            elif isinstance(metric.of, ClipMeasure):
                 if name not in self._sessions:
                     self._sessions[name] = metric.of.begin((rgb.shape[0], rgb.shape[1]), self._rate)
                 self._sessions[name].add(decoded, rgb)

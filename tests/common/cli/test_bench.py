@@ -98,7 +98,7 @@ def test_command_measures_what_it_is_asked_for(folder: Path, tmp_path: Path) -> 
     out = tmp_path / "out"
     base = [str(folder), "--codecs", "jpeg", "--qualities", "30,90", "--out", str(out)]
     assert main(base) == 0
-    options = ["--metric", "ssim,mine", "--config-dir", str(tmp_path / "conf")]
+    options = ["--metric", "ssim, mine", "--config-dir", str(tmp_path / "conf")]
     assert main([*base, *options]) == 0
     data = json.loads((out / "jpeg.baseline.json").read_text())
     assert data["metrics"].keys() == {"ssim", "mine"} and len(data["results"]["mine"]) == 2
@@ -111,11 +111,16 @@ def test_command_measures_what_it_is_asked_for(folder: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--metric", "nothing"], "--metric nothing: .*nothing"),
+        (["--metric", "banana"], "^--metric banana: there is no measure 'banana': choose one of dists, lpips, .*"),
+        (["--metric", "ssim,vmaff"], "^--metric ssim,vmaff: there is no measure 'vmaff': did you mean vmaf[?]$"),
+        (["--metric", "[ssim,vif]"], "^--metric .*: there is no measure '.ssim': did you mean ssim[?]$"),
+        (["--metric", ""], "there is no measure ''"),
+        (["--metric", "lpips"], "^metric=lpips needs torchvision's alexnet"),
         (["--codecs", "bpg"], "no codec 'bpg'"),
         (["--qualities", "a"], "whole numbers"),
     ],
 )
 def test_command_refuses(folder: Path, options: list[str], complaint: str) -> None:
-    with pytest.raises(LicError, match=complaint):
+    with pytest.raises(LicError, match=complaint) as refused:
         main([str(folder), *options])
+    assert "\n" not in str(refused.value)

@@ -2,13 +2,16 @@
 
 import copy
 import zlib
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from common.coding.describe import describe_file
 from common.entropy import container, mixture, rans
-from common.entropy.container import PLAIN_VERSION, VERSION, Header, Level, Packet, pack, unpack, weights_digest
+from common.entropy.container import PLAIN_VERSION, VERSION, Header, Level, Packet, pack, sizes, unpack, weights_digest
 from common.entropy.streams import symbol_checksum
 from common.errors import StreamError
 
@@ -140,6 +143,34 @@ def test_what_ends_behind_a_level_is_a_whole_file() -> None:
         assert found.levels == levels[:complete] and found.cut == (size not in ends)
 
 
+def test_sizes_are_those_of_the_files() -> None:
+    levels = [TWO, Level([], 7), Level([b"", b"x" * 300], 8)]
+    assert sizes(LEVELLED, levels) == [len(pack(LEVELLED, levels[: n + 1])) for n in range(3)]
+    assert sizes(HEADER, [TWO]) == [len(pack(HEADER, [TWO]))]
+
+
+def test_work_grows_with_the_bytes_of_a_file_and_not_with_those_times_its_levels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summed = 0
+
+    def counting(data: bytes | memoryview, value: int = 0) -> int:
+        nonlocal summed
+        summed += len(data)
+        return zlib.crc32(data, value)
+
+    levels = [Level([b"stream"], n) for n in range(500)]
+    monkeypatch.setattr(container, "zlib", SimpleNamespace(crc32=counting))
+    whole = pack(HEADER._replace(levels=500), levels)
+    assert summed <= len(whole)
+    assert unpack(whole).levels == levels
+    assert summed <= 2 * len(whole)
+    (tmp_path / "many.lic").write_bytes(whole)
+    describe_file(tmp_path / "many.lic")
+    assert summed <= 4 * len(whole)
+    assert f"up to 500 {len(whole)} bytes" in capsys.readouterr().out
+
+
 def test_a_damaged_level_is_named_and_those_before_it_are_read() -> None:
     levels = [TWO, Level([b"second"], 7), Level([b"third"], 8)]
     whole, begin = pack(LEVELLED, levels), len(pack(LEVELLED, levels[:2]))
@@ -167,6 +198,12 @@ def test_hostile_files_with_a_right_check_sum() -> None:
                 continue
             assert sum(map(len, packet.levels[0].streams)) <= len(body)
             assert packet.header.width * packet.header.height <= 2**28
+
+
+def test_a_name_that_could_not_be_written_is_not_read() -> None:
+    body = pack(HEADER, [TWO])[:-4]
+    with pytest.raises(StreamError, match="contradicts"):
+        unpack(signed(body[:6] + container.varint(256) + b"x" * 256 + body[6 + 1 + len("swift") :]))
 
 
 def test_giants_are_refused_and_the_way_out_is_named() -> None:

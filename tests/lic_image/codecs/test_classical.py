@@ -11,6 +11,7 @@ from support import textured
 
 from common import ffmpeg_program
 from common.baselines.codecs import CODECS
+from common.baselines.program_pictures import JPEG_XL
 from common.coding.codec_files import to_input
 from common.errors import LicError, StreamError
 from lic_image.codecs.classical import LEAST, Classical
@@ -83,6 +84,17 @@ def test_a_damaged_file_is_a_stream_error(name: str) -> None:
         except StreamError:
             ended += 1
     assert ended > 20, "every other end would have failed the test; damage to pixels alone is found by the container"
+
+
+@pytest.mark.skipif(bool(JPEG_XL.missing()), reason="needs the extra anchors")
+def test_a_jpeg_xl_file_that_was_cut_is_found_at_once() -> None:
+    """libjxl says of some of them that they end too early, again and again, until it is stopped."""
+    codec = Classical("jpegxl", 40).eval()
+    ((file,),) = codec.compress(X)["strings"]
+    for size in (4, 12, 20, len(file) // 2, len(file) - 1):
+        with pytest.raises(StreamError, match="JPEG XL stream is damaged") as caught:
+            codec.decompress([[file[:size]]], (3, 4))
+        assert "did not end" not in str(caught.value), size
 
 
 def test_streams_of_another_shape_are_refused() -> None:
