@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 import torch.distributed as dist
 from hydra.utils import instantiate
@@ -50,3 +51,17 @@ def step_in_two(batch: dict[str, Tensor], *overrides: str) -> list[Step]:
     with tempfile.TemporaryDirectory() as folder:
         spawn(_work, (folder, batch, overrides), nprocs=RANKS)
         return [Step(*torch.load(Path(folder, f"{rank}.pt"))) for rank in range(RANKS)]
+
+
+def assert_two_are_one(batch: dict[str, Tensor], *overrides: str) -> Step:
+    """Terms, gradients and buffers of a step in two processes are those of one, which is returned."""
+    whole = step(batch, overrides)
+    for part in step_in_two(batch, *overrides):
+        for name, value in whole.terms.items():
+            assert name == "psnr" or part.terms[name].item() == pytest.approx(value.item(), rel=1e-5), name
+        assert part.gradients.keys() == whole.gradients.keys()
+        for name, wanted in whole.gradients.items():
+            assert (part.gradients[name] - wanted).norm() <= 1e-4 * wanted.norm() + 1e-7, name
+        for name, buffer in whole.buffers.items():
+            torch.testing.assert_close(part.buffers[name], buffer, msg=lambda said, name=name: f"{name}: {said}")
+    return whole

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from support import textured
-from support.ranks import step, step_in_two
+from support.ranks import assert_two_are_one
 
 from common.coding.codec_files import to_input
 from common.entropy.codebook import Codebook
@@ -86,14 +86,7 @@ def test_a_picture_without_error_has_a_finite_loss(monkeypatch: pytest.MonkeyPat
 def test_two_ranks_train_as_one_process_does() -> None:
     """Pictures of quite different contrasts: the logarithm of their mean error is not the mean of their logarithms."""
     pictures = torch.cat([contrast * to_input(textured(64, 64, seed), 64) for seed, contrast in enumerate((1, 0.2))])
-    said = ("model=image/layered", "quantiser=noise")
-    whole, parts = step({"image": pictures}, said), step_in_two({"image": pictures}, *said)
-    for part in parts:
-        assert part.terms["loss"].item() == pytest.approx(whole.terms["loss"].item(), rel=1e-5)
-        torch.testing.assert_close(part.buffers["codec.gains"], whole.buffers["codec.gains"])
-        assert part.gradients.keys() == whole.gradients.keys()
-        for name, wanted in whole.gradients.items():
-            assert (part.gradients[name] - wanted).norm() <= 1e-4 * wanted.norm() + 1e-7, name
+    assert_two_are_one({"image": pictures}, "model=image/layered", "quantiser=noise")
 
 
 def test_what_it_cannot_do_is_refused() -> None:
