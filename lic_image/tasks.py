@@ -146,9 +146,7 @@ class TripletHead(TaskHead):
         """
         embeddings, labels = of_all_ranks(self.embeddings()), of_all_ranks(labels)
         if len(labels) < 3:
-            raise LicError(
-                f"task=triplet takes 3 pictures, and a batch holds {len(labels)}: raise data.batch_size."
-            )
+            raise LicError(f"task=triplet takes 3 pictures, and a batch holds {len(labels)}: raise data.batch_size.")
         anchor, positive, negative = triplets(labels)
         if not len(anchor):
             return 0 * embeddings.sum()
