@@ -20,6 +20,7 @@ from compressai.models import CompressionModel
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, triplet_margin_loss
 
+from common.distributed.shared import of_all_ranks
 from common.errors import LicError
 from lic_image.latents import LatentSeen, channels_of, latent_modules
 
@@ -138,8 +139,14 @@ class TripletHead(TaskHead):
         self.margin = margin
 
     def loss(self, labels: Tensor) -> Tensor:
-        """The mean over all triplets of the batch that are not yet right by the margin; 0 where there are none."""
-        embeddings = self.embeddings()
+        """The mean over all triplets of all ranks' pictures that are not yet right by the margin; 0 without any.
+
+        Raises:
+            LicError: these pictures are fewer than three.
+        """
+        embeddings, labels = of_all_ranks(self.embeddings()), of_all_ranks(labels)
+        if len(labels) < 3:
+            raise LicError(f"task=triplet takes 3 pictures, and a batch holds {len(labels)}: raise data.batch_size.")
         anchor, positive, negative = triplets(labels)
         if not len(anchor):
             return 0 * embeddings.sum()

@@ -1,1 +1,1 @@
-"""Several processes for one run: how they start, find each other and stop."""
+"""Several processes for one run: how they start, find and tell each other, and stop."""

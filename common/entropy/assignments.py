@@ -26,6 +26,8 @@ from common.entropy.quantisers import straight_through
 from common.errors import LicError
 from common.randomness import uniform_noise
 
+LEAST_SIZE = 1e-6  # of a sign, by which y is divided
+
 
 class Assignment(ABC):
     """Called in training only."""
@@ -40,11 +42,14 @@ class Assignment(ABC):
 
 
 class StochasticSign(Assignment):
-    """Of the centres -a and +a, the second with probability (1 + t) / 2, t = tanh(y / a); the gradient is that of t."""
+    """Of the centres -a and +a, the second with probability (1 + t) / 2, t = tanh(y / a); the gradient is that of t.
+
+    Training may bring a below 0: then the second is the negative one, and the likelier for negative y.
+    """
 
     def __call__(self, y: Tensor, centres: Tensor, spread: Tensor) -> Tensor:
-        magnitude = centres[:, 1, 0].abs().clamp_min(1e-6).reshape(-1, 1, 1)
-        t = torch.tanh(y[..., 0] / magnitude)
+        second = centres[:, 1, 0].reshape(-1, 1, 1)
+        t = torch.tanh(y[..., 0] / torch.where(second < 0, second.clamp_max(-LEAST_SIZE), second.clamp_min(LEAST_SIZE)))
         sign = straight_through(t, torch.where(uniform_noise(t) < t / 2, 1.0, -1.0))
         return torch.stack([(1 - sign) / 2, (1 + sign) / 2], -1)
 

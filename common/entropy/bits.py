@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from compressai.ops.bound_ops import LowerBoundFunction
 from torch import Tensor
 
 from common.entropy import rans
@@ -32,15 +33,21 @@ class BitModel(TableModel):
         return quantised(np.stack([1 - of_one, of_one], 1), zeros, zeros + 1, zeros)
 
     def forward(self, bits: Tensor, logits: Tensor) -> Tensor:
-        """The likelihoods of bits (…) of -1 and 1; in evaluation as they are coded."""
+        """The likelihoods of bits (…) of -1 and 1, float32; as they are coded, in training unrounded."""
         if self.training:
-            return torch.sigmoid(bits * logits)
+            return torch.sigmoid(_bounded(bits.float() * logits.float()))
         shares = np.diff(self.tables.cdf[:, :3].astype(np.float32)) / 2**16
-        return torch.from_numpy(shares).to(bits)[self.rows(logits), (bits > 0).long()]
+        return torch.from_numpy(shares).to(bits.device, torch.float32)[self.rows(logits), (bits > 0).long()]
 
     def rows(self, logits: Tensor) -> Tensor:
         """The tables of exact float32 logits (…), int64."""
         return ((logits.clamp(-MOST, MOST) + MOST) / STEP).round().long()
+
+
+def _bounded(logits: Tensor) -> Tensor:
+    """Between ±MOST; beyond, the gradient is that of the identity where a step goes back inside, and else 0."""
+    least = logits.new_tensor(-MOST)
+    return -LowerBoundFunction.apply(-LowerBoundFunction.apply(logits, least), least)
 
 
 class BitLikelihoods:

@@ -49,6 +49,7 @@ class Enveloped(CompressionModel):
         channels, step = self.pre.hint_channels, self.pre.hint_step
         self.hints = EntropyBottleneck(channels) if channels else None
         self.downsampling = math.lcm(self.pre.factor * self.inner.downsampling, step)
+        self.own_losses: tuple[str, ...] = tuple(getattr(self.inner, "own_losses", ()))  # which `forward` hands on
         if latent_modules(self.inner):  # rate=, importance= and task= take hold of the inner codec's latents
             self.latent_modules = [f"inner.{name}" for name in getattr(self.inner, "latent_modules", POINTS)]
             self.side_modules = [f"inner.{name}" for name in getattr(self.inner, "side_modules", SIDE_POINTS)]

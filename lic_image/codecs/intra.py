@@ -45,7 +45,8 @@ class Intra(SlicedCodec):
         M: channels of y: the M lowest frequencies of 192.
         N: width of the hyperprior; the context networks are twice as wide.
         Z: channels of z.
-        network: makes the network that predicts; None for the classical modes alone.
+        network: makes the network that predicts; None for the classical modes alone. If it has a method `masked`, its
+            own loss is of contexts that this has masked.
         modes: the classical modes to choose from, names of `intra_modes.MODES`.
         slices: as of `swift`.
 
@@ -54,7 +55,7 @@ class Intra(SlicedCodec):
     """
 
     downsampling = 4 * BLOCK
-    own_losses = ("prediction",)  # SATD of what the network predicts, of all blocks
+    own_losses = ("prediction",)  # SATD of what the network predicts, of all blocks; from masked contexts if it masks
 
     def __init__(
         self,
@@ -169,7 +170,9 @@ class Intra(SlicedCodec):
         picture.put(everywhere(canvas.size, x.device), samples)
         losses = {}
         if self.network is not None:
-            losses["prediction"] = satd(told[:, -1], blocks).mean()
+            masked = getattr(self.network, "masked", None)
+            taught = told[:, -1] if masked is None else self._masked_prediction(canvas, masked)
+            losses["prediction"] = satd(taught, blocks).mean()
         return {"x_hat": self._picture(picture), "likelihoods": likelihoods, "losses": losses}
 
     def _all_predictions(self, x: Tensor, canvas: Canvas) -> tuple[Tensor, Tensor]:
@@ -230,6 +233,18 @@ class Intra(SlicedCodec):
             return classical
         seen, deviation = normalised(context, local_mean(r))
         return torch.cat([classical, (told[:, PLANAR] + deviation * self.network(seen))[:, None]], 1)
+
+    def _masked_prediction(self, canvas: Canvas, masked: Callable[[Context], Context]) -> Tensor:
+        """What the network predicts of all blocks, (n, 3, 8, 8), from masked contexts.
+
+        Only the loss of its own sees this: modes are chosen and blocks coded from whole contexts, as in evaluation.
+        """
+        assert self.network is not None
+        context = canvas.context(everywhere(canvas.size, canvas.samples.device))
+        r = references(context)
+        seen, deviation = normalised(context, local_mean(r))
+        planar = predictions(r, self.matrix[[PLANAR]])[:, 0]
+        return planar + deviation * self.network(masked(seen))
 
     def _coefficients(self, blocks: Tensor) -> Tensor:
         """Blocks (…, 3, 8, 8) -> their DCT (…, M)."""

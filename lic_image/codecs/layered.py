@@ -14,8 +14,8 @@ J.-H. Lee, S. Jeon, K. P. Choi, Y. Park, C.-S. Kim: "DPICT: Deep progressive ima
 latent ordering", ICIP 2021. Both go plane by plane: DPICT within a plane by slopes, Lu et al. by deviations. Here
 planes have no part in the order, and channels have gains (docs/pages/class_progressive.md has what was measured).
 
-What g_s is to make of the first levels, it learns by the codec's own loss `levels`: the logarithm of the squared error
-of one of them, drawn anew in each step. Its gradient reaches g_s, and through the means h_s.
+What g_s is to make of the first levels, it learns by the codec's own loss `levels`: the logarithm of each picture's
+squared error at one of them, drawn anew in each step. Its gradient reaches g_s, and through the means h_s.
 """
 
 import math
@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from common.distributed.shared import of_first_rank
 from common.entropy import exact
 from common.entropy.codebook import Codebook
 from common.entropy.trit_planes import TritLikelihoods, TritPlanes, TritReader, TritTeller, TritWriter
@@ -35,6 +36,7 @@ from lic_image.codecs.mean_hyperprior import MeanHyperprior
 
 # Rounding by 1 leaves an error of 1/12, of which a bit takes 2 ln 2: the slope to which the network's own λ belongs.
 FULL = math.log(2) / 6
+ROUNDED = 1 / 12  # squared error of a picture rounded to 8 bits: a flat crop has no smaller logarithm, and no pull
 REMEMBERED = 100  # steps over which gains are averaged
 
 
@@ -87,19 +89,21 @@ class Layered(LevelCodec, MeanHyperprior):
         return {"x_hat": self.g_s(y_hat), "likelihoods": {"y": of_y, "z": of_z}, "losses": losses}
 
     def level_loss(self, x: Tensor, y: Tensor, scales: Tensor, means: Tensor) -> Tensor:
-        """The logarithm of the squared error, in levels of 255, of one of the first levels."""
+        """Mean over pictures of the logarithm of the squared error, in levels of 255, at one of the first levels."""
         with torch.no_grad():
             trits = TritTeller(self.trits, scales, means, y, self.gains)
             trits.refine(self.worth[int(torch.randint(max(self.levels - 1, 1), ()))])
-        return (255**2 * F.mse_loss(self.g_s(trits.y_hat()).float(), x)).log()
+        errors = F.mse_loss(self.g_s(trits.y_hat()).float(), x, reduction="none").mean((1, 2, 3))
+        # Each picture's own: of a batch's error, it would depend on how ranks split it.
+        return (255**2 * errors).clamp_min(ROUNDED).log().mean()
 
     def note_gains(self, y_hat: Tensor) -> None:
-        """Average the squares of g_s's derivatives by each channel, 1 on average, at the batch's first y_hat."""
+        """Average the squares of g_s's derivatives by each channel, 1 on average, at the whole batch's first y_hat."""
         with torch.enable_grad():
             at = y_hat[:1].detach().requires_grad_()
             x_hat = self.g_s(at)
             (found,) = torch.autograd.grad(x_hat, at, torch.randn_like(x_hat))
-        found = found.float().square().mean((0, 2, 3)).reshape(self.gains.shape)
+        found = of_first_rank(found.float().square().mean((0, 2, 3)).reshape(self.gains.shape))
         self.gains_of += 1
         part = 1 / self.gains_of.clamp_max(REMEMBERED)
         self.gains += part * (found / found.mean() - self.gains)

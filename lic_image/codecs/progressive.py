@@ -17,6 +17,7 @@ last iteration, and the codec's own loss `residuals`: the absolute residuals of 
 255.
 """
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
@@ -37,6 +38,7 @@ from lic_image.layers.recurrent_transforms import Cell, RecurrentDecoder, Recurr
 from lic_image.layers.residual_gain import ResidualGain
 
 Reconstruction = Literal["one_shot", "additive", "scaled"]
+OF_LATER = re.compile(r"\.hidden\.|^gain\.|^context\.state\.")  # parameters that the first iteration does not use
 
 
 class Decoded(NamedTuple):
@@ -55,7 +57,7 @@ class Progressive(LevelCodec):
         encoder: channels of the encoder's first convolution and of its three cells.
         decoder: channels of the decoder's four cells, multiples of 4.
         bits: for 16x16 pixels and iteration, before entropy coding.
-        levels: iterations.
+        levels: iterations. With 1, what only later ones would use is not trained.
         context: width of the network of the bits' probabilities.
         reconstruction: what an iteration decodes: the picture ("one_shot"), or what to add to it ("additive"), enlarged
             by a gain that the picture so far tells ("scaled").
@@ -97,6 +99,9 @@ class Progressive(LevelCodec):
         self.gain = ResidualGain() if reconstruction == "scaled" else None
         self.context = BitContext(bits, levels, context)
         self.bit_model = BitModel()
+        if levels == 1:  # what only later iterations use gets no gradient, for which DDP would wait
+            for name, parameter in self.named_parameters():
+                parameter.requires_grad_(not OF_LATER.search(name))
 
     @torch.no_grad()
     def start_from(self, x: Tensor, lmbda: float) -> None:

@@ -7,7 +7,8 @@ JPEG: the devil is in the details", WACV 2024), which knows that a small coeffic
 Bits. A codec of blocks spends on a coefficient c of an orthonormal 8x8 DCT about log2(1 + (c / Δ)²) / 2 bits, where Δ
 is its step. Δ is that of JPEG's luma at the quality, about (`step`), for every codec. The sum is scaled to the bits of
 the real file, for each picture: the value is the file's, and only the gradient is an estimate. (That the sum grows as
-the files of rougher pictures do is tested.)
+the files of rougher pictures do is tested.) No coefficient takes more than `_MOST` of them by its size: where few are
+not 0, most of the file is its header. What is left is spread evenly over all.
 """
 
 from typing import Literal
@@ -21,6 +22,7 @@ from lic_image.layers.block_dct import BLOCK, block_dct
 Gradient = Literal["identity", "dct"]
 _STEP = 10 / 255  # at quality 50
 _LEAST = 1e-6  # bits of a coefficient that is 0: those of a picture of one colour must not be divided by nothing
+_MOST = 64.0  # bits of a coefficient before the rest is spread: 2 to the power of -149 is 0 in float32
 
 
 def pixels(x: Tensor, decoded: Tensor, qualities: Tensor, gradient: Gradient) -> Tensor:
@@ -49,7 +51,10 @@ def coefficient_bits(x: Tensor, qualities: Tensor, file_bits: Tensor) -> Tensor:
     transform = block_dct(3 * BLOCK**2).to(x)[:, :, None, None]
     found = F.conv2d(F.pixel_unshuffle(x, BLOCK), transform) / step(qualities)[:, None, None, None]
     bits = torch.log2(1 + found.square()).double() / 2 + _LEAST
-    return bits * (file_bits.double() / bits.sum((1, 2, 3)).detach())[:, None, None, None]
+    told = bits.detach()
+    scale = torch.minimum(file_bits.double() / told.sum((1, 2, 3)), _MOST / told.amax((1, 2, 3)))[:, None, None, None]
+    rest = file_bits.double()[:, None, None, None] - (told * scale).sum((1, 2, 3), keepdim=True)
+    return bits * scale + rest / told[0].numel()
 
 
 def step(qualities: Tensor) -> Tensor:

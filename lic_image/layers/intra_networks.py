@@ -53,8 +53,8 @@ class Convolutional(nn.Module):
 
     Args:
         width: channels of the convolutions.
-        masks: part of the blocks that are trained with a random part of their context taken away: columns from the
-            right of the samples above, rows from the bottom of those left.
+        masks: part of the blocks for which `masked` takes a random part of their context away: columns from the right
+            of the samples above, rows from the bottom of those left.
     """
 
     def __init__(self, width: int = 48, masks: float = 0.5) -> None:
@@ -79,15 +79,13 @@ class Convolutional(nn.Module):
         _silence(self.synthesis[-1])
 
     def forward(self, context: Context) -> Tensor:
-        if self.training and self.masks:
-            context = self.masked(context)
         above = self.above(torch.cat([context.above, context.above_known], 1))
         left = self.left(torch.cat([context.left, context.left_known], 1))
         merged = self.merge(torch.cat([above.flatten(1), left.flatten(1)], 1))
         return self.synthesis(merged.unflatten(1, (-1, 2, 2)))
 
     def masked(self, context: Context) -> Context:
-        """Of some blocks, the first columns above and the first rows left, uniformly many."""
+        """For the network's own loss: of some blocks, the first columns above and first rows left, uniformly many."""
         drawn = uniform_noise(context.left.new_empty(len(context.left), 3, 1, 1)) + 0.5
         whole = drawn[:, :1] >= self.masks
         columns = torch.arange(3 * BLOCK, device=drawn.device) < BLOCK + drawn[:, 1:2] * 2 * BLOCK

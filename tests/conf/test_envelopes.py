@@ -56,6 +56,27 @@ def test_any_codec_of_ours_with_its_blocks_may_be_inside() -> None:
     assert hasattr(codec.inner.g_a, "attention")
 
 
+@pytest.mark.parametrize(
+    ("inner", "losses"),
+    [("intra", {"prediction": (5, 1)}), ("interleaved", {"enhancement": (1, 0.3333)}), ("swift", {})],
+)
+def test_losses_of_the_codec_inside_keep_their_weights(inner: str, losses: dict[str, tuple[float, float]]) -> None:
+    said = ["model=image/enveloped", "inner=mean_hyperprior", f"model/image@inner_image={inner}", "post=arcnn"]
+    module = instantiate(compose(*said, "size=tiny").model)
+    assert module.own_losses == losses
+    out = module.train()(torch.rand(1, 3, module.codec.downsampling, module.codec.downsampling))
+    assert set(out.get("losses", {})) == set(losses) == set(module.codec.own_losses)
+    if losses:
+        (name,) = losses
+        changed = compose(*said, "size=tiny", f"inner_image.losses.{name}.weight=3").model
+        assert instantiate(changed).own_losses[name].weight == 3
+
+
+def test_a_classical_codec_has_no_losses_of_its_own() -> None:
+    module = instantiate(compose("model=image/enveloped", "size=tiny").model)
+    assert module.own_losses == {} and module.codec.own_losses == ()
+
+
 def test_a_refinement_block_may_stand_behind() -> None:
     cfg = compose("model=image/enveloped", "post=refinement", "refinement@post_refinement=nonlocal", "size=tiny")
     post = instantiate(cfg.model.codec).post

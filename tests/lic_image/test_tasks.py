@@ -10,6 +10,7 @@ import torch
 from hydra.utils import instantiate
 from support import compose, textured
 from support.labelled import COLOURS, write_colours
+from support.ranks import assert_two_are_one
 from torch import Tensor
 
 from common.errors import LicError
@@ -46,6 +47,18 @@ def test_the_triplet_loss_counts_what_is_not_right_by_the_margin(monkeypatch: py
     alone = head.loss(torch.tensor([0, 1, 2]))
     alone.backward()
     assert alone.item() == 0 and (places.grad == 0).all()
+
+
+def test_a_batch_too_small_for_a_triplet_is_one_sentence() -> None:
+    with pytest.raises(LicError, match="takes 3 pictures, and a batch holds 2: raise"):
+        module("model=image/factorized", "task=triplet").losses(batch(labels=(0, 1)))
+
+
+@pytest.mark.parametrize("kind", ["classification", "triplet"])
+def test_two_ranks_train_the_task_as_one_process_does(kind: str) -> None:
+    """Each rank has two pictures, among which is no triplet."""
+    whole = assert_two_are_one(batch(), "model=image/factorized", f"task={kind}", "task.head.weight=5")
+    assert whole.terms["task"] > 0.1
 
 
 @pytest.mark.parametrize("kind", ["classification", "triplet"])

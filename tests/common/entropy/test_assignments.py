@@ -24,6 +24,13 @@ def test_a_sign_is_drawn_with_the_probability_of_tanh() -> None:
     assert weights[..., 1].mean() == pytest.approx((1 + math.tanh(0.3)) / 2, abs=0.01)
 
 
+@pytest.mark.parametrize("a", [2.0, 1e-9, -1e-9, -2.0])
+def test_a_sure_sign_is_that_of_y_whatever_the_sign_of_its_centre(a: float) -> None:
+    y, centres = torch.tensor([-80.0, 80.0]), torch.tensor([[[-a], [a]]])
+    weights = StochasticSign()(y.reshape(1, 1, 1, 2, 1), centres, torch.ones(1))
+    assert torch.equal((weights @ centres[0, :, 0]).flatten().sign(), y.sign())
+
+
 def test_the_gradient_of_a_sign_is_that_of_tanh() -> None:
     y = torch.tensor([-1.0, 0.0, 3.0], requires_grad=True)
     seen = StochasticSign()(y.reshape(1, 1, 1, 3, 1), SIGNS, torch.ones(1)) @ SIGNS[0, :, 0]

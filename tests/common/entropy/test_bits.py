@@ -20,7 +20,20 @@ def test_likelihoods_are_the_logistic_function_of_rounded_logits() -> None:
     model = BitModel().eval()
     rounded = (logits.clamp(-MOST, MOST) / STEP).round() * STEP
     assert torch.allclose(model(bits, logits), torch.sigmoid(bits * rounded), atol=2e-4)
-    assert torch.equal(model.train()(bits, logits), torch.sigmoid(bits * logits))
+    assert torch.equal(model.train()(bits, logits), torch.sigmoid(bits * logits.clamp(-MOST, MOST)))
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16])
+def test_in_training_a_bit_costs_at_most_what_it_does_in_a_file(kind: torch.dtype) -> None:
+    """And a logit that is too sure of a wrong bit is pulled back, one that is sure of a right bit not pushed on."""
+    logits = torch.tensor([40.0, 40.0, -40.0, 1.0], dtype=kind).requires_grad_()
+    bits = torch.tensor([-1.0, 1.0, 1.0, -1.0], dtype=kind)
+    nats = -BitModel().train()(bits, logits).log()
+    assert nats.dtype == torch.float32
+    assert nats.tolist() == pytest.approx([6.0025, 0.0025, 6.0025, 1.3133], rel=1e-2)
+    nats.sum().backward()
+    assert logits.grad is not None
+    assert logits.grad.tolist() == pytest.approx([0.9975, 0.0, -0.9975, 0.7311], rel=1e-3)
 
 
 def test_rounding_logits_costs_next_to_nothing() -> None:

@@ -44,14 +44,27 @@ def test_files_are_the_forward_pass(name: str, size: tuple[int, int]) -> None:
     assert np.array_equal(files.decode(files.encode(rgb)).rgb, to_picture(forward, *size))
 
 
-def test_training_decodes_what_evaluation_does() -> None:
-    codec, x = started("fully_connected"), to_input(textured(64, 96), 32)
+@pytest.mark.parametrize("name", ["fully_connected", "convolutional"])
+def test_training_decodes_what_evaluation_does(name: str) -> None:
+    codec, x = started(name), to_input(textured(64, 96), 32)
     with torch.no_grad():
-        evaluated = codec(x)["x_hat"]
-    trained = codec.train()(x)
+        evaluated, modes = codec(x)["x_hat"], codec._encoded(x)[1]
+        assert torch.equal(codec.train()._encoded(x)[1], modes) and (modes == len(MODES)).any(), "the network is chosen"
+    trained = codec(x)
     assert torch.allclose(trained["x_hat"], evaluated, atol=1e-5)
     sum(trained["losses"].values()).backward()
     assert codec.network is not None and all(p.grad is not None for p in codec.network.parameters())
+
+
+def test_only_the_networks_own_loss_is_of_masked_contexts() -> None:
+    codec, x = started("convolutional").train(), to_input(textured(64, 96), 32)
+    torch.manual_seed(1)
+    first = codec(x)
+    second = codec(x)
+    assert torch.equal(first["x_hat"], second["x_hat"])
+    assert first["losses"]["prediction"] != second["losses"]["prediction"]
+    unmasked = started("fully_connected").train()
+    assert unmasked(x)["losses"] == unmasked(x)["losses"]
 
 
 def test_prediction_errors_are_those_of_what_training_predicts() -> None:

@@ -1,11 +1,13 @@
 """layered: mean_hyperprior with all levels, and a smaller λ's file with fewer."""
 
+import math
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from support import textured
+from support.ranks import assert_two_are_one
 
 from common.coding.codec_files import to_input
 from common.entropy.codebook import Codebook
@@ -71,6 +73,20 @@ def test_the_loss_of_a_level_trains_the_synthesis_and_the_means() -> None:
     found = {name.partition(".")[0] for name, p in codec.named_parameters() if p.grad is not None and p.grad.any()}
     assert found == {"g_a", "h_a", "h_s", "g_s"}, "means come from z"
     assert codec.h_s[-1].bias.grad[:24].eq(0).all() and codec.h_s[-1].bias.grad[24:].any(), "not the scales"
+
+
+def test_a_picture_without_error_has_a_finite_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec, x = Layered(8, 12), torch.full((2, 3, 64, 64), 0.5)
+    monkeypatch.setattr(codec.g_s, "forward", lambda y: x.clone().requires_grad_())
+    told = codec.level_loss(x, torch.zeros(2, 12, 4, 4), torch.ones(2, 12, 4, 4), torch.zeros(2, 12, 4, 4))
+    told.backward()
+    assert told.item() == pytest.approx(math.log(1 / 12))
+
+
+def test_two_ranks_train_as_one_process_does() -> None:
+    """Pictures of quite different contrasts: the logarithm of their mean error is not the mean of their logarithms."""
+    pictures = torch.cat([contrast * to_input(textured(64, 64, seed), 64) for seed, contrast in enumerate((1, 0.2))])
+    assert_two_are_one({"image": pictures}, "model=image/layered", "quantiser=noise")
 
 
 def test_what_it_cannot_do_is_refused() -> None:

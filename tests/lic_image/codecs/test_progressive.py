@@ -18,9 +18,9 @@ CELLS: dict[str, tuple[Cell, Cell]] = {
 }
 
 
-def codec(cells: tuple[Cell, Cell] = CELLS["LSTM"], **options: str) -> Progressive:
+def codec(cells: tuple[Cell, Cell] = CELLS["LSTM"], levels: int = 3, **options: str) -> Progressive:
     torch.manual_seed(0)
-    return Progressive(*cells, (8, 8, 8, 8), (8, 8, 8, 8), bits=6, levels=3, context=8, **options)  # type: ignore[arg-type]
+    return Progressive(*cells, (8, 8, 8, 8), (8, 8, 8, 8), bits=6, levels=levels, context=8, **options)  # type: ignore[arg-type]
 
 
 def tiny(cells: tuple[Cell, Cell] = CELLS["LSTM"], **options: str) -> Progressive:
@@ -69,6 +69,20 @@ def test_the_rate_trains_the_network_of_the_bits_alone() -> None:
     model(x)["losses"]["residuals"].backward()
     found = {name.partition(".")[0] for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
     assert found == {"encoder", "decoder"}
+
+
+@pytest.mark.parametrize("reconstruction", ["one_shot", "scaled"])
+@pytest.mark.parametrize("cells", CELLS)
+@pytest.mark.parametrize("levels", [1, 2])
+def test_every_parameter_that_is_trained_gets_a_gradient(levels: int, cells: str, reconstruction: str) -> None:
+    """DDP waits for all of them. What one iteration alone does not use is not trained, and stays in the weights."""
+    model = codec(CELLS[cells], levels, reconstruction=reconstruction).train()
+    out = model(torch.rand(1, 3, 32, 32))
+    (out["losses"]["residuals"] - out["likelihoods"]["y"].log2().mean()).backward()
+    assert not [name for name, p in model.named_parameters() if p.requires_grad != (p.grad is not None)]
+    assert all(p.requires_grad for p in model.parameters()) == (levels > 1)
+    later = codec(CELLS[cells], 2, reconstruction=reconstruction)
+    assert model.state_dict().keys() == later.state_dict().keys()
 
 
 def test_it_learns() -> None:

@@ -69,12 +69,11 @@ def test_masks_take_from_the_right_above_and_from_below_left() -> None:
     assert torch.equal(masked.left, context(300).left * masked.left_known)
 
 
-def test_masks_are_for_training_alone_and_for_a_part_of_the_blocks() -> None:
+def test_masks_are_for_a_part_of_the_blocks_and_none_is_put_without_being_asked() -> None:
     torch.manual_seed(0)
     whole = Convolutional(4, masks=0.25).masked(context(2000)).above_known.amin((1, 2, 3)).mean().item()
     assert whole == pytest.approx(0.75, abs=0.05)
     network = Convolutional(4, masks=1.0)
     nn.init.normal_(network.synthesis[-1].weight)  # type: ignore[arg-type]
-    assert not torch.equal(network(context()), network(context()))
-    network.eval()
-    assert torch.equal(network(context()), network(context()))
+    assert torch.equal(network.train()(context()), network.eval()(context()))
+    assert not torch.equal(network(network.masked(context())), network(network.masked(context())))
