@@ -17,6 +17,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from common.errors import LicError
 from common.randomness import uniform_noise
 from lic_image.layers.intra_modes import BLOCK, Context
 
@@ -59,6 +60,8 @@ class Convolutional(nn.Module):
 
     def __init__(self, width: int = 48, masks: float = 0.5) -> None:
         super().__init__()
+        if not 0 <= masks <= 1:
+            raise LicError(f"prediction.network.masks is a part of the blocks, 0 to 1, not {masks}.")
         self.masks = masks
         self.above, self.left = (
             nn.Sequential(

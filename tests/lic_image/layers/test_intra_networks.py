@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.errors import LicError
 from lic_image.layers.intra_modes import Context
 from lic_image.layers.intra_networks import LEAST_DEVIATION, Convolutional, FullyConnected, normalised
 
@@ -77,3 +78,9 @@ def test_masks_are_for_a_part_of_the_blocks_and_none_is_put_without_being_asked(
     nn.init.normal_(network.synthesis[-1].weight)  # type: ignore[arg-type]
     assert torch.equal(network.train()(context()), network.eval()(context()))
     assert not torch.equal(network(network.masked(context())), network(network.masked(context())))
+
+
+def test_masks_are_a_part_of_the_blocks() -> None:
+    for masks in (-0.1, 3):
+        with pytest.raises(LicError, match="a part of the blocks, 0 to 1"):
+            Convolutional(4, masks)
