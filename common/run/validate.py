@@ -81,29 +81,29 @@ def check_settings(cfg: DictConfig) -> None:
     model = cfg.get("model")
     if model is not None and "lmbda" in model and cfg.get("lmbda") is None:
         raise LicError(f"lmbda is null, and {cfg.get('system')} needs one: {CHECKS['lmbda'][1]}.")
-    check_unit_of_lmbda(cfg)
+    check_unit_of_lmbda("lmbda", OmegaConf.to_container(cfg, resolve=False).get("lmbda"))  # type: ignore[union-attr]
 
 
-def check_unit_of_lmbda(cfg: DictConfig) -> None:
-    """Raises `LicError` where a recipe's λ meets a distortion, typed beside it, in another unit."""
+def check_unit_of_lmbda(key: str, value: Any) -> None:
+    """Raises `LicError` where a recipe's λ meets a distortion, typed beside it, in another unit.
+
+    Args:
+        key, value: lmbda or lmbdas, and what configurations have for it, unresolved.
+    """
     typed = typed_keys()
-    if "distortion" not in typed or "lmbda" in typed:
+    if "distortion" not in typed or typed & {"lmbda", key} or value is None or "${" in str(value):
         return
     chosen = str(HydraConfig.get().runtime.choices.get("distortion"))
     mse = "video_mse" if chosen.startswith("video") else "mse"
-    usual, of_mse = _lmbda_of(chosen), _lmbda_of(mse)
-    lmbda = OmegaConf.to_container(cfg, resolve=False)["lmbda"]  # type: ignore[call-overload, index]
-    if isinstance(lmbda, (int, float)) and usual and of_mse and lmbda != usual != of_mse:
+    own, of_mse = (files("conf").joinpath(f"distortion/{name}.yaml") for name in (chosen, mse))
+    if not own.is_file():  # one of the user's own
+        return
+    there, here = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in (of_mse, own))
+    if value != here[key] and there["lmbda"] != here["lmbda"]:
         raise LicError(
-            f"lmbda is {lmbda:g}, which the recipe has for another distortion: λ depends on it. Give lmbda=…, too "
-            f"(distortion={mse} has {of_mse:g} where this one has {usual:g})."
+            f"{key} is {value}, which the recipe has for another distortion: λ depends on it. Give lmbda=…, too "
+            f"(distortion={mse} has {there['lmbda']:g} where this one has {here['lmbda']:g})."
         )
-
-
-def _lmbda_of(distortion: str) -> float | None:
-    """λ in the file of a distortion of `conf`; None for one of the user's own."""
-    file = files("conf").joinpath(f"distortion/{distortion}.yaml")
-    return yaml.safe_load(file.read_text(encoding="utf-8")).get("lmbda") if file.is_file() else None
 
 
 def check_read(cfg: DictConfig, root: str) -> None:

@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep
 from hydra.experimental.callback import Callback
 from hydra.utils import get_class
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from common.engine.hydra_faults import Refused, of_another
 from common.engine.outcome import run_job
@@ -21,7 +21,7 @@ from common.engine.session import current
 from common.errors import LicError
 from common.run.names import slug
 from common.run.study import check_rows_decide
-from common.run.validate import typed_keys
+from common.run.validate import check_unit_of_lmbda, typed_keys
 from common.sweep.report_settings import check_report, say_what_needs_a_sweep
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Sweep(Callback):
         check_rows(config)
         with refusing():
             check_report(config.report)
+            check_lmbdas(config)
         task = list(config.hydra.overrides.task)
         given = {override.partition("=")[0] for override in task}
         with read_write(config.hydra), open_dict(config.hydra):
@@ -74,6 +75,15 @@ class Sweep(Callback):
         name = slug(config.hydra.overrides.task)
         out = place / ("report" if name == "default" else f"report-{name}")
         outcomes.append(run_job(lambda: sweep_report(folders, out, config), out))
+
+
+def check_lmbdas(config: DictConfig) -> None:
+    """Raises `LicError` for λ of a recipe's own sweep that are in the unit of another distortion."""
+    raw: Any = OmegaConf.to_container(config, resolve=False)
+    swept = (raw["hydra"]["sweeper"].get("params") or {}).get("lmbda")
+    check_unit_of_lmbda("lmbda", swept)
+    if swept == "${lmbdas}":
+        check_unit_of_lmbda("lmbdas", raw.get("lmbdas"))
 
 
 def check_rows(config: DictConfig) -> None:
