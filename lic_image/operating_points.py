@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from common.capabilities import Adjustable, CodesInLevels, Setting
+from common.checks import check_number, check_whole
 from common.coding.codec_files import repeatable_convolutions, to_input
 from common.entropy.container import pack, unpack
 from common.entropy.rules import coding_by
@@ -50,11 +52,11 @@ def coded(files: ImageFiles, rgb: np.ndarray, grey: bool, wish: Wish) -> tuple[b
         LicError: the codec cannot do what is wished, or no operating point of it reaches the target.
     """
     for name, count in (("levels", wish.levels), ("refine", wish.refine)):
-        if count is not None and (int(count) != count or count < 1):
-            raise LicError(f"{_option(name)} is a whole number from 1 on, not {count!r}.")
+        if count is not None:
+            check_whole(_option(name), count)
     for name, value in (("target_bpp", wish.target_bpp), ("target_psnr", wish.target_psnr)):
-        if value is not None and not 0 < value < math.inf:
-            raise LicError(f"{_option(name)} is a number above 0, not {value!r}.")
+        if value is not None:
+            check_number(_option(name), value, above=True)
     if wish.focus is not None:
         check(files, wish.focus, wish.refine is not None)
     with focused(files, wish.focus):
@@ -112,7 +114,7 @@ def _value(files: ImageFiles, name: str, typed: float) -> int:
         if setting is not None:
             other = f"its operating point is {_option(setting.name)}."
         raise LicError(f"{_option(name)} is not for '{files.model}': {other}")
-    value = round(typed / setting.step) if math.isfinite(typed) else None
+    value = round(typed / setting.step) if isinstance(typed, Real) and math.isfinite(typed) else None
     if value is None or not setting.least <= value <= setting.most or abs(value * setting.step - typed) > 1e-9:
         raise LicError(
             f"{_option(name)} {typed} is not a number between {shown(setting, setting.least)} and "

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from common.checks import check_number, check_whole
@@ -12,7 +13,7 @@ from common.errors import LicError
 @pytest.mark.parametrize("value", [-1, -0.1, math.nan, math.inf, "1", None, True])
 def test_what_is_no_number_from_zero_on(value: Any) -> None:
     check_number("loss.weight", 0)
-    check_number("loss.weight", 0.5, above=True)
+    check_number("loss.weight", np.float32(0.5), above=True)
     with pytest.raises(LicError, match=r"loss.weight must be at least 0, not"):
         check_number("loss.weight", value)
 
@@ -24,6 +25,6 @@ def test_a_number_above() -> None:
 
 @pytest.mark.parametrize("value", [0, -3, 1.5, "2", None, True])
 def test_what_is_no_whole_number(value: Any) -> None:
-    check_whole("width", 1)
+    check_whole("width", np.int64(1))
     with pytest.raises(LicError, match=r"width must be a whole number from 1 on, not"):
         check_whole("width", value)

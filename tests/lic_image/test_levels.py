@@ -154,7 +154,7 @@ def test_what_is_for_levels_alone_is_said(files: ImageFiles, rgb: np.ndarray) ->
     with pytest.raises(LicError, match="it codes in levels, which --levels, --target-bpp and --target-psnr choose"):
         coded(files, rgb, False, Wish({"quality": 3}))
     for wrong in (Wish({}, levels=0), Wish({}, levels=2.5), Wish({}, refine=0), Wish({}, refine=-4)):  # type: ignore[arg-type]
-        with pytest.raises(LicError, match="is a whole number from 1 on"):
+        with pytest.raises(LicError, match="must be a whole number from 1 on"):
             coded(files, rgb, False, wrong)
 
 
