@@ -114,7 +114,7 @@ class Gains(nn.Module):
         low, high = math.log(lmbdas[0]), math.log(lmbdas[-1])
         self.places = [(math.log(each) - low) / (high - low) for each in lmbdas]
         default = round(STEPS * (math.log(lmbda) - low) / (high - low))
-        curve = tuple(round(STEPS * place) for place in self.places)
+        curve = tuple(dict.fromkeys(round(STEPS * place) for place in self.places))  # near λ may share a quality
         self.setting = Setting("quality", 0, STEPS, default, curve, step=100 / STEPS)
         start = torch.tensor([0.5 * math.log(each / lmbda) for each in lmbdas])[:, None]
         self.log_y = nn.Parameter(start.repeat(1, 1 if kind == "step" else channels[0]))

@@ -189,6 +189,11 @@ def test_a_copy_has_gains_of_its_own() -> None:
             assert torch.allclose(y, codec.eval().g_a(x) * np.exp(5), rtol=1e-4)
 
 
+def test_lambdas_that_share_a_quality_are_one_point_of_the_curve() -> None:
+    codec = with_gains(Factorized(N=4, M=4), "0.01,0.010001,0.1", 0.01, "vector")
+    assert codec.setting.curve == (0, 1000)
+
+
 def test_wrong_lambdas() -> None:
     for lmbdas in ("0.01", "a,b", 0.01, None, "0.01,inf"):
         with pytest.raises(LicError, match="two numbers"):
