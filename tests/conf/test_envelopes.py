@@ -92,3 +92,13 @@ def test_what_does_not_fit_is_said_before_training(lic, photographs: Path, capsy
     ):
         assert lic("train", "model=image/enveloped", *wrong, "debug=step") == 2
         assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("inner", ["mean_hyperprior", "swift"])
+def test_a_codec_of_ours_inside_is_trained_at_its_own_rates(inner: str) -> None:
+    own = compose(f"model=image/{inner}", "size=tiny").model
+    within = ["model=image/enveloped", "size=tiny", "inner=mean_hyperprior", f"model/image@inner_image={inner}"]
+    made = compose(*within).model
+    assert (made.optimizer.lr, made.aux_lr) == (own.optimizer.lr, own.aux_lr)
+    assert compose("model=image/enveloped", "size=tiny").model.optimizer.lr == 2e-3
+    assert compose(*within, "model.optimizer.lr=3").model.optimizer.lr == 3
