@@ -73,7 +73,8 @@ def check_settings(cfg: DictConfig) -> None:
         value = OmegaConf.select(cfg, key, throw_on_missing=False)
         if isinstance(value, (str, int, float)) and not fits(value):
             raise LicError(f"{key} is {value!r}, which must be {what}.")
-    for key, value in flatten(OmegaConf.to_container(cfg, resolve=False)).items():
+    tree: Any = OmegaConf.to_container(cfg, resolve=False)
+    for key, value in flatten(tree).items():
         if key.rpartition(".")[2] in COUNTS and isinstance(value, (int, float)) and not _whole(1)(value):
             raise LicError(f"{key} is {value!r}, which must be a whole number from 1 on.")
     if cfg.get("study"):
@@ -81,7 +82,7 @@ def check_settings(cfg: DictConfig) -> None:
     model = cfg.get("model")
     if model is not None and "lmbda" in model and cfg.get("lmbda") is None:
         raise LicError(f"lmbda is null, and {cfg.get('system')} needs one: {CHECKS['lmbda'][1]}.")
-    check_unit_of_lmbda("lmbda", OmegaConf.to_container(cfg, resolve=False).get("lmbda"))  # type: ignore[union-attr]
+    check_unit_of_lmbda("lmbda", tree.get("lmbda"))
 
 
 def check_unit_of_lmbda(key: str, value: Any) -> None:
@@ -90,10 +91,15 @@ def check_unit_of_lmbda(key: str, value: Any) -> None:
     Args:
         key, value: lmbda or lmbdas, and what configurations have for it, unresolved.
     """
-    typed = typed_keys()
-    if "distortion" not in typed or typed & {"lmbda", key} or value is None or "${" in str(value):
+    typed = typed_values()
+    if "distortion" not in typed or typed.keys() & {"lmbda", key} or value is None or "${" in str(value):
         return
-    chosen = str(HydraConfig.get().runtime.choices.get("distortion"))
+    for chosen in typed["distortion"].split(","):  # in a sweep, several
+        _check_unit(key, value, chosen)
+
+
+def _check_unit(key: str, value: Any, chosen: str) -> None:
+    """Raises `LicError` if `value` is no λ for the distortion `chosen`, whose λ are not those of the squared error."""
     mse = "video_mse" if chosen.startswith("video") else "mse"
     own, of_mse = (files("conf").joinpath(f"distortion/{name}.yaml") for name in (chosen, mse))
     if not own.is_file():  # one of the user's own
@@ -141,8 +147,14 @@ def check_read(cfg: DictConfig, root: str) -> None:
 
 def typed_keys() -> set[str]:
     """Dotted keys, and groups, of the command line."""
+    return set(typed_values())
+
+
+def typed_values() -> dict[str, str]:
+    """Likewise, each with what was typed for it: of a sweep all values, as in `mse,l1`."""
     typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    return {str(each).lstrip("+").partition("=")[0] for each in typed}
+    parts = [str(each).lstrip("+").partition("=") for each in typed]
+    return {key: value for key, _, value in parts}
 
 
 def root_keys(root: str) -> list[str]:

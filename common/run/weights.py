@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,10 @@ def load_weights(network: nn.Module, path: str | Path, cfg: DictConfig | None = 
 
 def _described(path: Path) -> str:
     """`path`, and what was trained there if that is known."""
-    folder = run_of(path)
-    return f"{path}, of a run of {folder.config().system}," if folder.config_file.is_file() else str(path)
+    with suppress(LicError):  # no configuration, or none of a run of ours
+        if system := run_of(path).config().get("system"):
+            return f"{path}, of a run of {system},"
+    return str(path)
 
 
 def trained_network(checkpoint: str | Path, device: str = "cpu") -> tuple[nn.Module, DictConfig]:

@@ -69,6 +69,7 @@ def test_flags_may_stand_anywhere() -> None:
         ("lmbda=1 report.published=[elik]", "no published curve of that name; close to it: elic"),
         ("-m lmbda=1 report.baselines=jpeg", "report.baselines is a list, as in report.baselines=[jpeg]"),
         ("-m experiment=image/demo distortion=l1", "lmbda is 0.013,0.0045,0.035, which the recipe has for another"),
+        ("-m experiment=image/demo distortion=mse,l1", "which the recipe has for another distortion"),
         ("-m experiment=image/enveloped_downscale distortion=ms_ssim", "which the recipe has for another distortion"),
         ("-m ablation=survey_quantisers quantiser=noise", "ablation=survey_quantisers: its rows decide quantiser, and"),
         ("-m ablation=survey_recurrent cell=conv_gru", "ablation=survey_recurrent: its rows decide cell, and"),

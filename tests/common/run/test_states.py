@@ -148,3 +148,11 @@ def test_weights_of_a_run_that_do_not_fit_are_told_with_its_system(tmp_path: Pat
     said = rf"the weights in {tmp_path / 'weights.ckpt'}, of a run of hyperprior, do not fit MeanHyperprior: "
     with pytest.raises(LicError, match=said):
         load_weights(MeanHyperprior(8, 12), tmp_path / "weights.ckpt")
+    for other in (
+        "architecture: mine\n",
+        "- a list\n",
+        "a: [broken\n",
+    ):  # of a file from elsewhere
+        (tmp_path / "config.yaml").write_text(other)
+        with pytest.raises(LicError, match=r"weights\.ckpt do not fit MeanHyperprior: "):
+            load_weights(MeanHyperprior(8, 12), tmp_path / "weights.ckpt")
